@@ -1,0 +1,72 @@
+//! The facts the log holds. There is no wildcard over them anywhere: a new event stops the build wherever
+//! it matters.
+
+use super::app::PriceMeaning;
+use super::environment::Environment;
+use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
+use super::quarantine::Reason;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Binds a slug to an AppID for ever.
+    AppRegistered {
+        app_id: String,
+        actual_price_is: PriceMeaning,
+    },
+    /// `revision` counts the changes, so that a change back and forth is two different facts.
+    PriceMeaningChanged {
+        from: PriceMeaning,
+        to: PriceMeaning,
+        revision: u64,
+    },
+    /// Verified, durable, acknowledged to WeChat: the ledger has taken over the duty to deliver.
+    GoodsDelivered(GoodsPush),
+    CoinsDelivered(CoinPush),
+    /// Payment ids that were absent before, of an order or a refund.
+    PaymentIdentified(PaymentIds),
+    /// Signed, for the same number, and different. Once per different content.
+    ConflictingPushReceived(Push),
+    RefundSucceeded(RefundPush),
+    GiftDelivered(GiftPush),
+    /// A mock push that carried a valid signature: its ids must never turn up in a bill.
+    MockReceived {
+        env: Environment,
+        out_trade_no: String,
+        payment: PaymentIds,
+    },
+    PushQuarantined {
+        event: String,
+        reason: Reason,
+        out_trade_no: Option<String>,
+    },
+    /// A person has taken the push over: WeChat's repeats are answered success from now on.
+    QuarantineAdopted {
+        by: String,
+        reason: String,
+    },
+    /// A person has judged that nothing is owed: repeats are answered success from now on.
+    QuarantineDismissed {
+        by: String,
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The type's name as it stands in the log.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::AppRegistered { .. } => "AppRegistered",
+            Self::PriceMeaningChanged { .. } => "PriceMeaningChanged",
+            Self::GoodsDelivered(_) => "GoodsDelivered",
+            Self::CoinsDelivered(_) => "CoinsDelivered",
+            Self::PaymentIdentified(_) => "PaymentIdentified",
+            Self::ConflictingPushReceived(_) => "ConflictingPushReceived",
+            Self::RefundSucceeded(_) => "RefundSucceeded",
+            Self::GiftDelivered(_) => "GiftDelivered",
+            Self::MockReceived { .. } => "MockReceived",
+            Self::PushQuarantined { .. } => "PushQuarantined",
+            Self::QuarantineAdopted { .. } => "QuarantineAdopted",
+            Self::QuarantineDismissed { .. } => "QuarantineDismissed",
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! An order, a refund or a gift: a stream that begins with one verified push. Decides what a push means
+//! for it.
+
+use super::event::Event;
+use super::push::{PaymentIds, Push};
+
+/// What the stream says so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// The push that began it; `None` before any.
+    pub first: Option<Push>,
+    /// What is known of the payment by now.
+    pub payment: PaymentIds,
+    /// The different contents that were refused, each once.
+    pub conflicts: Vec<Push>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Delivered now or before: WeChat gets the same success each time.
+    Success,
+    /// The number is taken by a different content.
+    Conflict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What to append; empty for a repeat.
+    pub events: Vec<Event>,
+    pub answer: Answer,
+}
+
+impl Order {
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        events.into_iter().fold(Self::default(), Self::evolve)
+    }
+
+    pub fn evolve(mut self, event: &Event) -> Self {
+        match event {
+            Event::GoodsDelivered(goods) => self.begin(Push::Goods(goods.clone())),
+            Event::CoinsDelivered(coins) => self.begin(Push::Coins(coins.clone())),
+            Event::RefundSucceeded(refund) => self.begin(Push::Refund(refund.clone())),
+            Event::GiftDelivered(gift) => self.begin(Push::Gift(gift.clone())),
+            Event::PaymentIdentified(news) => self.payment.learn(news),
+            Event::ConflictingPushReceived(push) => self.conflicts.push(push.clone()),
+            // Facts of other streams change nothing here.
+            Event::AppRegistered { .. }
+            | Event::PriceMeaningChanged { .. }
+            | Event::MockReceived { .. }
+            | Event::PushQuarantined { .. }
+            | Event::QuarantineAdopted { .. }
+            | Event::QuarantineDismissed { .. } => {}
+        }
+        self
+    }
+
+    fn begin(&mut self, push: Push) {
+        self.payment = push.payment();
+        self.first = Some(push);
+    }
+
+    /// The first push of a number is delivered; the same content again is the same success; payment ids
+    /// that were absent are added; any other content is a conflict, recorded once.
+    pub fn decide(&self, push: &Push) -> Decision {
+        let (events, answer) = match &self.first {
+            None => (vec![delivered(push)], Answer::Success),
+            Some(first)
+                if !push.equals_but_for_payment(first) || push.payment().contradicts(&self.payment) =>
+            {
+                let known = self.conflicts.contains(push);
+                let events = if known { vec![] } else { vec![Event::ConflictingPushReceived(push.clone())] };
+                (events, Answer::Conflict)
+            }
+            Some(_) => {
+                let news = push.payment().news_to(&self.payment);
+                (news.map(Event::PaymentIdentified).into_iter().collect(), Answer::Success)
+            }
+        };
+        Decision { events, answer }
+    }
+}
+
+fn delivered(push: &Push) -> Event {
+    match push.clone() {
+        Push::Goods(goods) => Event::GoodsDelivered(goods),
+        Push::Coins(coins) => Event::CoinsDelivered(coins),
+        Push::Refund(refund) => Event::RefundSucceeded(refund),
+        Push::Gift(gift) => Event::GiftDelivered(gift),
+    }
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

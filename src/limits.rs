@@ -1,0 +1,75 @@
+//! Every limit of the program, in one place. Those with a key in `[limits]` of the configuration are
+//! defaults; the others are fixed.
+
+use std::time::Duration;
+
+// What arrives.
+
+/// `limits.body_bytes_max`: a push larger than this is refused with 41301.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Objects and lists inside one another, in JSON and in XML.
+pub const NESTING_DEPTH_MAX: usize = 32;
+/// The URL parameters of a push, together.
+pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+/// An `echostr` that is answered.
+pub const ECHOSTR_CHARS_MAX: usize = 128;
+/// Roles in one answer to a role list query.
+pub const ROLES_IN_ANSWER_MAX: u32 = 20;
+/// `limits.connections_max`: connections to the push listener at once; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// Connections to the admin listener at once.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// A body sent to the admin listener.
+pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+
+// How long things may take. WeChat waits 3 s.
+
+/// A request's head must have come within this time; also how long an idle connection is kept.
+pub const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// A push's body must have come within this time after its head.
+pub const BODY_WAIT: Duration = Duration::from_secs(2);
+/// `limits.append_wait_ms`: slower than this, and the push is answered 50301.
+pub const APPEND_WAIT: Duration = Duration::from_millis(2000);
+/// After SIGTERM, in-flight pushes are answered within this time.
+pub const DRAIN_WAIT: Duration = Duration::from_secs(5);
+/// How often an append is decided again after another writer was faster.
+pub const DECIDE_TRIES_MAX: usize = 8;
+
+// The store.
+
+/// `limits.queue_appends_max`: appends waiting to be written; more are refused at once.
+pub const QUEUE_APPENDS_MAX: usize = 4096;
+/// Appends of one transaction.
+pub const GROUP_APPENDS_MAX: usize = 512;
+/// A stream is read and written in pieces of this many events.
+pub const READ_PAGE_EVENTS_MAX: usize = 1000;
+/// The data and metadata of one event, together.
+pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// The write-ahead log is folded into the database file when it has grown to this size.
+pub const WAL_BYTES: u64 = 32 * 1024 * 1024;
+/// How long a statement waits for another process that holds the database.
+pub const BUSY_WAIT: Duration = Duration::from_millis(250);
+/// While the store refuses writes, it is tried this often.
+pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// Connections that read, at once.
+pub const READERS_MAX: usize = 4;
+
+// What may accumulate.
+
+/// `limits.quarantine_bytes_per_day`: what one app may add to quarantine, mocks and conflicts in a day.
+pub const QUARANTINE_BYTES_PER_DAY: u64 = 64 * 1024 * 1024;
+/// `limits.sandbox_bytes_per_day`: what one app may add to its sandbox streams in a day.
+pub const SANDBOX_BYTES_PER_DAY: u64 = 256 * 1024 * 1024;
+/// The refused ring: entries older than this go.
+pub const REFUSED_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The refused ring: the oldest entries go when the kept requests exceed this.
+pub const REFUSED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The refused ring: new entries a second, and at once after a quiet time; more are only counted.
+pub const REFUSED_PER_SECOND: u32 = 50;
+pub const REFUSED_BURST: u32 = 500;
+/// The refused ring: entries waiting to be written; more are only counted.
+pub const REFUSED_QUEUE_MAX: usize = 1024;
+/// Rows that a list command or answer shows unless told otherwise.
+pub const LIST_ROWS: u32 = 50;
+/// The reason a person gives for a decision.
+pub const REASON_CHARS_MAX: usize = 1000;
