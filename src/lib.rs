@@ -1,6 +1,10 @@
 //! An event-sourced ledger for WeChat mini-game orders. See ARCHITECTURE.md for the map.
 
 pub mod clock;
+pub mod codec;
 pub mod domain;
+pub mod ledger;
 pub mod limits;
+pub mod quota;
+pub mod store;
 pub mod wechat;

@@ -24,8 +24,13 @@ pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
 
 // How long things may take. WeChat waits 3 s.
 
-/// A request's head must have come within this time; also how long an idle connection is kept.
-pub const HEAD_WAIT: Duration = Duration::from_secs(30);
+/// A request's head must have come within this time; also how long an idle connection is kept, which is
+/// longer than reverse proxies keep theirs (60 s by custom), so that it is they who close.
+pub const HEAD_WAIT: Duration = Duration::from_secs(75);
+/// A request's head: line and headers.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// After an error in accepting connections (too many open files), the pause before the next try.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
 pub const BODY_WAIT: Duration = Duration::from_secs(2);
 /// `limits.append_wait_ms`: slower than this, and the push is answered 50301.
@@ -56,7 +61,7 @@ pub const READERS_MAX: usize = 4;
 
 // What may accumulate.
 
-/// `limits.quarantine_bytes_per_day`: what one app may add to quarantine, mocks and conflicts in a day.
+/// `limits.quarantine_bytes_per_day`: what one app may add to quarantine and mocks in a day.
 pub const QUARANTINE_BYTES_PER_DAY: u64 = 64 * 1024 * 1024;
 /// `limits.sandbox_bytes_per_day`: what one app may add to its sandbox streams in a day.
 pub const SANDBOX_BYTES_PER_DAY: u64 = 256 * 1024 * 1024;

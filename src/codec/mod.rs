@@ -1,1 +1,85 @@
-//! c
+//! Domain events to stored bytes and back: names, schema versions, event ids. The only place that knows
+//! both sides; a golden file per event type and version holds it to its word.
+
+mod data;
+mod metadata;
+mod push_data;
+mod stream;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::domain::app::AppSlug;
+use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
+use crate::store::{NewEvent, RecordedEvent, StreamName};
+
+pub use data::SCHEMA;
+pub use stream::{app_stream, mock_stream, push_stream, quarantine_id, quarantine_stream, streams_of_id};
+
+/// All event ids are made in this namespace; it never changes.
+const NAMESPACE: Uuid = Uuid::from_u128(0x3c2d_8f6e_51a4_4e0b_9d27_6b1f_0a94_c7e5);
+
+/// What stands beside an event's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    pub app: AppSlug,
+    pub recorded_at: DateTime<Utc>,
+    /// What proves it, for events that a push brought.
+    pub evidence: Option<Evidence>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    pub event: Event,
+    pub metadata: Metadata,
+}
+
+/// A stored event that cannot be read: written by a newer version, or altered.
+#[derive(Debug, thiserror::Error)]
+#[error("event {version} of {stream} ({event_type}) cannot be read: {problem}")]
+pub struct DecodeError {
+    pub stream: StreamName,
+    pub version: u64,
+    pub event_type: String,
+    pub problem: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the event cannot be written as JSON: {0}")]
+pub struct EncodeError(#[from] serde_json::Error);
+
+pub fn encode(stream: &StreamName, event: &Event, metadata: &Metadata) -> Result<NewEvent, EncodeError> {
+    let event_type = event.type_name();
+    let data = data::encode(event)?;
+    let id = event_id(stream, event_type, &data);
+    Ok(NewEvent { id, event_type, data, metadata: metadata::encode(metadata)? })
+}
+
+/// UUIDv5 of stream, event type and the SHA-256 of the data, which is canonical: fixed order of fields, no
+/// white space, nothing that varies from repeat to repeat. So the same fact has the same id on every node,
+/// and a different content never passes as a repeat.
+pub fn event_id(stream: &StreamName, event_type: &str, data: &str) -> Uuid {
+    let content = hex::encode(Sha256::digest(data.as_bytes()));
+    Uuid::new_v5(&NAMESPACE, format!("{stream}\n{event_type}\n{content}").as_bytes())
+}
+
+pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
+    let failed = |problem: String| DecodeError {
+        stream: recorded.stream.clone(),
+        version: recorded.version,
+        event_type: recorded.event_type.clone(),
+        problem,
+    };
+    let (metadata, schema) = metadata::decode(&recorded.metadata).map_err(&failed)?;
+    if schema != SCHEMA {
+        return Err(failed(format!("its schema version is {schema}, known is {SCHEMA}")));
+    }
+    let event = data::decode(&recorded.event_type, &recorded.data).map_err(&failed)?;
+    Ok(Decoded { event, metadata })
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::event::Event;
+
 /// The name of an app in URLs, streams and configuration: 1 to 32 of `[a-z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppSlug(String);
@@ -49,6 +51,52 @@ impl PriceMeaning {
 
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Order, Self::Unit].into_iter().find(|meaning| meaning.as_str() == text)
+    }
+}
+
+/// What the log says of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registration {
+    pub app_id: Option<String>,
+    pub actual_price_is: Option<PriceMeaning>,
+    /// How often the meaning has changed.
+    pub changes: u64,
+}
+
+impl Registration {
+    pub fn evolve(mut self, event: &Event) -> Self {
+        match event {
+            Event::AppRegistered { app_id, actual_price_is } => {
+                self.app_id = Some(app_id.clone());
+                self.actual_price_is = Some(*actual_price_is);
+            }
+            Event::PriceMeaningChanged { to, revision, .. } => {
+                self.actual_price_is = Some(*to);
+                self.changes = *revision;
+            }
+            Event::GoodsDelivered(_)
+            | Event::CoinsDelivered(_)
+            | Event::PaymentIdentified(_)
+            | Event::ConflictingPushReceived(_)
+            | Event::RefundSucceeded(_)
+            | Event::GiftDelivered(_)
+            | Event::MockReceived(_)
+            | Event::PushQuarantined { .. }
+            | Event::QuarantineAdopted { .. }
+            | Event::QuarantineDismissed { .. } => {}
+        }
+        self
+    }
+
+    /// The first registration binds; a changed price meaning is dated. Another AppID changes nothing.
+    pub fn decide(&self, app_id: &str, now: PriceMeaning) -> Vec<Event> {
+        match (&self.app_id, self.actual_price_is) {
+            (None, _) => vec![Event::AppRegistered { app_id: app_id.to_owned(), actual_price_is: now }],
+            (Some(bound), Some(before)) if bound == app_id && before != now => {
+                vec![Event::PriceMeaningChanged { from: before, to: now, revision: self.changes + 1 }]
+            }
+            _ => vec![],
+        }
     }
 }
 

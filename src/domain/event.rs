@@ -2,7 +2,6 @@
 //! it matters.
 
 use super::app::PriceMeaning;
-use super::environment::Environment;
 use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
 use super::quarantine::Reason;
 
@@ -29,11 +28,7 @@ pub enum Event {
     RefundSucceeded(RefundPush),
     GiftDelivered(GiftPush),
     /// A mock push that carried a valid signature: its ids must never turn up in a bill.
-    MockReceived {
-        env: Environment,
-        out_trade_no: String,
-        payment: PaymentIds,
-    },
+    MockReceived(Push),
     PushQuarantined {
         event: String,
         reason: Reason,
@@ -63,7 +58,7 @@ impl Event {
             Self::ConflictingPushReceived(_) => "ConflictingPushReceived",
             Self::RefundSucceeded(_) => "RefundSucceeded",
             Self::GiftDelivered(_) => "GiftDelivered",
-            Self::MockReceived { .. } => "MockReceived",
+            Self::MockReceived(_) => "MockReceived",
             Self::PushQuarantined { .. } => "PushQuarantined",
             Self::QuarantineAdopted { .. } => "QuarantineAdopted",
             Self::QuarantineDismissed { .. } => "QuarantineDismissed",

@@ -46,7 +46,7 @@ impl Order {
             // Facts of other streams change nothing here.
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
-            | Event::MockReceived { .. }
+            | Event::MockReceived(_)
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
             | Event::QuarantineDismissed { .. } => {}

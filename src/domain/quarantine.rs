@@ -32,6 +32,14 @@ impl Reason {
         }
     }
 
+    /// Whether WeChat must keep repeating while a person acts.
+    pub fn money_at_stake(&self) -> bool {
+        match self {
+            Self::OtherEnvironmentKey | Self::Unusable(_) => true,
+            Self::UnrecognizedEvent { money_at_stake } => *money_at_stake,
+        }
+    }
+
     fn answer(&self) -> Answer {
         match self {
             Self::OtherEnvironmentKey => Answer::OtherEnvironmentKey,
@@ -82,7 +90,7 @@ impl Quarantine {
             | Event::ConflictingPushReceived(_)
             | Event::RefundSucceeded(_)
             | Event::GiftDelivered(_)
-            | Event::MockReceived { .. } => {}
+            | Event::MockReceived(_) => {}
         }
         self
     }

@@ -1,1 +1,188 @@
-//! s
+//! The log's door: append to a stream, read a stream, read everything in order. Knows nothing of orders,
+//! money or WeChat; an event is a name and two texts here.
+
+pub mod contract;
+#[cfg(feature = "bench")]
+pub mod nothing;
+pub mod refused;
+pub mod sqlite;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// `category-key`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamName(pub String);
+
+impl StreamName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A place in the log: opaque, ordered, of one log only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position(u64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names one log for ever; a copy has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogId(pub Uuid);
+
+/// What a writer believes of a stream; the first event of a stream has version 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedVersion {
+    NoStream,
+    /// The version of the last event.
+    Exact(u64),
+}
+
+impl ExpectedVersion {
+    /// The version that the next event gets.
+    pub fn next(self) -> u64 {
+        match self {
+            Self::NoStream => 0,
+            Self::Exact(version) => version + 1,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Equal ids mean equal facts: the id is made from the content.
+    pub id: Uuid,
+    pub event_type: &'static str,
+    /// JSON.
+    pub data: String,
+    /// JSON.
+    pub metadata: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    pub position: Position,
+    pub stream: StreamName,
+    pub version: u64,
+    pub id: Uuid,
+    pub event_type: String,
+    pub data: String,
+    pub metadata: String,
+}
+
+/// Who waits: WeChat, for 3 seconds, or a command, which goes second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    Push,
+    Command,
+}
+
+#[derive(Clone, Debug)]
+pub struct Append {
+    pub stream: StreamName,
+    pub expected: ExpectedVersion,
+    pub events: Vec<NewEvent>,
+    pub urgency: Urgency,
+}
+
+/// What became of an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendOutcome {
+    /// All events are durable. `repeated` where they had been before: the result is the original one.
+    Appended { first_version: u64, position: Position, repeated: bool },
+    /// The stream is not as expected; nothing was written. `None`: it has no events.
+    Conflict { current: Option<u64> },
+    /// Certainly not written.
+    NotWritten(Fault),
+    /// Nobody can tell. Trying again with the same ids is always safe.
+    Unknown(Fault),
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("too many appends are waiting")]
+    QueueFull,
+    #[error("the store did not answer in time")]
+    Slow,
+    #[error("the disk is full")]
+    DiskFull,
+    #[error("the log can only be read, not written")]
+    ReadOnly,
+    #[error("the log is locked by another process")]
+    Locked,
+    #[error("the log's file is damaged")]
+    Corrupt,
+    #[error("input or output failed: {0}")]
+    Io(String),
+    #[error("the event is larger than {max} bytes")]
+    TooLarge { max: usize },
+    #[error("the store is closing")]
+    Closing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Writable,
+    /// Appends fail for this reason. The store keeps trying and returns by itself.
+    Failing(Fault),
+}
+
+/// Counts since the store was opened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub events: AtomicU64,
+    /// Transactions that wrote something, each with one fsync.
+    pub commits: AtomicU64,
+    pub commit_failures: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// All or nothing, durable when it returns `Appended`.
+    async fn append(&self, append: Append) -> AppendOutcome;
+
+    /// The events of a stream from a version on, at most `limit`; empty where there are none.
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault>;
+
+    /// The events of all streams after a position, in the log's order, at most `limit`.
+    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault>;
+
+    /// The last position known to be durable; wakes whoever waits for more.
+    fn head(&self) -> watch::Receiver<Option<Position>>;
+
+    /// Whether appends work now.
+    fn health(&self) -> watch::Receiver<Health>;
+
+    fn counters(&self) -> &Counters;
+
+    fn log_id(&self) -> LogId;
+
+    /// Writes what is waiting, syncs and closes. Appends after it are not written.
+    async fn close(&self);
+}

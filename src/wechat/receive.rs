@@ -66,11 +66,23 @@ pub enum Matter {
     Ignored,
 }
 
+impl Matter {
+    /// Answered without a trace in the log: it goes into the refused ring, for people.
+    fn is_only_remembered(&self) -> bool {
+        match self {
+            Self::Mock { .. } | Self::Preview | Self::Ignored => true,
+            Self::Fact { .. } | Self::RoleQuery(_) | Self::Quarantine { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Received {
     pub family: Family,
     pub claimed: Claimed,
     pub matter: Matter,
+    /// Equal for repeats of one push; only where the log keeps nothing of it.
+    pub digest: Option<String>,
 }
 
 /// A request that is refused: nothing of it reaches the log.
@@ -81,12 +93,15 @@ pub struct Refusal {
     pub family: Family,
     pub is_mock: bool,
     pub claimed: Claimed,
+    /// Equal for repeats of one push; `None` where it could not be read that far.
+    pub digest: Option<String>,
 }
 
 impl Refusal {
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<String>) -> Box<Self> {
         let claimed = Claimed::default();
-        Self { code, message: message.into(), family: Family::Unrecognized, is_mock: false, claimed }
+        let (message, family) = (message.into(), Family::Unrecognized);
+        Box::new(Self { code, message, family, is_mock: false, claimed, digest: None })
     }
 }
 
@@ -111,17 +126,23 @@ pub fn receive(
     query: &UrlQuery,
     body: &[u8],
     received_at: DateTime<Utc>,
-) -> Result<Received, Refusal> {
+) -> Result<Received, Box<Refusal>> {
     let (message, transport) = open(app, channel, query, body)?;
     let envelope =
         Envelope::read(message).map_err(|error| Refusal::new(Code::Unparseable, error.to_string()))?;
     let family = Family::of(&envelope.event);
     let mut push = Unverified { app, family, transport, received_at, envelope, claimed: Claimed::default() };
     push.claimed.event = Some(push.envelope.event.clone());
-    match push.judge() {
-        Ok(matter) => Ok(Received { family, claimed: push.claimed, matter }),
+    let judged = push.judge();
+    let Unverified { envelope, claimed, .. } = push;
+    match judged {
+        Ok(matter) => {
+            let digest = matter.is_only_remembered().then(|| envelope.digest());
+            Ok(Received { family, claimed, matter, digest })
+        }
         Err((code, message)) => {
-            Err(Refusal { code, message, family, is_mock: push.envelope.is_mock, claimed: push.claimed })
+            let digest = Some(envelope.digest());
+            Err(Box::new(Refusal { code, message, family, is_mock: envelope.is_mock, claimed, digest }))
         }
     }
 }
@@ -132,7 +153,7 @@ fn open(
     channel: &ChannelKeys,
     query: &UrlQuery,
     body: &[u8],
-) -> Result<(Map<String, Value>, Transport), Refusal> {
+) -> Result<(Map<String, Value>, Transport), Box<Refusal>> {
     let bad_signature = |message: &str| Refusal::new(Code::BadSignature, message);
     let encrypted_expected = query.encrypt_type.as_deref() == Some("aes");
     if !encrypted_expected && !url_is_signed(channel, query) {

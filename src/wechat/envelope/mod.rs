@@ -3,6 +3,7 @@
 mod xml;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::fields::{FieldError, Fields};
 use super::strict_json;
@@ -97,6 +98,25 @@ impl Envelope {
             Some(mini_game) => content(mini_game)?,
         };
         Ok(Self { event, create_time, is_mock, content })
+    }
+}
+
+impl Envelope {
+    /// Equal for repeats of one push: SHA-256 of what it says, leaving out when it came.
+    pub fn digest(&self) -> String {
+        let mut sha = Sha256::new();
+        let parts: [&str; 3] = match &self.content {
+            Content::Signed { payload, pay_event_sig } => {
+                [&self.event, payload, pay_event_sig.as_deref().unwrap_or("")]
+            }
+            Content::Fields(fields) => [&self.event, &fields.to_string(), ""],
+            Content::Nothing => [&self.event, "", ""],
+        };
+        for part in parts {
+            sha.update((part.len() as u64).to_be_bytes());
+            sha.update(part);
+        }
+        hex::encode(sha.finalize())
     }
 }
 

@@ -1,0 +1,136 @@
+//! Event data: flat JSON in snake_case, raw values only, absent fields left out. The order of fields is
+//! part of the format, for event ids are made from the bytes.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
+use crate::domain::app::PriceMeaning;
+use crate::domain::event::Event;
+use crate::domain::quarantine::Reason;
+
+/// The schema version of all events; a new one keeps the old ones readable.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppRegistered {
+    app_id: String,
+    actual_price_is: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceMeaningChanged {
+    from: String,
+    to: String,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Quarantined {
+    event: String,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    money_at_stake: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolved {
+    by: String,
+    reason: String,
+}
+
+pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
+    match event {
+        Event::AppRegistered { app_id, actual_price_is } => serde_json::to_string(&AppRegistered {
+            app_id: app_id.clone(),
+            actual_price_is: actual_price_is.as_str().into(),
+        }),
+        Event::PriceMeaningChanged { from, to, revision } => serde_json::to_string(&PriceMeaningChanged {
+            from: from.as_str().into(),
+            to: to.as_str().into(),
+            revision: *revision,
+        }),
+        Event::GoodsDelivered(goods) => serde_json::to_string(&Goods::from(goods)),
+        Event::CoinsDelivered(coins) => serde_json::to_string(&Coins::from(coins)),
+        Event::RefundSucceeded(refund) => serde_json::to_string(&Refund::from(refund)),
+        Event::GiftDelivered(gift) => serde_json::to_string(&Gift::from(gift)),
+        Event::PaymentIdentified(payment) => serde_json::to_string(&Payment::from(payment)),
+        Event::ConflictingPushReceived(push) | Event::MockReceived(push) => {
+            serde_json::to_string(&AnyPush::from(push))
+        }
+        Event::PushQuarantined { event, reason, out_trade_no } => serde_json::to_string(&Quarantined {
+            event: event.clone(),
+            reason: reason.code().into(),
+            detail: match reason {
+                Reason::Unusable(detail) => Some(detail.clone()),
+                Reason::OtherEnvironmentKey | Reason::UnrecognizedEvent { .. } => None,
+            },
+            money_at_stake: reason.money_at_stake(),
+            out_trade_no: out_trade_no.clone(),
+        }),
+        Event::QuarantineAdopted { by, reason } | Event::QuarantineDismissed { by, reason } => {
+            serde_json::to_string(&Resolved { by: by.clone(), reason: reason.clone() })
+        }
+    }
+}
+
+pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
+    Ok(match event_type {
+        "AppRegistered" => {
+            let stored: AppRegistered = parse(data)?;
+            Event::AppRegistered { app_id: stored.app_id, actual_price_is: meaning(&stored.actual_price_is)? }
+        }
+        "PriceMeaningChanged" => {
+            let stored: PriceMeaningChanged = parse(data)?;
+            let (from, to) = (meaning(&stored.from)?, meaning(&stored.to)?);
+            Event::PriceMeaningChanged { from, to, revision: stored.revision }
+        }
+        "GoodsDelivered" => Event::GoodsDelivered(parse::<Goods>(data)?.try_into()?),
+        "CoinsDelivered" => Event::CoinsDelivered(parse::<Coins>(data)?.try_into()?),
+        "RefundSucceeded" => Event::RefundSucceeded(parse::<Refund>(data)?.try_into()?),
+        "GiftDelivered" => Event::GiftDelivered(parse::<Gift>(data)?.try_into()?),
+        "PaymentIdentified" => Event::PaymentIdentified(parse::<Payment>(data)?.into()),
+        "ConflictingPushReceived" => Event::ConflictingPushReceived(parse::<AnyPush>(data)?.try_into()?),
+        "MockReceived" => Event::MockReceived(parse::<AnyPush>(data)?.try_into()?),
+        "PushQuarantined" => {
+            let stored: Quarantined = parse(data)?;
+            let reason = reason(&stored)?;
+            Event::PushQuarantined { event: stored.event, reason, out_trade_no: stored.out_trade_no }
+        }
+        "QuarantineAdopted" => {
+            let Resolved { by, reason } = parse(data)?;
+            Event::QuarantineAdopted { by, reason }
+        }
+        "QuarantineDismissed" => {
+            let Resolved { by, reason } = parse(data)?;
+            Event::QuarantineDismissed { by, reason }
+        }
+        unknown => return Err(format!("no event type {unknown:?} is known")),
+    })
+}
+
+fn parse<T: DeserializeOwned>(data: &str) -> Result<T, String> {
+    serde_json::from_str(data).map_err(|error| format!("data: {error}"))
+}
+
+fn meaning(text: &str) -> Result<PriceMeaning, String> {
+    PriceMeaning::parse(text).ok_or_else(|| format!("data: a price meaning is {text:?}"))
+}
+
+fn reason(stored: &Quarantined) -> Result<Reason, String> {
+    match (stored.reason.as_str(), &stored.detail) {
+        ("other_environment_key", None) => Ok(Reason::OtherEnvironmentKey),
+        ("unusable", Some(detail)) => Ok(Reason::Unusable(detail.clone())),
+        ("unrecognized_event", None) => {
+            Ok(Reason::UnrecognizedEvent { money_at_stake: stored.money_at_stake })
+        }
+        (other, _) => Err(format!("data: the reason {other:?} is not known or lacks its detail")),
+    }
+}

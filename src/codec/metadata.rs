@@ -1,0 +1,99 @@
+//! What stands beside an event: where it belongs, when it was recorded, and its evidence.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Metadata;
+use super::data::SCHEMA;
+use crate::domain::app::AppSlug;
+use crate::domain::environment::Environment;
+use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    schema: u32,
+    app: String,
+    recorded_at: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    evidence: Option<StoredEvidence>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEvidence {
+    event: String,
+    payload: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay_event_sig: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_env: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_fingerprint: Option<String>,
+    transport: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    create_time: Option<i64>,
+    received_at: String,
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn parse_stamp(text: &str) -> Result<DateTime<Utc>, String> {
+    let parsed = DateTime::parse_from_rfc3339(text).map_err(|error| format!("metadata: {text:?}: {error}"));
+    parsed.map(|at| at.with_timezone(&Utc))
+}
+
+pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Stored {
+        schema: SCHEMA,
+        app: metadata.app.as_str().to_owned(),
+        recorded_at: stamp(metadata.recorded_at),
+        evidence: metadata.evidence.as_ref().map(|evidence| {
+            let signature = evidence.signature.as_ref();
+            StoredEvidence {
+                event: evidence.event.clone(),
+                payload: evidence.payload.clone(),
+                pay_event_sig: signature.map(|signature| signature.pay_event_sig.clone()),
+                verified_env: signature.map(|signature| signature.verified_env.number()),
+                key_fingerprint: signature.map(|signature| signature.key_fingerprint.0.clone()),
+                transport: evidence.transport.as_str().to_owned(),
+                create_time: evidence.create_time,
+                received_at: stamp(evidence.received_at),
+            }
+        }),
+    })
+}
+
+/// The metadata and the schema version of its event.
+pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
+    let stored: Stored = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
+    let metadata = Metadata {
+        app: AppSlug::parse(&stored.app).map_err(|error| format!("metadata: {error}"))?,
+        recorded_at: parse_stamp(&stored.recorded_at)?,
+        evidence: stored.evidence.map(evidence).transpose()?,
+    };
+    Ok((metadata, stored.schema))
+}
+
+fn evidence(stored: StoredEvidence) -> Result<Evidence, String> {
+    let signature = match (stored.pay_event_sig, stored.verified_env, stored.key_fingerprint) {
+        (Some(pay_event_sig), Some(env), Some(fingerprint)) => Some(SignatureEvidence {
+            pay_event_sig,
+            verified_env: Environment::from_number(env)
+                .ok_or_else(|| format!("metadata: verified_env is {env}, must be 0 or 1"))?,
+            key_fingerprint: KeyFingerprint(fingerprint),
+        }),
+        (None, None, None) => None,
+        _ => return Err("metadata: the signature's evidence is incomplete".into()),
+    };
+    Ok(Evidence {
+        event: stored.event,
+        payload: stored.payload,
+        signature,
+        transport: Transport::parse(&stored.transport)
+            .ok_or_else(|| format!("metadata: transport is {:?}", stored.transport))?,
+        create_time: stored.create_time,
+        received_at: parse_stamp(&stored.received_at)?,
+    })
+}

@@ -1,0 +1,56 @@
+//! The names of streams: `category-key`. The environment is part of the category, so that a sandbox key
+//! can never block or poison a production order.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::app::AppSlug;
+use crate::domain::environment::Environment;
+use crate::domain::push::Push;
+use crate::store::StreamName;
+
+pub fn app_stream(app: &AppSlug) -> StreamName {
+    StreamName(format!("app-{app}"))
+}
+
+/// The stream of the order, refund or gift that a push is about.
+pub fn push_stream(app: &AppSlug, push: &Push) -> StreamName {
+    let category = match (push, push.env()) {
+        (Push::Goods(_) | Push::Coins(_), Some(Environment::Sandbox)) => "sandboxOrder",
+        (Push::Goods(_) | Push::Coins(_), _) => "order",
+        (Push::Refund(_), Some(Environment::Sandbox)) => "sandboxRefund",
+        (Push::Refund(_), _) => "refund",
+        (Push::Gift(_), _) => "gift",
+    };
+    StreamName(format!("{category}-{app}.{}", push.key()))
+}
+
+/// The stream of the mock pushes that name one order, refund or gift.
+pub fn mock_stream(app: &AppSlug, push: &Push) -> StreamName {
+    let category = match push.env() {
+        Some(Environment::Sandbox) => "sandboxMock",
+        Some(Environment::Production) | None => "mock",
+    };
+    StreamName(format!("{category}-{app}.{}", push.key()))
+}
+
+/// What names a push in quarantine: SHA-256 of app, event and payload.
+pub fn quarantine_id(app: &AppSlug, event: &str, payload: &str) -> String {
+    let mut sha = Sha256::new();
+    for part in [app.as_str(), event, payload] {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part);
+    }
+    hex::encode(sha.finalize())
+}
+
+pub fn quarantine_stream(id: &str) -> StreamName {
+    StreamName(format!("quarantine-{id}"))
+}
+
+/// Every stream that an id may name: order, refund or gift of the app in either environment, mocks, and
+/// quarantine.
+pub fn streams_of_id(app: &AppSlug, id: &str) -> Vec<StreamName> {
+    let categories = ["order", "sandboxOrder", "refund", "sandboxRefund", "gift", "mock", "sandboxMock"];
+    let keyed = categories.into_iter().map(|category| StreamName(format!("{category}-{app}.{id}")));
+    keyed.chain([quarantine_stream(id)]).collect()
+}

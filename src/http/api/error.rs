@@ -1,0 +1,73 @@
+//! Errors of the admin listener: one envelope, `{"code", "message"}`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+
+use crate::domain::quarantine::ResolveError;
+use crate::http::access::AccessError;
+use crate::ledger::{LedgerError, ResolveQuarantineError};
+
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// Logged here, hidden outside.
+    pub fn internal(error: &dyn std::error::Error) -> Self {
+        error!(%error, "a request of the admin listener failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed; the server's log says why")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let envelope = Envelope { code: self.code, message: &self.message };
+        (self.status, Json(envelope)).into_response()
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let (status, code) = match error {
+            AccessError::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+            AccessError::Unknown => (StatusCode::UNAUTHORIZED, "token_unknown"),
+            AccessError::Expired(_) => (StatusCode::UNAUTHORIZED, "token_expired"),
+            AccessError::Role { .. } => (StatusCode::FORBIDDEN, "role"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<ResolveQuarantineError> for ApiError {
+    fn from(error: ResolveQuarantineError) -> Self {
+        match error {
+            ResolveQuarantineError::Refused(ResolveError::NotHeld) => {
+                Self::new(StatusCode::NOT_FOUND, "not_held", error.to_string())
+            }
+            ResolveQuarantineError::Refused(
+                ResolveError::AdoptedBefore | ResolveError::DismissedBefore,
+            ) => Self::new(StatusCode::CONFLICT, "decided", error.to_string()),
+            ResolveQuarantineError::Ledger(LedgerError::Unavailable(fault)) => {
+                let message = format!("not recorded: {fault}; try again");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message)
+            }
+            ResolveQuarantineError::Ledger(error) => Self::internal(&error),
+        }
+    }
+}

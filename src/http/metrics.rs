@@ -1,0 +1,86 @@
+//! Counts for Prometheus, named `order_ledger_…`.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+use crate::store::{EventStore, Health};
+use crate::wechat::Code;
+use crate::wechat::event_name::Family;
+
+pub struct Metrics {
+    registry: Registry,
+    pushes: IntCounterVec,
+    push_seconds: Histogram,
+    writable: IntGauge,
+    events: IntGauge,
+    commits: IntGauge,
+    commit_failures: IntGauge,
+    refused_dropped: IntGauge,
+}
+
+impl Metrics {
+    pub fn new() -> Result<Self, prometheus::Error> {
+        // Up to WeChat's patience of 3 s.
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
+        let gauge = |name: &str, help: &str| IntGauge::new(format!("order_ledger_{name}"), help);
+        let metrics = Self {
+            registry: Registry::new(),
+            pushes: IntCounterVec::new(
+                Opts::new("order_ledger_pushes_total", "Pushes by family of event and ErrCode answered"),
+                &["family", "code"],
+            )?,
+            push_seconds: Histogram::with_opts(
+                HistogramOpts::new("order_ledger_push_seconds", "From a push's head to its answer")
+                    .buckets(buckets),
+            )?,
+            writable: gauge("store_writable", "1 while appends work")?,
+            events: gauge("events_appended", "Events appended since the start")?,
+            commits: gauge("commits", "Transactions since the start, one fsync each")?,
+            commit_failures: gauge("commit_failures", "Transactions that failed since the start")?,
+            refused_dropped: gauge("refused_not_remembered", "Refused pushes that were only counted")?,
+        };
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.pushes.clone()))?;
+        registry.register(Box::new(metrics.push_seconds.clone()))?;
+        for gauge in [
+            &metrics.writable,
+            &metrics.events,
+            &metrics.commits,
+            &metrics.commit_failures,
+            &metrics.refused_dropped,
+        ] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        Ok(metrics)
+    }
+
+    pub fn answered(&self, family: Family, code: Code, took: Duration) {
+        let number = match code {
+            // By far the most common.
+            Code::Success => "0".to_owned(),
+            code => code.number().to_string(),
+        };
+        self.pushes.with_label_values(&[family.as_str(), &number]).inc();
+        self.push_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Everything as Prometheus reads it.
+    pub fn render(&self, store: &dyn EventStore, refused_dropped: u64) -> Result<String, prometheus::Error> {
+        let counters = store.counters();
+        let count = |counter: &std::sync::atomic::AtomicU64| signed(counter.load(Ordering::Relaxed));
+        self.writable.set(i64::from(*store.health().borrow() == Health::Writable));
+        self.events.set(count(&counters.events));
+        self.commits.set(count(&counters.commits));
+        self.commit_failures.set(count(&counters.commit_failures));
+        self.refused_dropped.set(signed(refused_dropped));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

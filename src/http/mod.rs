@@ -1,0 +1,11 @@
+//! The two listeners: `push`, open to WeChat and nothing else, and `admin`, for people and machines of
+//! the company.
+
+pub mod access;
+pub mod api;
+pub mod metrics;
+pub mod push;
+pub mod server;
+pub mod service;
+
+pub use service::{Keys, Service};

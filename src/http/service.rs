@@ -1,0 +1,38 @@
+//! What both listeners share: the ledger, the apps' keys as they are now, the refused ring, the counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::access::Access;
+use super::metrics::Metrics;
+use crate::config::{AccessToken, AppConfig};
+use crate::ledger::Ledger;
+use crate::store::refused::RefusedRing;
+use crate::wechat::App;
+
+/// What a reload of the configuration replaces, all at once.
+pub struct Keys {
+    apps: HashMap<String, Arc<App>>,
+    pub access: Access,
+}
+
+impl Keys {
+    pub fn new(apps: &[AppConfig], access: &[AccessToken]) -> Self {
+        let by_slug = |config: &AppConfig| (config.app.slug.as_str().to_owned(), Arc::new(config.app.clone()));
+        Self { apps: apps.iter().map(by_slug).collect(), access: Access::new(access) }
+    }
+
+    pub fn app(&self, slug: &str) -> Option<&Arc<App>> {
+        self.apps.get(slug)
+    }
+}
+
+pub struct Service {
+    pub ledger: Ledger,
+    pub keys: ArcSwap<Keys>,
+    pub ring: RefusedRing,
+    pub metrics: Metrics,
+    pub body_bytes_max: usize,
+}

@@ -1,0 +1,306 @@
+//! The write side: decide what a push means, append it, and on a conflict read and decide again.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::codec::{self, DecodeError, EncodeError, Metadata};
+use crate::domain::app::{AppSlug, PriceMeaning, Registration};
+use crate::domain::environment::Environment;
+use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
+use crate::domain::order::{self, Order};
+use crate::domain::push::Push;
+use crate::domain::quarantine::{self, Quarantine, Reason, Resolution, ResolveError};
+use crate::limits;
+use crate::quota::{Budget, OverQuota, Quotas};
+use crate::store::{
+    Append, AppendOutcome, EventStore, ExpectedVersion, Fault, NewEvent, StreamName, Urgency,
+};
+
+pub struct Ledger {
+    store: Arc<dyn EventStore>,
+    quotas: Quotas,
+}
+
+/// Why something could not be recorded. Nothing of it was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{0}")]
+    Unavailable(Fault),
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
+    #[error("other writers were faster {} times in a row", limits::DECIDE_TRIES_MAX)]
+    Contended,
+    #[error(
+        "the first event of {stream} got version {version} instead of 0: the stream was deleted or altered before"
+    )]
+    NotFirst { stream: StreamName, version: u64 },
+    #[error(transparent)]
+    Unreadable(#[from] DecodeError),
+    #[error(transparent)]
+    Unwritable(#[from] EncodeError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    #[error(
+        "app {app} is bound to AppID {registered} in this log, but the configuration says {configured}: \
+         give the other AppID another name"
+    )]
+    BoundElsewhere { app: AppSlug, registered: String, configured: String },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveQuarantineError {
+    #[error(transparent)]
+    Refused(#[from] ResolveError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What a stream says, and the version up to which it has been read.
+struct Seen<State> {
+    state: State,
+    version: ExpectedVersion,
+    /// Of the first event, where there is one.
+    app: Option<AppSlug>,
+}
+
+impl<State: Default> Seen<State> {
+    fn nothing() -> Self {
+        Self { state: State::default(), version: ExpectedVersion::NoStream, app: None }
+    }
+}
+
+/// Where and under which conditions a decision's events are appended.
+struct Target<'a> {
+    stream: &'a StreamName,
+    app: &'a AppSlug,
+    evidence: Option<&'a Evidence>,
+    recorded_at: DateTime<Utc>,
+    budget: Option<Budget>,
+    urgency: Urgency,
+}
+
+impl Ledger {
+    pub fn new(store: Arc<dyn EventStore>, quotas: Quotas) -> Self {
+        Self { store, quotas }
+    }
+
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// Records a verified push, or finds that it stands already.
+    pub async fn record(
+        &self,
+        app: &AppSlug,
+        push: &Push,
+        evidence: &Evidence,
+    ) -> Result<order::Answer, LedgerError> {
+        let stream = codec::push_stream(app, push);
+        let budget = (push.env() == Some(Environment::Sandbox)).then_some(Budget::Sandbox);
+        let target = push_target(&stream, app, evidence, budget);
+        // Nearly every push is the first of its order: appending tells at once whether it is.
+        let decide = |order: &Order| {
+            let order::Decision { events, answer } = order.decide(push);
+            (events, answer)
+        };
+        self.settle(&target, Seen::nothing(), Order::evolve, decide).await
+    }
+
+    /// Keeps an authentic push that is unusable, once, and says how to answer it.
+    pub async fn quarantine(
+        &self,
+        app: &AppSlug,
+        reason: &Reason,
+        out_trade_no: Option<&str>,
+        evidence: &Evidence,
+    ) -> Result<quarantine::Answer, LedgerError> {
+        let id = codec::quarantine_id(app, &evidence.event, &evidence.payload);
+        let stream = codec::quarantine_stream(&id);
+        let target = push_target(&stream, app, evidence, Some(Budget::Quarantine));
+        let seen = self.read(&stream, Quarantine::evolve).await?;
+        let decide = |held: &Quarantine| {
+            let (event, answer) = held.decide(&evidence.event, reason, out_trade_no);
+            (event.into_iter().collect(), answer)
+        };
+        self.settle(&target, seen, Quarantine::evolve, decide).await
+    }
+
+    /// Remembers the ids of a mock push that carried a valid signature.
+    pub async fn remember_mock(
+        &self,
+        app: &AppSlug,
+        push: &Push,
+        evidence: &Evidence,
+    ) -> Result<(), LedgerError> {
+        let stream = codec::mock_stream(app, push);
+        let target = push_target(&stream, app, evidence, Some(Budget::Quarantine));
+        // One mock an order is enough to know the order for a mock.
+        let decide =
+            |known: &bool| (if *known { vec![] } else { vec![Event::MockReceived(push.clone())] }, ());
+        self.settle(&target, Seen::nothing(), |_, _| true, decide).await
+    }
+
+    /// Adopts or dismisses a push in quarantine. `false` where that had been decided before.
+    pub async fn resolve(
+        &self,
+        id: &str,
+        how: Resolution,
+        by: &str,
+        reason: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool, ResolveQuarantineError> {
+        let stream = codec::quarantine_stream(id);
+        let seen = self.read(&stream, Quarantine::evolve).await?;
+        let Some(app) = seen.app.clone() else { return Err(ResolveError::NotHeld.into()) };
+        let target = Target {
+            stream: &stream,
+            app: &app,
+            evidence: None,
+            recorded_at: at,
+            budget: None,
+            urgency: Urgency::Command,
+        };
+        let decide = |held: &Quarantine| match held.resolve(how, by, reason) {
+            Ok(event) => {
+                let decided = event.is_some();
+                (event.into_iter().collect(), Ok(decided))
+            }
+            Err(error) => (vec![], Err(error)),
+        };
+        Ok(self.settle(&target, seen, Quarantine::evolve, decide).await??)
+    }
+
+    /// Binds an app's slug to its AppID for ever, and dates what its prices mean.
+    pub async fn register(
+        &self,
+        app: &AppSlug,
+        app_id: &str,
+        actual_price_is: PriceMeaning,
+        at: DateTime<Utc>,
+    ) -> Result<(), RegisterError> {
+        let stream = codec::app_stream(app);
+        let target = Target {
+            stream: &stream,
+            app,
+            evidence: None,
+            recorded_at: at,
+            budget: None,
+            urgency: Urgency::Command,
+        };
+        let seen = self.read(&stream, Registration::evolve).await?;
+        let decide = |known: &Registration| (known.decide(app_id, actual_price_is), known.app_id.clone());
+        let bound = self.settle(&target, seen, Registration::evolve, decide).await?;
+        match bound {
+            Some(registered) if registered != app_id => {
+                let configured = app_id.to_owned();
+                Err(RegisterError::BoundElsewhere { app: app.clone(), registered, configured })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides, appends, and where another writer was faster, reads and decides again.
+    async fn settle<State: Default, Outcome>(
+        &self,
+        target: &Target<'_>,
+        mut seen: Seen<State>,
+        evolve: impl Fn(State, &Event) -> State + Copy,
+        decide: impl Fn(&State) -> (Vec<Event>, Outcome),
+    ) -> Result<Outcome, LedgerError> {
+        let begun = Instant::now();
+        for _ in 0..limits::DECIDE_TRIES_MAX {
+            let (events, outcome) = decide(&seen.state);
+            if events.is_empty() {
+                return Ok(outcome);
+            }
+            match self.append(target, seen.version, &events, begun).await? {
+                Some(first_version) if first_version == seen.version.next() => return Ok(outcome),
+                Some(version) => {
+                    let stream = target.stream.clone();
+                    error!(alarm = "stream", %stream, version, "a new stream did not begin at version 0");
+                    return Err(LedgerError::NotFirst { stream, version });
+                }
+                None => seen = self.read(target.stream, evolve).await?,
+            }
+        }
+        Err(LedgerError::Contended)
+    }
+
+    /// The version of the first event appended; `None` for a conflict.
+    async fn append(
+        &self,
+        target: &Target<'_>,
+        expected: ExpectedVersion,
+        events: &[Event],
+        begun: Instant,
+    ) -> Result<Option<u64>, LedgerError> {
+        let metadata = Metadata {
+            app: target.app.clone(),
+            recorded_at: target.recorded_at,
+            evidence: target.evidence.cloned(),
+        };
+        let encode = |event| codec::encode(target.stream, event, &metadata);
+        let events: Vec<NewEvent> = events.iter().map(encode).collect::<Result<_, _>>()?;
+        let bytes: usize = events.iter().map(|event| event.data.len() + event.metadata.len()).sum();
+        let charge = match target.budget {
+            None => None,
+            Some(budget) => Some(self.quotas.charge(target.app, budget, bytes, target.recorded_at)?),
+        };
+        let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
+        let mut outcome = self.store.append(append.clone()).await;
+        if matches!(outcome, AppendOutcome::Unknown(_)) && begun.elapsed() < limits::APPEND_WAIT / 2 {
+            // The same ids again are the same append, whatever became of the first try.
+            outcome = self.store.append(append).await;
+        }
+        match outcome {
+            AppendOutcome::Appended { first_version, repeated, .. } => {
+                if let Some(charge) = charge.filter(|_| !repeated) {
+                    charge.keep();
+                }
+                Ok(Some(first_version))
+            }
+            AppendOutcome::Conflict { .. } => Ok(None),
+            AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
+                Err(LedgerError::Unavailable(fault))
+            }
+        }
+    }
+
+    async fn read<State: Default>(
+        &self,
+        stream: &StreamName,
+        evolve: impl Fn(State, &Event) -> State,
+    ) -> Result<Seen<State>, LedgerError> {
+        let mut seen = Seen::nothing();
+        loop {
+            let from = seen.version.next();
+            let page = self.store.read_stream(stream, from, limits::READ_PAGE_EVENTS_MAX).await;
+            let page = page.map_err(LedgerError::Unavailable)?;
+            let Some(last) = page.last() else { return Ok(seen) };
+            seen.version = ExpectedVersion::Exact(last.version);
+            for recorded in &page {
+                let decoded = codec::decode(recorded)?;
+                seen.app.get_or_insert(decoded.metadata.app);
+                seen.state = evolve(seen.state, &decoded.event);
+            }
+        }
+    }
+}
+
+fn push_target<'a>(
+    stream: &'a StreamName,
+    app: &'a AppSlug,
+    evidence: &'a Evidence,
+    budget: Option<Budget>,
+) -> Target<'a> {
+    let recorded_at = evidence.received_at;
+    Target { stream, app, evidence: Some(evidence), recorded_at, budget, urgency: Urgency::Push }
+}

@@ -1,0 +1,215 @@
+//! The embedded log: one SQLite file, one writer thread with group commit, readers beside it.
+//!
+//! Invariants:
+//! - One process owns the log, by an exclusive lock on the file `<log>.lock`.
+//! - Only the writer thread writes, so positions have no gaps and are visible in their order.
+//! - Nobody is told `Appended` before the transaction's fsync returned; a failed fsync ends the process,
+//!   for nobody can know what the disk holds after it.
+
+mod file;
+mod reader;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use file::{LockHolder, OpenError, lock_holder};
+pub use reader::Readers;
+
+use super::{Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, RecordedEvent};
+use super::{StreamName, Urgency};
+use crate::limits;
+use file::{Lock, open_for_writing};
+use writer::{Waiting, Writer};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub path: PathBuf,
+    /// Appends waiting to be written; more are refused at once.
+    pub queue_appends_max: usize,
+    /// How long an append may take.
+    pub append_wait: Duration,
+}
+
+impl Settings {
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            queue_appends_max: limits::QUEUE_APPENDS_MAX,
+            append_wait: limits::APPEND_WAIT,
+        }
+    }
+}
+
+pub struct SqliteStore {
+    pushes: mpsc::Sender<Waiting>,
+    commands: mpsc::Sender<Waiting>,
+    readers: Readers,
+    head: watch::Receiver<Option<Position>>,
+    health: watch::Receiver<Health>,
+    counters: Arc<Counters>,
+    log_id: LogId,
+    append_wait: Duration,
+    closing: watch::Sender<bool>,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    lock: Lock,
+}
+
+impl SqliteStore {
+    /// Opens the log, and creates it where there is none. Holds its lock until dropped.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let lock = Lock::take(&settings.path)?;
+        let opened = open_for_writing(&settings.path)?;
+        let readers = Readers::new(&settings.path);
+        let (pushes, push_queue) = mpsc::channel(settings.queue_appends_max);
+        let (commands, command_queue) = mpsc::channel(settings.queue_appends_max);
+        let (head_sender, head) = watch::channel(opened.head);
+        let (health_sender, health) = watch::channel(Health::Writable);
+        let (closing, closed) = watch::channel(false);
+        let counters = Arc::new(Counters::default());
+        let writer = Writer {
+            connection: opened.connection,
+            wal_path: file::wal_path(&settings.path),
+            pushes: push_queue,
+            commands: command_queue,
+            closing: closed,
+            head: head_sender,
+            health: health_sender,
+            counters: counters.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("log-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|error| OpenError::Io { path: settings.path.clone(), error })?;
+        Ok(Self {
+            pushes,
+            commands,
+            readers,
+            head,
+            health,
+            counters,
+            log_id: opened.log_id,
+            append_wait: settings.append_wait,
+            closing,
+            writer: Mutex::new(Some(thread)),
+            lock,
+        })
+    }
+
+    /// Writes into the lock file who holds it, for commands that look for the server.
+    pub fn announce(&self, holder: &LockHolder) -> Result<(), OpenError> {
+        self.lock.announce(holder)
+    }
+}
+
+/// Whether a log stands at `path`, without opening it.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn append(&self, append: Append) -> AppendOutcome {
+        let bytes = |event: &super::NewEvent| event.data.len() + event.metadata.len();
+        if append.events.iter().any(|event| bytes(event) > limits::EVENT_BYTES_MAX) {
+            return AppendOutcome::NotWritten(Fault::TooLarge { max: limits::EVENT_BYTES_MAX });
+        }
+        let queue = match append.urgency {
+            Urgency::Push => &self.pushes,
+            Urgency::Command => &self.commands,
+        };
+        let (reply, outcome) = oneshot::channel();
+        match queue.try_send(Waiting { append, reply }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return AppendOutcome::NotWritten(Fault::QueueFull),
+            Err(mpsc::error::TrySendError::Closed(_)) => return AppendOutcome::NotWritten(Fault::Closing),
+        }
+        match tokio::time::timeout(self.append_wait, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => AppendOutcome::Unknown(Fault::Closing),
+            // It may be in the transaction that is being written right now.
+            Err(_) => AppendOutcome::Unknown(Fault::Slow),
+        }
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        self.readers.read_stream(stream, from, limit).await
+    }
+
+    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
+        self.readers.read_all(after, limit).await
+    }
+
+    fn head(&self) -> watch::Receiver<Option<Position>> {
+        self.head.clone()
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    async fn close(&self) {
+        self.closing.send_replace(true);
+        let thread = match self.writer.lock() {
+            Ok(mut writer) => writer.take(),
+            Err(_) => None,
+        };
+        if let Some(thread) = thread {
+            // A writer that panicked has been reported by the panic itself.
+            let _ended = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    /// The lock must outlive the writer thread.
+    fn drop(&mut self) {
+        self.closing.send_replace(true);
+        if let Ok(Some(thread)) = self.writer.get_mut().map(Option::take) {
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// Sorts SQLite's errors into what can be said to people and done about them.
+fn fault(error: &rusqlite::Error) -> Fault {
+    use rusqlite::ErrorCode;
+    let Some(code) = error.sqlite_error_code() else { return Fault::Io(error.to_string()) };
+    match code {
+        ErrorCode::DiskFull => Fault::DiskFull,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Fault::ReadOnly,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Fault::Locked,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Fault::Corrupt,
+        _ => Fault::Io(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_embedded_log_keeps_the_contract_of_stores() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Settings::at(folder.path().join("new/events.db"))).unwrap();
+        contract::check_all(Arc::new(store)).await;
+    }
+}

@@ -1,0 +1,112 @@
+//! Reads the log beside the writer, a page at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, Row};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::super::{LogId, Position, RecordedEvent, StreamName};
+use super::file::{OpenError, open_for_reading};
+use super::{Fault, fault};
+use crate::limits;
+
+const COLUMNS: &str = "position, stream, version, id, type, data, metadata";
+
+/// A few connections that only read, opened when they are needed.
+#[derive(Clone)]
+pub struct Readers {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Arc::default(),
+            turns: Arc::new(Semaphore::new(limits::READERS_MAX)),
+        }
+    }
+
+    /// For commands that read a log which a server may be writing.
+    pub fn open(path: &Path) -> Result<(Self, LogId), OpenError> {
+        let connection = open_for_reading(path)?;
+        let text = connection.query_row("SELECT log_id FROM log", [], |row| row.get::<_, String>(0));
+        let id = text.ok().and_then(|text| Uuid::parse_str(&text).ok());
+        let id = id.ok_or_else(|| OpenError::NotALog { path: path.to_owned() })?;
+        Ok((Self::new(path), LogId(id)))
+    }
+
+    pub async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        let (stream, from, limit) = (stream.clone(), signed(from), page(limit));
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM events WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map((stream.as_str(), from, limit), recorded)?.collect()
+        })
+        .await
+    }
+
+    pub async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
+        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
+        self.read(move |connection| {
+            let sql = format!("SELECT {COLUMNS} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map((after, limit), recorded)?.collect()
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Fault::Closing)?;
+        let (path, idle) = (self.path.clone(), self.idle.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let taken = idle.lock().ok().and_then(|mut idle| idle.pop());
+            let connection = match taken {
+                Some(connection) => connection,
+                None => open_for_reading(&path).map_err(|error| Fault::Io(error.to_string()))?,
+            };
+            let found = query(&connection).map_err(|error| fault(&error))?;
+            if let Ok(mut idle) = idle.lock() {
+                idle.push(connection);
+            }
+            Ok(found)
+        });
+        reading.await.map_err(|error| Fault::Io(error.to_string()))?
+    }
+}
+
+fn page(limit: usize) -> i64 {
+    i64::try_from(limit.min(limits::READ_PAGE_EVENTS_MAX)).unwrap_or(i64::MAX)
+}
+
+/// SQLite counts in signed numbers; no log is that long.
+pub fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn recorded(row: &Row<'_>) -> Result<RecordedEvent, rusqlite::Error> {
+    Ok(RecordedEvent {
+        position: Position(row.get::<_, i64>(0)?.unsigned_abs()),
+        stream: StreamName(row.get(1)?),
+        version: row.get::<_, i64>(2)?.unsigned_abs(),
+        id: Uuid::from_bytes(row.get(3)?),
+        event_type: row.get(4)?,
+        data: row.get(5)?,
+        metadata: row.get(6)?,
+    })
+}

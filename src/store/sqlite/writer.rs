@@ -1,0 +1,291 @@
+//! The one thread that writes: all appends waiting become one transaction and one fsync.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info};
+
+use super::super::{
+    Append, AppendOutcome, Counters, ExpectedVersion, Health, NewEvent, Position, StreamName,
+};
+use super::fault;
+use super::reader::signed;
+use crate::limits;
+
+/// An append and whoever waits for its outcome.
+pub struct Waiting {
+    pub append: Append,
+    pub reply: oneshot::Sender<AppendOutcome>,
+}
+
+pub struct Writer {
+    pub connection: Connection,
+    pub wal_path: PathBuf,
+    pub pushes: mpsc::Receiver<Waiting>,
+    pub commands: mpsc::Receiver<Waiting>,
+    pub closing: watch::Receiver<bool>,
+    pub head: watch::Sender<Option<Position>>,
+    pub health: watch::Sender<Health>,
+    pub counters: Arc<Counters>,
+}
+
+/// What the writer does next.
+enum Next {
+    Write,
+    /// See whether the store can be written again.
+    Probe,
+    Close,
+}
+
+impl Writer {
+    pub fn run(mut self) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return error!(%error, "the log's writer cannot start"),
+        };
+        runtime.block_on(async {
+            let mut group = Vec::with_capacity(limits::GROUP_APPENDS_MAX);
+            loop {
+                match self.next(&mut group).await {
+                    Next::Write => self.write_group(&mut group),
+                    Next::Probe => self.probe(),
+                    Next::Close => break,
+                }
+            }
+        });
+        self.close();
+    }
+
+    /// Pushes go first; a command gets a transaction of its own when no push waits.
+    async fn next(&mut self, group: &mut Vec<Waiting>) -> Next {
+        let failing = *self.health.borrow() != Health::Writable;
+        tokio::select! {
+            biased;
+            received = self.pushes.recv_many(group, limits::GROUP_APPENDS_MAX) => {
+                if received == 0 { Next::Close } else { Next::Write }
+            }
+            command = self.commands.recv() => match command {
+                Some(command) => {
+                    group.push(command);
+                    Next::Write
+                }
+                None => Next::Close,
+            },
+            _ = self.closing.wait_for(|closing| *closing) => Next::Close,
+            () = tokio::time::sleep(limits::PROBE_INTERVAL), if failing => Next::Probe,
+        }
+    }
+
+    fn write_group(&mut self, group: &mut Vec<Waiting>) {
+        // Who has gone is not waited for: WeChat will push again.
+        group.retain(|waiting| !waiting.reply.is_closed());
+        if group.is_empty() {
+            return;
+        }
+        match write(&mut self.connection, group) {
+            Ok(written) => {
+                self.report(Health::Writable);
+                if written.events > 0 {
+                    Counters::add(&self.counters.events, written.events);
+                    Counters::add(&self.counters.commits, 1);
+                    self.head.send_replace(written.head);
+                }
+                for (waiting, outcome) in group.drain(..).zip(written.outcomes) {
+                    // The caller may have gone meanwhile; its event is durable all the same.
+                    let _gone = waiting.reply.send(outcome);
+                }
+                self.checkpoint_if_long();
+            }
+            Err(failure) => {
+                end_process_if_sync_failed(&failure.error);
+                Counters::add(&self.counters.commit_failures, 1);
+                let fault = fault(&failure.error);
+                self.report(Health::Failing(fault.clone()));
+                for waiting in group.drain(..) {
+                    let outcome = match failure.stage {
+                        Stage::BeforeCommit => AppendOutcome::NotWritten(fault.clone()),
+                        Stage::Commit => AppendOutcome::Unknown(fault.clone()),
+                    };
+                    let _gone = waiting.reply.send(outcome);
+                }
+            }
+        }
+    }
+
+    /// One line when writing begins to fail, one when it works again.
+    fn report(&self, health: Health) {
+        let changed = self.health.send_if_modified(|known| {
+            let changed = *known != health;
+            known.clone_from(&health);
+            changed
+        });
+        match (changed, health) {
+            (false, _) => {}
+            (true, Health::Writable) => info!("the log can be written again"),
+            (true, Health::Failing(fault)) => {
+                error!(alarm = "store", %fault, "the log cannot be written; pushes are answered with a failure");
+            }
+        }
+    }
+
+    fn probe(&mut self) {
+        let result = self.connection.execute("UPDATE log SET probes = probes + 1", []);
+        match result {
+            Ok(_) => self.report(Health::Writable),
+            Err(error) => {
+                end_process_if_sync_failed(&error);
+                self.report(Health::Failing(fault(&error)));
+            }
+        }
+    }
+
+    /// Folds the write-ahead log into the database file. A failure here loses nothing: what was committed
+    /// stays in the write-ahead log.
+    fn checkpoint_if_long(&self) {
+        let length = std::fs::metadata(&self.wal_path).map_or(0, |metadata| metadata.len());
+        if length > limits::WAL_BYTES {
+            self.checkpoint("PASSIVE");
+        }
+    }
+
+    fn checkpoint(&self, mode: &str) {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        if let Err(error) = self.connection.query_row(&sql, [], |_| Ok(())) {
+            end_process_if_sync_failed(&error);
+            error!(fault = %fault(&error), "the write-ahead log cannot be folded into the log's file");
+        }
+    }
+
+    /// Writes what still waits, then leaves everything in the one file.
+    fn close(mut self) {
+        self.pushes.close();
+        self.commands.close();
+        let mut group = Vec::new();
+        while let Ok(waiting) = self.pushes.try_recv() {
+            group.push(waiting);
+        }
+        while let Ok(waiting) = self.commands.try_recv() {
+            group.push(waiting);
+        }
+        self.write_group(&mut group);
+        self.checkpoint("TRUNCATE");
+    }
+}
+
+/// After a failed fsync nobody knows what the disk holds, and a second fsync would lie. The process ends;
+/// the next one reads what is really there.
+fn end_process_if_sync_failed(error: &rusqlite::Error) {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    if matches!(code, Some(rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)) {
+        error!(
+            alarm = "store",
+            "the disk failed to sync the log; the process ends so that nothing false is said"
+        );
+        std::process::exit(2);
+    }
+}
+
+enum Stage {
+    BeforeCommit,
+    Commit,
+}
+
+struct Failure {
+    stage: Stage,
+    error: rusqlite::Error,
+}
+
+struct Written {
+    outcomes: Vec<AppendOutcome>,
+    events: u64,
+    head: Option<Position>,
+}
+
+/// One transaction for the whole group. A conflict is the outcome of one append; an error fails them all.
+fn write(connection: &mut Connection, group: &[Waiting]) -> Result<Written, Failure> {
+    let before = |error| Failure { stage: Stage::BeforeCommit, error };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(before)?;
+    let mut written = Written { outcomes: Vec::with_capacity(group.len()), events: 0, head: None };
+    for Waiting { append, .. } in group {
+        let outcome = append_one(&transaction, append).map_err(before)?;
+        if let AppendOutcome::Appended { position, repeated: false, .. } = outcome {
+            written.events += append.events.len() as u64;
+            written.head = Some(position);
+        }
+        written.outcomes.push(outcome);
+    }
+    transaction.commit().map_err(|error| Failure { stage: Stage::Commit, error })?;
+    Ok(written)
+}
+
+fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
+    let first_version = append.expected.next();
+    // A new stream is by far the most common: the index that keeps versions unique is asked by inserting.
+    if let (ExpectedVersion::NoStream, [event]) = (append.expected, append.events.as_slice()) {
+        if insert(connection, &append.stream, first_version, event)? {
+            let position = Position(connection.last_insert_rowid().unsigned_abs());
+            return Ok(AppendOutcome::Appended { first_version, position, repeated: false });
+        }
+        return repeated_or_conflict(connection, append);
+    }
+    if current_version(connection, &append.stream)?.map_or(0, |version| version + 1) != first_version {
+        return repeated_or_conflict(connection, append);
+    }
+    for (event, version) in append.events.iter().zip(first_version..) {
+        insert(connection, &append.stream, version, event)?;
+    }
+    let position = Position(connection.last_insert_rowid().unsigned_abs());
+    Ok(AppendOutcome::Appended { first_version, position, repeated: false })
+}
+
+/// False where the version is taken.
+fn insert(
+    connection: &Connection,
+    stream: &StreamName,
+    version: u64,
+    event: &NewEvent,
+) -> Result<bool, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO events (stream, version, id, type, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (stream, version) DO NOTHING",
+    )?;
+    let values = (
+        stream.as_str(),
+        signed(version),
+        event.id.as_bytes(),
+        event.event_type,
+        &event.data,
+        &event.metadata,
+    );
+    Ok(statement.execute(values)? == 1)
+}
+
+fn current_version(connection: &Connection, stream: &StreamName) -> Result<Option<u64>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT max(version) FROM events WHERE stream = ?1")?;
+    let version = statement.query_row([stream.as_str()], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(version.map(i64::unsigned_abs))
+}
+
+/// The same ids at the same versions are the same append: it gets its original result.
+fn repeated_or_conflict(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
+    let first_version = append.expected.next();
+    let mut position = None;
+    for (event, version) in append.events.iter().zip(first_version..) {
+        let mut statement = connection
+            .prepare_cached("SELECT position FROM events WHERE stream = ?1 AND version = ?2 AND id = ?3")?;
+        let values = (append.stream.as_str(), signed(version), event.id.as_bytes());
+        position = statement.query_row(values, |row| row.get::<_, i64>(0)).optional()?;
+        if position.is_none() {
+            break;
+        }
+    }
+    match position {
+        Some(position) => {
+            let position = Position(position.unsigned_abs());
+            Ok(AppendOutcome::Appended { first_version, position, repeated: true })
+        }
+        None => Ok(AppendOutcome::Conflict { current: current_version(connection, &append.stream)? }),
+    }
+}
