@@ -1,8 +1,11 @@
 //! An event-sourced ledger for WeChat mini-game orders. See ARCHITECTURE.md for the map.
 
+pub mod cli;
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod quota;

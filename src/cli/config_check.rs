@@ -1,0 +1,188 @@
+//! `order-ledger config check`: everything that is wrong with the configuration, or what it configures.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{ConfigFile, FOUND_WRONG};
+use crate::config::{self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, mode_name};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let path = &args.config.path;
+    match config::load(path, super::environment()) {
+        Ok(config) => {
+            let warnings = config::warnings(&config, path);
+            let file = path.display().to_string();
+            if args.json {
+                println!("{:#}", as_json(&file, &config, &warnings));
+            } else {
+                print!("{}", as_text(&file, &config, &warnings));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(errors @ ConfigErrors::Problems { .. }) => {
+            let lines = errors.lines();
+            if args.json {
+                println!(
+                    "{:#}",
+                    json!({ "file": path.display().to_string(), "ok": false, "problems": lines })
+                );
+            } else {
+                lines.iter().for_each(|line| println!("{line}"));
+            }
+            Ok(FOUND_WRONG.into())
+        }
+        Err(errors @ ConfigErrors::Unreadable { .. }) => Err(errors.into()),
+    }
+}
+
+/// Fingerprints by list and state; an empty text where a key has none to show.
+fn keys(app: &AppConfig) -> BTreeMap<(&str, KeyState), Vec<&str>> {
+    let mut keys: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for key in &app.keys {
+        let fingerprint = key.fingerprint.as_ref().map_or("", |fingerprint| fingerprint.0.as_str());
+        keys.entry((key.list.as_str(), key.state)).or_default().push(fingerprint);
+    }
+    keys
+}
+
+fn expires(token: &AccessToken) -> Option<String> {
+    token.expires.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
+    let mut lines = vec![
+        format!("{file} is right."),
+        format!("push {}, admin {}", config.push_listen, config.admin_listen),
+        format!("store {}, refused {}", config.store_path.display(), config.refused_path.display()),
+    ];
+    for app in &config.apps {
+        let mode = mode_name(app.app.default_channel.mode);
+        lines.push(format!("app {}: {}, mode {mode}", app.app.slug, app.app.app_id));
+        for (channel, own) in &app.app.channels {
+            lines.push(format!("  channel {}: mode {}", channel.as_str(), mode_name(own.mode)));
+        }
+        for ((list, state), fingerprints) in keys(app) {
+            let shown = fingerprints.join(" ");
+            let line = format!("  {list}: {} {} {shown}", fingerprints.len(), state.as_str());
+            lines.push(line.trim_end().to_owned());
+        }
+    }
+    for token in &config.access {
+        let scope = token.app.as_ref().map_or(String::new(), |app| format!(", app {app}"));
+        let until = expires(token).map_or(String::new(), |time| format!(", until {time}"));
+        lines.push(format!("access {}: {}{scope}{until}", token.name, token.role.as_str()));
+    }
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    lines.join("\n") + "\n"
+}
+
+fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
+    let key = |((list, state), fingerprints): ((&str, KeyState), Vec<&str>)| {
+        let shown: Vec<_> = fingerprints.iter().filter(|fingerprint| !fingerprint.is_empty()).collect();
+        json!({ "list": list, "state": state.as_str(), "count": fingerprints.len(), "fingerprints": shown })
+    };
+    let app = |app: &AppConfig| {
+        let channels: BTreeMap<_, _> = app
+            .app
+            .channels
+            .iter()
+            .map(|(channel, own)| (channel.as_str(), json!({ "mode": mode_name(own.mode) })))
+            .collect();
+        json!({
+            "slug": app.app.slug.as_str(),
+            "app_id": app.app.app_id,
+            "mode": mode_name(app.app.default_channel.mode),
+            "actual_price_is": app.actual_price_is.as_str(),
+            "channels": channels,
+            "keys": keys(app).into_iter().map(key).collect::<Vec<_>>(),
+        })
+    };
+    let access = |token: &AccessToken| {
+        json!({
+            "name": token.name,
+            "role": token.role.as_str(),
+            "app": token.app.as_ref().map(|app| app.as_str()),
+            "expires": expires(token),
+        })
+    };
+    json!({
+        "file": file,
+        "ok": true,
+        "push": config.push_listen.to_string(),
+        "admin": config.admin_listen.to_string(),
+        "store": config.store_path.display().to_string(),
+        "refused": config.refused_path.display().to_string(),
+        "apps": config.apps.iter().map(app).collect::<Vec<_>>(),
+        "access": config.access.iter().map(access).collect::<Vec<_>>(),
+        "warnings": warnings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const RIGHT: &str = r#"
+        [app.demo]
+        app_id = "wxdemo"
+        mode = "security"
+        tokens = [{ value = "SecretToken" }, { value = "SecretOld", state = "accepted" }]
+        encoding_aes_keys = [{ value = "SecretAesKeyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }]
+        production_keys = [{ value = "SecretKey" }, { value = "SecretRetired", state = "retired" }]
+        [app.demo.channel.goods]
+        mode = "plain"
+        [access.lin]
+        role = "support"
+        app = "demo"
+        expires = 2027-12-31
+        token_sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+    "#;
+
+    #[test]
+    fn the_summary_names_apps_modes_and_keys_and_shows_no_key() {
+        let config = config::read(Path::new("order-ledger.toml"), RIGHT, []).unwrap();
+        let fingerprint = config.apps[0].app.production_keys[0].fingerprint().0.clone();
+        let warnings = ["careful".to_owned()];
+        let text = as_text("order-ledger.toml", &config, &warnings);
+        for line in [
+            "order-ledger.toml is right.",
+            "app demo: wxdemo, mode security",
+            "  channel goods: mode plain",
+            "  tokens: 1 active",
+            "  tokens: 1 accepted",
+            &format!("  production_keys: 1 active {fingerprint}"),
+            "access lin: support, app demo, until 2027-12-31T16:00:00Z",
+            "warning: careful",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+        }
+        let json = as_json("order-ledger.toml", &config, &warnings);
+        assert_eq!(json["apps"][0]["keys"].as_array().unwrap().len(), 5);
+        assert!(!format!("{text}{json}").contains("Secret"), "{text}{json}");
+    }
+
+    #[test]
+    fn problems_are_found_wrong_and_a_missing_file_cannot_be_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("order-ledger.toml");
+        let check = || run(Args { config: ConfigFile { path: path.clone() }, json: true });
+        assert!(check().is_err());
+        std::fs::write(&path, "[app.demo]").unwrap();
+        assert_eq!(format!("{:?}", check().unwrap()), format!("{:?}", ExitCode::from(FOUND_WRONG)));
+        std::fs::write(&path, RIGHT).unwrap();
+        assert_eq!(format!("{:?}", check().unwrap()), format!("{:?}", ExitCode::SUCCESS));
+    }
+}

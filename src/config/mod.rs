@@ -1,0 +1,194 @@
+//! The configuration: read from a file and the environment, checked as a whole, all problems told at once.
+
+mod access;
+mod apps;
+mod env;
+mod keys;
+mod limits;
+mod place;
+mod raw;
+mod section;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+pub use access::{AccessToken, Role, check_name, parse_expires};
+pub use apps::{AppConfig, mode_name};
+pub use keys::{KeySource, KeyState, KeySummary, TO_FILL_IN};
+pub use limits::Limits;
+pub use place::{ConfigErrors, Place, Problem};
+pub use warnings::warnings;
+
+use place::{Placed, Problems, quoted};
+use section::Section;
+
+pub const DEFAULT_PUSH_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+pub const DEFAULT_STORE_PATH: &str = "data/events.db";
+const REFUSED_FILE: &str = "refused.db";
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where WeChat's pushes come in.
+    pub push_listen: SocketAddr,
+    /// Where people and programs of the house ask.
+    pub admin_listen: SocketAddr,
+    /// How WeChat reaches `push_listen`: `https://pay.example.com`, without a slash at the end.
+    pub public_url: Option<String>,
+    pub store_path: PathBuf,
+    pub refused_path: PathBuf,
+    pub limits: Limits,
+    /// At least one, sorted by slug.
+    pub apps: Vec<AppConfig>,
+    /// Sorted by name.
+    pub access: Vec<AccessToken>,
+}
+
+/// Reads the file and lays the environment over it.
+pub fn load(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigErrors> {
+    match fs::read_to_string(path) {
+        Ok(text) => read(path, &text, environment),
+        Err(error) => Err(ConfigErrors::Unreadable { file: path.display().to_string(), error }),
+    }
+}
+
+/// Like [`load`], for a text that is to be the file at `path`.
+pub fn read(
+    path: &Path,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigErrors> {
+    let wrong = |problems| ConfigErrors::Problems { file: path.display().to_string(), problems };
+    let mut tree = raw::document(text).map_err(wrong)?;
+    let problems = Problems::default();
+    env::overlay(&mut tree, environment, &problems);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let config = read_root(Section::root(&tree, &problems), folder);
+    let problems = problems.into_sorted();
+    if problems.is_empty() { Ok(config) } else { Err(wrong(problems)) }
+}
+
+/// The configuration as far as it is right; it is right where nothing was reported.
+fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
+    let problems = root.problems();
+
+    let mut push = root.section("push");
+    let push_listen = read_listen(&mut push, DEFAULT_PUSH_LISTEN);
+    let public_url = push.text("public_url").and_then(|url| read_public_url(&url, problems));
+    push.finish();
+
+    let mut admin = root.section("admin");
+    let admin_listen = read_listen(&mut admin, DEFAULT_ADMIN_LISTEN);
+    if taken_by(push_listen, admin_listen) {
+        admin.report_key(
+            "listen",
+            format!("push.listen takes {push_listen} already; give the admin listener another port"),
+        );
+    }
+    admin.finish();
+
+    let mut store = root.section("store");
+    check_store_kind(&mut store);
+    let store_path = read_path(&mut store, "path").unwrap_or_else(|| PathBuf::from(DEFAULT_STORE_PATH));
+    store.finish();
+    let mut refused = root.section("refused");
+    let refused_path =
+        read_path(&mut refused, "path").unwrap_or_else(|| store_path.with_file_name(REFUSED_FILE));
+    if refused_path == store_path {
+        refused.report_key("path", "is the path of the store; give the refused requests a file of their own");
+    }
+    refused.finish();
+    let mut views = root.section("views");
+    read_path(&mut views, "dir");
+    views.finish();
+
+    let limits = limits::read(root.section("limits"));
+    let apps = apps::read(&mut root, folder);
+    read_merchants(&mut root, &apps);
+    let access = access::read(&mut root, &apps.slugs);
+    root.finish();
+    Config {
+        push_listen,
+        admin_listen,
+        public_url,
+        store_path,
+        refused_path,
+        limits,
+        apps: apps.configs,
+        access,
+    }
+}
+
+fn read_listen(section: &mut Section<'_>, default: SocketAddr) -> SocketAddr {
+    let Some(text) = section.text("listen") else { return default };
+    text.value.parse().unwrap_or_else(|_| {
+        let message = format!("must be an address and a port such as {default}, not {}", quoted(&text.value));
+        text.report(section.problems(), message);
+        default
+    })
+}
+
+/// Whether a listener at `one` keeps another from `other`. Port 0 is a free one each time.
+fn taken_by(one: SocketAddr, other: SocketAddr) -> bool {
+    let (one_ip, other_ip) = (one.ip(), other.ip());
+    let same_ip = one_ip == other_ip || one_ip.is_unspecified() || other_ip.is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_ip
+}
+
+fn read_public_url(url: &Placed<String>, problems: &Problems) -> Option<String> {
+    let after_scheme = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
+    let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'?' && byte != b'#';
+    match after_scheme {
+        Some(rest) if !rest.trim_matches('/').is_empty() && rest.bytes().all(allowed) => {
+            Some(url.value.trim_end_matches('/').to_owned())
+        }
+        _ => {
+            let message =
+                format!("must be a URL such as https://pay.example.com, not {}", quoted(&url.value));
+            url.report(problems, message);
+            None
+        }
+    }
+}
+
+fn check_store_kind(store: &mut Section<'_>) {
+    let Some(kind) = store.text("kind") else { return };
+    match kind.value.as_str() {
+        "sqlite" => {}
+        "kurrentdb" => {
+            // Its other key; one message is enough.
+            store.node("url");
+            kind.report(store.problems(), "kurrentdb is not in this version; write kind = \"sqlite\"");
+        }
+        other => kind.report(store.problems(), format!("must be sqlite, not {}", quoted(other))),
+    }
+}
+
+fn read_path(section: &mut Section<'_>, key: &'static str) -> Option<PathBuf> {
+    let text = section.text(key)?;
+    if text.value.is_empty() {
+        text.report(section.problems(), "is empty: write a path");
+        return None;
+    }
+    Some(PathBuf::from(text.value))
+}
+
+/// Merchants matter to later versions; what is said of them is checked so that it is right by then.
+fn read_merchants(root: &mut Section<'_>, apps: &apps::Apps) {
+    for (number, mut merchant) in root.named_sections("merchant") {
+        if number.is_empty() || number.len() > 32 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            merchant.report("a merchant's name must be its number at WeChat Pay, such as 1900000109");
+        }
+        for app in merchant.texts("apps") {
+            access::known_app(&app, &apps.slugs, merchant.problems());
+        }
+        merchant.finish();
+    }
+}
