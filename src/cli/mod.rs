@@ -1,12 +1,21 @@
 //! The commands, one file each. Results go to stdout, progress and logs to stderr.
 
+mod admin_client;
 mod config_check;
 mod fresh;
+mod history;
 mod init;
+mod quarantine;
+mod refused;
+mod serve;
 mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use chrono::{DateTime, FixedOffset, Utc};
+
+use crate::config::{self, AppConfig, Config};
 
 /// Exit code: done, and something was found wrong.
 pub const FOUND_WRONG: u8 = 1;
@@ -30,6 +39,15 @@ enum Command {
     /// Questions about the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Receive WeChat's pushes
+    Serve(serve::Args),
+    History(history::Args),
+    /// Authentic pushes that are unusable, and decisions about them
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    /// Requests that never reached the log
+    #[command(subcommand)]
+    Refused(refused::Command),
     /// Access tokens of the admin listener
     #[command(subcommand)]
     Token(TokenCommand),
@@ -52,6 +70,10 @@ impl Cli {
         match self.command {
             Command::Init(args) => init::run(args),
             Command::Config(ConfigCommand::Check(args)) => config_check::run(args),
+            Command::Serve(args) => serve::run(args),
+            Command::History(args) => history::run(args),
+            Command::Quarantine(command) => quarantine::run(command),
+            Command::Refused(command) => refused::run(command),
             Command::Token(TokenCommand::New(args)) => token::run(args),
         }
     }
@@ -80,4 +102,40 @@ impl ConfigFile {
 fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
+/// The configuration, or everything that is wrong with it as one error.
+fn load_config(file: &ConfigFile) -> anyhow::Result<Config> {
+    config::load(&file.path, environment()).map_err(|errors| {
+        let lines = errors.lines().join("\n  ");
+        anyhow::anyhow!("the configuration cannot be used:\n  {lines}")
+    })
+}
+
+/// The apps that a command is about: the named one, or all.
+fn choose_apps<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec<&'a AppConfig>> {
+    let chosen: Vec<_> = config
+        .apps
+        .iter()
+        .filter(|config| name.is_none_or(|name| config.app.slug.as_str() == name))
+        .collect();
+    if chosen.is_empty() {
+        let known: Vec<_> = config.apps.iter().map(|config| config.app.slug.as_str()).collect();
+        anyhow::bail!("--app: no app {:?} is configured; known: {}", name.unwrap_or(""), known.join(", "));
+    }
+    Ok(chosen)
+}
+
+/// A moment as people in Beijing read it.
+fn beijing(at: DateTime<Utc>) -> String {
+    const BEIJING_S: i32 = 8 * 3600;
+    match FixedOffset::east_opt(BEIJING_S) {
+        Some(zone) => at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
+        None => at.to_rfc3339(),
+    }
+}
+
+/// The same, for a moment that stands somewhere as text.
+fn beijing_text(text: &str) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }

@@ -16,7 +16,9 @@ use crate::domain::evidence::Evidence;
 use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use data::SCHEMA;
-pub use stream::{app_stream, mock_stream, push_stream, quarantine_id, quarantine_stream, streams_of_id};
+pub use stream::{
+    app_stream, mock_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream, streams_of_id,
+};
 
 /// All event ids are made in this namespace; it never changes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3c2d_8f6e_51a4_4e0b_9d27_6b1f_0a94_c7e5);

@@ -47,6 +47,11 @@ pub fn quarantine_stream(id: &str) -> StreamName {
     StreamName(format!("quarantine-{id}"))
 }
 
+/// The id of the push in quarantine that a stream is about.
+pub fn quarantine_id_of(stream: &StreamName) -> Option<&str> {
+    stream.as_str().strip_prefix("quarantine-")
+}
+
 /// Every stream that an id may name: order, refund or gift of the app in either environment, mocks, and
 /// quarantine.
 pub fn streams_of_id(app: &AppSlug, id: &str) -> Vec<StreamName> {

@@ -48,6 +48,17 @@ pub struct Config {
     pub access: Vec<AccessToken>,
 }
 
+impl Config {
+    /// Whether anything differs that is read at the start only.
+    pub fn needs_restart_after(&self, before: &Self) -> bool {
+        let fixed = |config: &Self| {
+            let Self { push_listen, admin_listen, store_path, refused_path, limits, .. } = config.clone();
+            (push_listen, admin_listen, store_path, refused_path, limits)
+        };
+        fixed(self) != fixed(before)
+    }
+}
+
 /// Reads the file and lays the environment over it.
 pub fn load(
     path: &Path,

@@ -24,7 +24,9 @@ use crate::store::refused::NewEntry;
 use crate::wechat::event_name::Family;
 use crate::wechat::payload::Business;
 use crate::wechat::receive::{answer_format, url_is_signed};
-use crate::wechat::{Answer, App, Channel, Claimed, Code, Format, Matter, Received, Refusal, Reply, UrlQuery};
+use crate::wechat::{
+    Answer, App, Channel, Claimed, Code, Format, Matter, Received, Refusal, Reply, UrlQuery,
+};
 use crate::wechat::{answer, receive, signature};
 use crate::{clock, limits};
 
@@ -99,7 +101,8 @@ async fn push(
     body: Body,
 ) -> Response {
     let begun = Instant::now();
-    let arrival = Arrival { place, uri, body: read_body(body, service.body_bytes_max).await, at: clock::now() };
+    let arrival =
+        Arrival { place, uri, body: read_body(body, service.body_bytes_max).await, at: clock::now() };
     let format = answer_format(arrival.bytes());
     let verdict = judge(&service, &arrival).await;
     if let Some(note) = verdict.note {
@@ -296,7 +299,8 @@ fn answer_to_quarantine(
         Ok(quarantine::Answer::Success) => return Answer::success(),
         Ok(quarantine::Answer::OtherEnvironmentKey) => (
             Code::OtherEnvironmentKey,
-            "MiniGame.PayEventSig: verifies only under the key of the environment that Env does not name".into(),
+            "MiniGame.PayEventSig: verifies only under the key of the environment that Env does not name"
+                .into(),
         ),
         Ok(quarantine::Answer::Unusable) => match reason {
             quarantine::Reason::Unusable(detail) => (Code::Unusable, detail.clone()),

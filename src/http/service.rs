@@ -20,7 +20,8 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(apps: &[AppConfig], access: &[AccessToken]) -> Self {
-        let by_slug = |config: &AppConfig| (config.app.slug.as_str().to_owned(), Arc::new(config.app.clone()));
+        let by_slug =
+            |config: &AppConfig| (config.app.slug.as_str().to_owned(), Arc::new(config.app.clone()));
         Self { apps: apps.iter().map(by_slug).collect(), access: Access::new(access) }
     }
 

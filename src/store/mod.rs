@@ -157,11 +157,9 @@ impl Counters {
     }
 }
 
+/// Reading a log; for whoever must not write, this is all there is.
 #[async_trait]
-pub trait EventStore: Send + Sync {
-    /// All or nothing, durable when it returns `Appended`.
-    async fn append(&self, append: Append) -> AppendOutcome;
-
+pub trait ReadLog: Send + Sync {
     /// The events of a stream from a version on, at most `limit`; empty where there are none.
     async fn read_stream(
         &self,
@@ -173,6 +171,14 @@ pub trait EventStore: Send + Sync {
     /// The events of all streams after a position, in the log's order, at most `limit`.
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault>;
 
+    fn log_id(&self) -> LogId;
+}
+
+#[async_trait]
+pub trait EventStore: ReadLog {
+    /// All or nothing, durable when it returns `Appended`.
+    async fn append(&self, append: Append) -> AppendOutcome;
+
     /// The last position known to be durable; wakes whoever waits for more.
     fn head(&self) -> watch::Receiver<Option<Position>>;
 
@@ -180,8 +186,6 @@ pub trait EventStore: Send + Sync {
     fn health(&self) -> watch::Receiver<Health>;
 
     fn counters(&self) -> &Counters;
-
-    fn log_id(&self) -> LogId;
 
     /// Writes what is waiting, syncs and closes. Appends after it are not written.
     async fn close(&self);

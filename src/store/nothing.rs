@@ -6,7 +6,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, RecordedEvent, StreamName,
+    Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
+    StreamName,
 };
 
 pub struct Nothing {
@@ -28,18 +29,25 @@ impl Default for Nothing {
 }
 
 #[async_trait]
-impl EventStore for Nothing {
-    async fn append(&self, append: Append) -> AppendOutcome {
-        let first_version = append.expected.next();
-        AppendOutcome::Appended { first_version, position: Position(1), repeated: false }
-    }
-
+impl ReadLog for Nothing {
     async fn read_stream(&self, _: &StreamName, _: u64, _: usize) -> Result<Vec<RecordedEvent>, Fault> {
         Ok(vec![])
     }
 
     async fn read_all(&self, _: Option<Position>, _: usize) -> Result<Vec<RecordedEvent>, Fault> {
         Ok(vec![])
+    }
+
+    fn log_id(&self) -> LogId {
+        self.log_id
+    }
+}
+
+#[async_trait]
+impl EventStore for Nothing {
+    async fn append(&self, append: Append) -> AppendOutcome {
+        let first_version = append.expected.next();
+        AppendOutcome::Appended { first_version, position: Position(1), repeated: false }
     }
 
     fn head(&self) -> watch::Receiver<Option<Position>> {
@@ -52,10 +60,6 @@ impl EventStore for Nothing {
 
     fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    fn log_id(&self) -> LogId {
-        self.log_id
     }
 
     async fn close(&self) {}

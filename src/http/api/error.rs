@@ -60,9 +60,9 @@ impl From<ResolveQuarantineError> for ApiError {
             ResolveQuarantineError::Refused(ResolveError::NotHeld) => {
                 Self::new(StatusCode::NOT_FOUND, "not_held", error.to_string())
             }
-            ResolveQuarantineError::Refused(
-                ResolveError::AdoptedBefore | ResolveError::DismissedBefore,
-            ) => Self::new(StatusCode::CONFLICT, "decided", error.to_string()),
+            ResolveQuarantineError::Refused(ResolveError::AdoptedBefore | ResolveError::DismissedBefore) => {
+                Self::new(StatusCode::CONFLICT, "decided", error.to_string())
+            }
             ResolveQuarantineError::Ledger(LedgerError::Unavailable(fault)) => {
                 let message = format!("not recorded: {fault}; try again");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message)

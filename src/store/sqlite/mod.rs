@@ -10,7 +10,7 @@ mod file;
 mod reader;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,8 +20,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use file::{LockHolder, OpenError, lock_holder};
 pub use reader::Readers;
 
-use super::{Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, RecordedEvent};
-use super::{StreamName, Urgency};
+use super::{
+    Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
+    StreamName, Urgency,
+};
 use crate::limits;
 use file::{Lock, open_for_writing};
 use writer::{Waiting, Writer};
@@ -52,7 +54,6 @@ pub struct SqliteStore {
     head: watch::Receiver<Option<Position>>,
     health: watch::Receiver<Health>,
     counters: Arc<Counters>,
-    log_id: LogId,
     append_wait: Duration,
     closing: watch::Sender<bool>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -64,7 +65,7 @@ impl SqliteStore {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let lock = Lock::take(&settings.path)?;
         let opened = open_for_writing(&settings.path)?;
-        let readers = Readers::new(&settings.path);
+        let readers = Readers::new(&settings.path, opened.log_id);
         let (pushes, push_queue) = mpsc::channel(settings.queue_appends_max);
         let (commands, command_queue) = mpsc::channel(settings.queue_appends_max);
         let (head_sender, head) = watch::channel(opened.head);
@@ -92,7 +93,6 @@ impl SqliteStore {
             head,
             health,
             counters,
-            log_id: opened.log_id,
             append_wait: settings.append_wait,
             closing,
             writer: Mutex::new(Some(thread)),
@@ -106,9 +106,24 @@ impl SqliteStore {
     }
 }
 
-/// Whether a log stands at `path`, without opening it.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
+#[async_trait]
+impl ReadLog for SqliteStore {
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        self.readers.read_stream(stream, from, limit).await
+    }
+
+    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
+        self.readers.read_all(after, limit).await
+    }
+
+    fn log_id(&self) -> LogId {
+        self.readers.log_id()
+    }
 }
 
 #[async_trait]
@@ -136,19 +151,6 @@ impl EventStore for SqliteStore {
         }
     }
 
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.readers.read_stream(stream, from, limit).await
-    }
-
-    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        self.readers.read_all(after, limit).await
-    }
-
     fn head(&self) -> watch::Receiver<Option<Position>> {
         self.head.clone()
     }
@@ -159,10 +161,6 @@ impl EventStore for SqliteStore {
 
     fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    fn log_id(&self) -> LogId {
-        self.log_id
     }
 
     async fn close(&self) {

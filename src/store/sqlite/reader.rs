@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::super::{LogId, Position, RecordedEvent, StreamName};
+use super::super::{LogId, Position, ReadLog, RecordedEvent, StreamName};
 use super::file::{OpenError, open_for_reading};
 use super::{Fault, fault};
 use crate::limits;
@@ -20,51 +21,26 @@ pub struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     turns: Arc<Semaphore>,
+    log_id: LogId,
 }
 
 impl Readers {
-    pub fn new(path: &Path) -> Self {
+    pub fn new(path: &Path, log_id: LogId) -> Self {
         Self {
             path: path.to_owned(),
             idle: Arc::default(),
             turns: Arc::new(Semaphore::new(limits::READERS_MAX)),
+            log_id,
         }
     }
 
     /// For commands that read a log which a server may be writing.
-    pub fn open(path: &Path) -> Result<(Self, LogId), OpenError> {
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = open_for_reading(path)?;
         let text = connection.query_row("SELECT log_id FROM log", [], |row| row.get::<_, String>(0));
         let id = text.ok().and_then(|text| Uuid::parse_str(&text).ok());
         let id = id.ok_or_else(|| OpenError::NotALog { path: path.to_owned() })?;
-        Ok((Self::new(path), LogId(id)))
-    }
-
-    pub async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        let (stream, from, limit) = (stream.clone(), signed(from), page(limit));
-        self.read(move |connection| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM events WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map((stream.as_str(), from, limit), recorded)?.collect()
-        })
-        .await
-    }
-
-    pub async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
-        self.read(move |connection| {
-            let sql = format!("SELECT {COLUMNS} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
-            let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map((after, limit), recorded)?.collect()
-        })
-        .await
+        Ok(Self::new(path, LogId(id)))
     }
 
     async fn read<T: Send + 'static>(
@@ -87,6 +63,40 @@ impl Readers {
             Ok(found)
         });
         reading.await.map_err(|error| Fault::Io(error.to_string()))?
+    }
+}
+
+#[async_trait]
+impl ReadLog for Readers {
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        let (stream, from, limit) = (stream.clone(), signed(from), page(limit));
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM events WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map((stream.as_str(), from, limit), recorded)?.collect()
+        })
+        .await
+    }
+
+    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
+        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
+        self.read(move |connection| {
+            let sql = format!("SELECT {COLUMNS} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map((after, limit), recorded)?.collect()
+        })
+        .await
+    }
+
+    fn log_id(&self) -> LogId {
+        self.log_id
     }
 }
 

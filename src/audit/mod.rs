@@ -1,0 +1,4 @@
+//! Looking back: an order's history with its evidence verified anew, and the pushes in quarantine.
+
+pub mod history;
+pub mod quarantined;

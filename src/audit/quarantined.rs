@@ -1,0 +1,73 @@
+//! The pushes in quarantine, found by reading the log from its beginning.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::history::HistoryError;
+use crate::codec;
+use crate::domain::app::AppSlug;
+use crate::domain::event::Event;
+use crate::domain::quarantine::{Reason, Resolution};
+use crate::limits;
+use crate::store::ReadLog;
+
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// 64 hex digits.
+    pub id: String,
+    pub app: AppSlug,
+    pub event: String,
+    pub reason: Reason,
+    pub out_trade_no: Option<String>,
+    pub since: DateTime<Utc>,
+    pub resolution: Option<Resolution>,
+}
+
+/// In the order they came.
+pub async fn all(log: &dyn ReadLog) -> Result<Vec<Held>, HistoryError> {
+    let mut held: Vec<Held> = Vec::new();
+    let mut place = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = log.read_all(after, limits::READ_PAGE_EVENTS_MAX).await.map_err(HistoryError::Fault)?;
+        let Some(last) = page.last() else { return Ok(held) };
+        after = Some(last.position);
+        for recorded in &page {
+            let Some(id) = codec::quarantine_id_of(&recorded.stream) else { continue };
+            let decoded = codec::decode(recorded)?;
+            match decoded.event {
+                Event::PushQuarantined { event, reason, out_trade_no } => {
+                    place.insert(id.to_owned(), held.len());
+                    let (app, since) = (decoded.metadata.app, decoded.metadata.recorded_at);
+                    held.push(Held {
+                        id: id.to_owned(),
+                        app,
+                        event,
+                        reason,
+                        out_trade_no,
+                        since,
+                        resolution: None,
+                    });
+                }
+                Event::QuarantineAdopted { .. } => resolve(&mut held, place.get(id), Resolution::Adopted),
+                Event::QuarantineDismissed { .. } => resolve(&mut held, place.get(id), Resolution::Dismissed),
+                Event::AppRegistered { .. }
+                | Event::PriceMeaningChanged { .. }
+                | Event::GoodsDelivered(_)
+                | Event::CoinsDelivered(_)
+                | Event::PaymentIdentified(_)
+                | Event::ConflictingPushReceived(_)
+                | Event::RefundSucceeded(_)
+                | Event::GiftDelivered(_)
+                | Event::MockReceived(_) => {}
+            }
+        }
+    }
+}
+
+fn resolve(held: &mut [Held], place: Option<&usize>, how: Resolution) {
+    if let Some(held) = place.and_then(|place| held.get_mut(*place)) {
+        held.resolution = Some(how);
+    }
+}

@@ -1,0 +1,209 @@
+//! `order-ledger quarantine`: authentic pushes that are unusable, and what people decide about them.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::admin_client::{AdminClient, TokenSource};
+use super::{ConfigFile, FOUND_WRONG};
+use crate::audit::quarantined::{self, Held};
+use crate::config::Config;
+use crate::domain::quarantine::{Reason, Resolution};
+use crate::http::api::{Decision, Resolved};
+use crate::ledger::{Ledger, ResolveQuarantineError};
+use crate::quota::Quotas;
+use crate::store::EventStore;
+use crate::store::sqlite::{OpenError, Readers, Settings, SqliteStore};
+use crate::{clock, limits};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// The pushes that wait for a decision, oldest first
+    List {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Those decided about as well
+        #[arg(long)]
+        all: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One push with its payload, reason and decisions
+    Show(Show),
+    /// Take a push over by hand: WeChat's repeats are answered success from now on. It makes no order: deliver what is owed yourself, and say how in the reason
+    Adopt(Decide),
+    /// Judge that nothing is owed: WeChat's repeats are answered success from now on
+    Dismiss(Decide),
+}
+
+#[derive(clap::Args)]
+pub struct Show {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Its id, or the beginning of it
+    id: String,
+    /// The result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Decide {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Its id, or the beginning of it
+    id: String,
+    /// Why; it stays in the log for ever
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    token: TokenSource,
+}
+
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    match command {
+        Command::List { config, all, json } => {
+            let config = super::load_config(&config)?;
+            let log = Readers::open(&config.store_path)?;
+            let held = runtime.block_on(quarantined::all(&log))?;
+            for held in held.iter().filter(|held| all || held.resolution.is_none()) {
+                println!("{}", if json { as_json(held).to_string() } else { as_line(held) });
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(Show { config, id, json }) => {
+            let Some(id) = runtime.block_on(full_id(&super::load_config(&config)?, &id))? else {
+                return Ok(not_held(&id));
+            };
+            super::history::run(super::history::Args::of(config, id, json))
+        }
+        Command::Adopt(decide) => runtime.block_on(resolve(decide, Resolution::Adopted)),
+        Command::Dismiss(decide) => runtime.block_on(resolve(decide, Resolution::Dismissed)),
+    }
+}
+
+fn not_held(id: &str) -> ExitCode {
+    eprintln!("no push is in quarantine under {id:?}: order-ledger quarantine list --all");
+    FOUND_WRONG.into()
+}
+
+/// The whole id that a beginning names.
+async fn full_id(config: &Config, beginning: &str) -> anyhow::Result<Option<String>> {
+    let log = Readers::open(&config.store_path)?;
+    let held = quarantined::all(&log).await?;
+    let mut ids = held.into_iter().map(|held| held.id).filter(|id| id.starts_with(beginning));
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(Some(id)),
+        (Some(one), Some(other)) => bail!("{beginning:?} begins more than one id: {one} and {other}"),
+        (None, _) => Ok(None),
+    }
+}
+
+fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::OtherEnvironmentKey => "signed with the other environment's key".into(),
+        Reason::Unusable(detail) => detail.clone(),
+        Reason::UnrecognizedEvent { money_at_stake: true } => "unknown event with an order number".into(),
+        Reason::UnrecognizedEvent { money_at_stake: false } => "unknown event".into(),
+    }
+}
+
+fn state(held: &Held) -> &'static str {
+    match held.resolution {
+        None => "waiting",
+        Some(Resolution::Adopted) => "adopted",
+        Some(Resolution::Dismissed) => "dismissed",
+    }
+}
+
+fn as_line(held: &Held) -> String {
+    format!(
+        "{}  {}  {}  {}  {}  {}  {}",
+        held.id.get(..16).unwrap_or(&held.id),
+        super::beijing(held.since),
+        state(held),
+        held.app,
+        held.out_trade_no.as_deref().unwrap_or("-"),
+        held.event,
+        words(&held.reason)
+    )
+}
+
+fn as_json(held: &Held) -> serde_json::Value {
+    json!({
+        "id": held.id,
+        "since": super::beijing(held.since),
+        "state": state(held),
+        "app": held.app.as_str(),
+        "out_trade_no": held.out_trade_no,
+        "event": held.event,
+        "reason": held.reason.code(),
+        "detail": words(&held.reason),
+    })
+}
+
+async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
+    let config = super::load_config(&decide.config)?;
+    let reason = decide.reason.trim();
+    if reason.is_empty() || reason.chars().count() > limits::REASON_CHARS_MAX {
+        bail!("--reason: 1 to {} characters", limits::REASON_CHARS_MAX);
+    }
+    let Some(id) = full_id(&config, &decide.id).await? else { return Ok(not_held(&decide.id)) };
+    let done = match SqliteStore::open(&Settings::at(&config.store_path)) {
+        Ok(store) => resolve_here(store, &id, how, reason).await?,
+        Err(OpenError::InUse { holder, .. }) => {
+            let Some(admin) = holder.admin else {
+                bail!(
+                    "the log is in use by process {}, which is no server: try again when it has ended",
+                    holder.pid
+                )
+            };
+            let verb = match how {
+                Resolution::Adopted => "adopt",
+                Resolution::Dismissed => "dismiss",
+            };
+            let client = AdminClient::new(admin, &decide.token)?;
+            let decision = Decision { reason: reason.to_owned() };
+            client.post(&format!("/v1/quarantine/{id}/{verb}"), &decision).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match done {
+        Ok(Resolved { recorded: true, by }) => {
+            println!("{id} is decided by {by}: WeChat's repeats are answered success from now on");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Resolved { recorded: false, .. }) => {
+            println!("{id} had been decided so before; nothing changed");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(message) => {
+            eprintln!("{id}: {message}");
+            Ok(FOUND_WRONG.into())
+        }
+    }
+}
+
+/// No server runs: this process takes the log's lock and writes itself.
+async fn resolve_here(
+    store: SqliteStore,
+    id: &str,
+    how: Resolution,
+    reason: &str,
+) -> anyhow::Result<Result<Resolved, String>> {
+    let store: Arc<dyn EventStore> = Arc::new(store);
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
+    let ledger = Ledger::new(store.clone(), Quotas::default());
+    let done = ledger.resolve(id, how, &by, reason, clock::now()).await;
+    store.close().await;
+    match done {
+        Ok(recorded) => Ok(Ok(Resolved { recorded, by })),
+        Err(ResolveQuarantineError::Refused(error)) => Ok(Err(error.to_string())),
+        Err(error) => Err(error).context("the decision could not be recorded"),
+    }
+}

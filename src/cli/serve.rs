@@ -1,0 +1,208 @@
+//! `order-ledger serve`: opens the log, binds both listeners, reloads keys on SIGHUP and drains on SIGTERM.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::{ConfigFile, environment};
+use crate::config::{self, AppConfig, Config};
+use crate::http::metrics::Metrics;
+use crate::http::{Keys, Service, api, push, server};
+use crate::ledger::{Ledger, RegisterError};
+use crate::quota::Quotas;
+use crate::store::EventStore;
+use crate::store::refused::RefusedRing;
+use crate::store::sqlite::{LockHolder, Settings, SqliteStore};
+use crate::{clock, limits};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// How the log lines on stderr look. What is shown is chosen by RUST_LOG, default: info
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Keep nothing, for measuring the rest
+    #[cfg(feature = "bench")]
+    #[arg(long)]
+    store_nothing: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where the listeners are, told on stdout once pushes are answered.
+#[derive(Serialize)]
+struct Ready {
+    push: String,
+    admin: String,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = super::load_config(&args.config)?;
+    log_to_stderr(args.log_format);
+    for warning in config::warnings(&config, &args.config.path) {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&args, config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.with_ansi(false).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+/// The store as the trait, and as itself where it can name its holder.
+struct OpenStore {
+    store: Arc<dyn EventStore>,
+    sqlite: Option<Arc<SqliteStore>>,
+}
+
+fn open_store(args: &Args, config: &Config) -> anyhow::Result<OpenStore> {
+    #[cfg(feature = "bench")]
+    if args.store_nothing {
+        let store: Arc<dyn EventStore> = Arc::new(crate::store::nothing::Nothing::default());
+        return Ok(OpenStore { store, sqlite: None });
+    }
+    let _ = args;
+    let settings = Settings {
+        path: config.store_path.clone(),
+        queue_appends_max: config.limits.queue_appends_max,
+        append_wait: Duration::from_millis(config.limits.append_wait_ms),
+    };
+    let sqlite = Arc::new(SqliteStore::open(&settings)?);
+    Ok(OpenStore { store: sqlite.clone(), sqlite: Some(sqlite) })
+}
+
+async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
+    // Before anything else, so that no early signal kills what is half begun.
+    let mut signals = Signals::listen()?;
+    let OpenStore { store, sqlite } = open_store(args, &config)?;
+    let quotas = Quotas::new(config.limits.quarantine_bytes_per_day, config.limits.sandbox_bytes_per_day);
+    let service = Arc::new(Service {
+        ledger: Ledger::new(store.clone(), quotas),
+        keys: ArcSwap::from_pointee(Keys::new(&config.apps, &config.access)),
+        ring: RefusedRing::open(&config.refused_path)?,
+        metrics: Metrics::new()?,
+        body_bytes_max: config.limits.body_bytes_max,
+    });
+    register_apps(&service, &config.apps).await?;
+    let push_listener = bind(config.push_listen, "push.listen").await?;
+    let admin_listener = bind(config.admin_listen, "admin.listen").await?;
+    let ready = Ready {
+        push: push_listener.local_addr()?.to_string(),
+        admin: admin_listener.local_addr()?.to_string(),
+    };
+    if let Some(sqlite) = &sqlite {
+        sqlite.announce(&LockHolder { pid: std::process::id(), admin: Some(ready.admin.clone()) })?;
+    }
+    let (stop, stopping) = watch::channel(false);
+    let connections_max = config.limits.connections_max;
+    let pushes = push::router(service.clone());
+    let pushes = tokio::spawn(server::serve(push_listener, pushes, connections_max, stopping.clone()));
+    let admin = api::router(service.clone());
+    let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
+    let admin = tokio::spawn(admin);
+    announce(&ready)?;
+    info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
+
+    let mut current = config;
+    while signals.next().await == Signal::Reload {
+        reload(&service, &args.config, &mut current).await;
+    }
+    info!("stopping: in-flight pushes are answered, then the log is synced");
+    stop.send_replace(true);
+    pushes.await.context("the push listener failed")?;
+    admin.await.context("the admin listener failed")?;
+    store.close().await;
+    info!("stopped");
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
+}
+
+fn announce(ready: &Ready) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", serde_json::to_string(ready)?)?;
+    Ok(stdout.flush()?)
+}
+
+async fn register_apps(service: &Service, apps: &[AppConfig]) -> Result<(), RegisterError> {
+    for AppConfig { app, actual_price_is, .. } in apps {
+        service.ledger.register(&app.slug, &app.app_id, *actual_price_is, clock::now()).await?;
+    }
+    Ok(())
+}
+
+/// Takes over keys, tokens and apps from the file; a wrong file changes nothing.
+async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
+    let config = match config::load(&file.path, environment()) {
+        Ok(config) => config,
+        Err(errors) => {
+            for line in errors.lines() {
+                error!("{line}");
+            }
+            return error!("the configuration is not reloaded; the one before stays in force");
+        }
+    };
+    if let Err(error) = register_apps(service, &config.apps).await {
+        return error!(%error, "the configuration is not reloaded; the one before stays in force");
+    }
+    if config.needs_restart_after(current) {
+        warn!("listeners, store, refused ring and limits are taken over at the next start only");
+    }
+    service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
+    info!(apps = config.apps.len(), "the configuration is reloaded");
+    *current = config;
+}
+
+#[derive(PartialEq, Eq)]
+enum Signal {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hangup: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.hangup.recv() => Signal::Reload,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+        }
+    }
+}
