@@ -8,6 +8,7 @@ mod init;
 mod quarantine;
 mod refused;
 mod serve;
+pub mod simulate;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, FixedOffset, Utc};
 
 use crate::config::{self, AppConfig, Config};
+use crate::store::sqlite::lock_holder;
 
 /// Exit code: done, and something was found wrong.
 pub const FOUND_WRONG: u8 = 1;
@@ -48,9 +50,23 @@ enum Command {
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
+    Simulate(Simulate),
     /// Access tokens of the admin listener
     #[command(subcommand)]
     Token(TokenCommand),
+}
+
+/// Play WeChat: push a day of mixed payment pushes to a URL and check every answer.
+///
+/// All pushes are made before the first is sent and held in memory, 2 to 3 KB each. Shares are decimals
+/// of --orders, rounded up. The result goes to stdout; the exit code is 0 when every answer was the one
+/// that the protocol demands, 1 when one was not or did not come, 2 when nothing could be pushed.
+#[derive(clap::Args)]
+struct Simulate {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    args: simulate::SimulateArgs,
 }
 
 #[derive(clap::Subcommand)]
@@ -74,6 +90,14 @@ impl Cli {
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
             Command::Refused(command) => refused::run(command),
+            Command::Simulate(Simulate { config, args }) => {
+                let config = load_config(&config)?;
+                let apps = choose_apps(&config, args.app.as_deref())?;
+                let [AppConfig { app, .. }] = apps.as_slice() else {
+                    anyhow::bail!("--app: {} apps are configured, say which one to play", apps.len());
+                };
+                simulate::run(args, app.clone(), push_url(&config))
+            }
             Command::Token(TokenCommand::New(args)) => token::run(args),
         }
     }
@@ -110,6 +134,20 @@ fn load_config(file: &ConfigFile) -> anyhow::Result<Config> {
         let lines = errors.lines().join("\n  ");
         anyhow::anyhow!("the configuration cannot be used:\n  {lines}")
     })
+}
+
+/// Where a server of this configuration listens for pushes on this machine.
+fn push_url(config: &Config) -> String {
+    let mut address = config.push_listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    // A free port was chosen at the start; the server has written which.
+    let chosen = lock_holder(&config.store_path).and_then(|holder| holder.push);
+    match chosen {
+        Some(chosen) if address.port() == 0 => format!("http://{chosen}"),
+        _ => format!("http://{address}"),
+    }
 }
 
 /// The apps that a command is about: the named one, or all.

@@ -113,7 +113,8 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         admin: admin_listener.local_addr()?.to_string(),
     };
     if let Some(sqlite) = &sqlite {
-        sqlite.announce(&LockHolder { pid: std::process::id(), admin: Some(ready.admin.clone()) })?;
+        let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
+        sqlite.announce(&LockHolder { pid: std::process::id(), push, admin })?;
     }
     let (stop, stopping) = watch::channel(false);
     let connections_max = config.limits.connections_max;

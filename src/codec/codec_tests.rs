@@ -149,7 +149,8 @@ fn the_id_is_the_fact_not_the_moment() {
 fn what_cannot_be_read_says_where_it_stands_and_why() {
     let metadata = Metadata { app: app(), recorded_at: at(), evidence: None };
     let good = encode(&StreamName("s".into()), &Event::GoodsDelivered(samples::goods()), &metadata).unwrap();
-    let cases: [(fn(&mut RecordedEvent), &str); 6] = [
+    type Spoil = fn(&mut RecordedEvent);
+    let cases: [(Spoil, &str); 6] = [
         (|event| event.event_type = "GoodsVanished".into(), "no event type \"GoodsVanished\" is known"),
         (|event| event.data = event.data.replace("\"env\":0", "\"env\":2"), "data: env is 2, must be 0 or 1"),
         (|event| event.data = event.data.replace("open_id", "openid"), "data: missing field `open_id`"),

@@ -60,7 +60,8 @@ pub enum OpenError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     pub pid: u32,
-    /// Where its admin listener is, if it is a server.
+    /// Where its listeners are, if it is a server.
+    pub push: Option<String>,
     pub admin: Option<String>,
 }
 
@@ -110,7 +111,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         let lock = Self { file, path };
-        lock.announce(&LockHolder { pid: std::process::id(), admin: None })?;
+        lock.announce(&LockHolder { pid: std::process::id(), ..LockHolder::default() })?;
         Ok(lock)
     }
 

@@ -1,0 +1,83 @@
+//! `order-ledger simulate`: plays WeChat against any URL and checks every answer; also the load generator
+//! of the benchmark.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+mod answer;
+mod args;
+pub mod catalogue;
+mod client;
+mod judge;
+mod measure;
+mod message;
+mod payload_text;
+pub mod plan;
+mod planner;
+mod play;
+pub mod push;
+mod report;
+pub mod share;
+
+pub use args::SimulateArgs;
+pub use push::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
+pub use report::Report;
+
+use crate::clock;
+use crate::wechat::App;
+
+/// An error means that nothing could be pushed; the caller exits with 2 then.
+pub fn run(args: SimulateArgs, app: App, default_url: String) -> anyhow::Result<ExitCode> {
+    let json = args.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(simulate(args, app, default_url))?;
+    let mut stdout = std::io::stdout().lock();
+    if json {
+        writeln!(stdout, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        write!(stdout, "{report}")?;
+    }
+    Ok(report.exit_code())
+}
+
+/// One run: plan, play, judge.
+pub async fn simulate(args: SimulateArgs, app: App, default_url: String) -> anyhow::Result<Report> {
+    let url = args.url.clone().unwrap_or(default_url);
+    let target = Arc::new(client::Target::parse(&url)?);
+    // JSON readers often hold numbers as floats, which are exact to 53 bits only.
+    let seed = args.seed.unwrap_or_else(|| rand::random::<u64>() >> 11);
+    let settings = args.settings(&app, seed, clock::now())?;
+    let plan = plan::plan(&app, &settings)?;
+    let subject = report::Subject {
+        url,
+        app: app.slug.to_string(),
+        seed,
+        orders: settings.orders,
+        sample_orders: plan.sample_orders.iter().map(|number| number.to_string()).collect(),
+    };
+    let progress = progress_bar(plan.waves.iter().map(Vec::len).sum())?;
+    let scene = play::Scene { target, app, channel: settings.channel };
+    let played = play::play(scene, plan.waves, args.pace(), progress).await?;
+    let judgement = judge::judge(&played.waves, &played.outcomes);
+    Ok(Report::new(subject, &judgement, &played.measure, played.elapsed))
+}
+
+/// On stderr, and only where a person looks at it.
+fn progress_bar(pushes: usize) -> anyhow::Result<ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let style = "{bar:40} {pos} of {len} pushes, {per_sec}, {eta} left";
+    let bar = ProgressBar::new(u64::try_from(pushes)?);
+    Ok(bar.with_style(ProgressStyle::with_template(style)?))
+}
+
+#[cfg(test)]
+mod push_tests;
+#[cfg(test)]
+mod run_tests;
+#[cfg(test)]
+mod sample_app;
