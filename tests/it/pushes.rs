@@ -1,0 +1,58 @@
+//! Pushes to send: from business fields, or from any text.
+
+use order_ledger::cli::simulate::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
+use order_ledger::domain::environment::Environment;
+use order_ledger::domain::fen::Fen;
+use order_ledger::domain::id::{OpenId, OutTradeNo};
+use order_ledger::domain::push::{GoodsPush, OrderSource, PaymentIds, Push};
+use order_ledger::wechat::event_name;
+use order_ledger::wechat::payload::Business;
+use order_ledger::wechat::signature::sha1_of_sorted;
+use order_ledger::wechat::{App, Channel, Mode};
+
+use super::server::TOKEN;
+
+/// JSON, rightly signed, no mock.
+pub fn manner(event: &str) -> Manner<'_> {
+    let stamp = Stamp { create_time: 1_767_225_600, timestamp: 1_767_225_601, nonce: 4711, random: [7; 16] };
+    Manner { event, writing: Writing::Json, signing: Signing::Right, is_mock: false, stamp }
+}
+
+pub fn goods(number: &str, price_fen: i64) -> GoodsPush {
+    GoodsPush {
+        env: Environment::Production,
+        open_id: OpenId::parse("oTest").unwrap(),
+        out_trade_no: OutTradeNo::parse(number).unwrap(),
+        product_id: "gem_60".into(),
+        quantity: 1,
+        zone_id: Some("1".into()),
+        orig_price: Fen(price_fen),
+        actual_price: Fen(price_fen),
+        attach: Some("{\"k\":\"中文\"}".into()),
+        order_source: OrderSource::InGame,
+        payment: PaymentIds {
+            mch_order_no: Some(format!("M{number}")),
+            transaction_id: Some(format!("T{number}")),
+        },
+    }
+}
+
+/// The push of a goods order in plain mode, as JSON.
+pub fn goods_push(app: &App, goods: GoodsPush) -> PushRequest {
+    make(app, Mode::Plain, &Business::Fact(Push::Goods(goods)), &manner(event_name::GOODS[0]))
+}
+
+pub fn make(app: &App, mode: Mode, business: &Business, manner: &Manner<'_>) -> PushRequest {
+    Maker::new(app, Channel::Default, mode).make(business, manner).unwrap()
+}
+
+/// A push of any payload, well formed or not, rightly signed with the key of `env`.
+pub fn signed(app: &App, env: Environment, payload: &str, manner: &Manner<'_>) -> PushRequest {
+    Maker::new(app, Channel::Default, Mode::Plain).make_signed(env, None, payload, manner).unwrap()
+}
+
+/// The path of the app `demo` with a signed URL, for any body.
+pub fn signed_path() -> String {
+    let signature = sha1_of_sorted([TOKEN, "1714037059", "486452656"]);
+    format!("/wechat/demo?signature={signature}&timestamp=1714037059&nonce=486452656")
+}

@@ -1,0 +1,23 @@
+//! What becomes of pushes, seen from outside.
+
+use super::pushes::{goods, goods_push};
+use super::server::Home;
+
+const SUCCESS: &str = r#"{"ErrCode":0,"ErrMsg":"Success"}"#;
+
+#[tokio::test]
+async fn a_repeated_push_gets_the_same_answer_and_delivers_nothing() {
+    let home = Home::new();
+    let server = home.serve();
+    let push = goods_push(&home.app(), goods("ORDER-1", 600));
+    let first = server.push(&push).await;
+    assert_eq!((first.status, first.body.as_str()), (200, SUCCESS));
+    assert_eq!(server.push(&push).await, first);
+    assert!(server.terminate().success());
+    let history = home.run(&["history", "ORDER-1", "--json"]);
+    assert!(history.status.success());
+    let events: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();
+    assert_eq!(events.as_array().unwrap().len(), 1);
+    assert_eq!(events[0]["event_type"], "GoodsDelivered");
+    assert!(events[0]["signature"].as_str().unwrap().starts_with("verified now"));
+}
