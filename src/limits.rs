@@ -50,8 +50,8 @@ pub const GROUP_APPENDS_MAX: usize = 512;
 pub const READ_PAGE_EVENTS_MAX: usize = 1000;
 /// The data and metadata of one event, together.
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
-/// The write-ahead log is folded into the database file when it has grown to this size.
-pub const WAL_BYTES: u64 = 32 * 1024 * 1024;
+/// The write-ahead log is folded into the database file when it has grown to this many pages of 4 KiB.
+pub const WAL_PAGES: u32 = 8192;
 /// How long a statement waits for another process that holds the database.
 pub const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// While the store refuses writes, it is tried this often.

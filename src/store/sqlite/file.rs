@@ -87,10 +87,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-pub fn wal_path(path: &Path) -> PathBuf {
-    beside(path, "-wal")
-}
-
 impl Lock {
     pub fn take(log: &Path) -> Result<Self, OpenError> {
         let path = beside(log, ".lock");
@@ -176,6 +172,17 @@ pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
         .map_err(failed)?;
     let head = head.map(|position| Position(position.unsigned_abs()));
     Ok(Opened { connection, log_id: LogId(log_id), head })
+}
+
+/// A second connection of the process that owns the log.
+pub fn open_beside(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
+        connection.busy_timeout(limits::BUSY_WAIT)?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -1000;")?;
+        Ok(connection)
+    });
+    opened.map_err(|error| open_error(path, &error))
 }
 
 /// A connection that only reads. It needs no lock: the write-ahead log lets readers be.

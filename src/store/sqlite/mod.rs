@@ -6,6 +6,7 @@
 //! - Nobody is told `Appended` before the transaction's fsync returned; a failed fsync ends the process,
 //!   for nobody can know what the disk holds after it.
 
+mod checkpoint;
 mod file;
 mod reader;
 mod writer;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::error;
 
 pub use file::{LockHolder, OpenError, lock_holder};
 pub use reader::Readers;
@@ -25,6 +27,7 @@ use super::{
     StreamName, Urgency,
 };
 use crate::limits;
+use checkpoint::Checkpoints;
 use file::{Lock, open_for_writing};
 use writer::{Waiting, Writer};
 
@@ -64,7 +67,8 @@ impl SqliteStore {
     /// Opens the log, and creates it where there is none. Holds its lock until dropped.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let lock = Lock::take(&settings.path)?;
-        let opened = open_for_writing(&settings.path)?;
+        let mut opened = open_for_writing(&settings.path)?;
+        let checkpoints = Checkpoints::start(&mut opened.connection, &settings.path)?;
         let readers = Readers::new(&settings.path, opened.log_id);
         let (pushes, push_queue) = mpsc::channel(settings.queue_appends_max);
         let (commands, command_queue) = mpsc::channel(settings.queue_appends_max);
@@ -74,7 +78,7 @@ impl SqliteStore {
         let counters = Arc::new(Counters::default());
         let writer = Writer {
             connection: opened.connection,
-            wal_path: file::wal_path(&settings.path),
+            checkpoints,
             pushes: push_queue,
             commands: command_queue,
             closing: closed,
@@ -183,6 +187,19 @@ impl Drop for SqliteStore {
         if let Ok(Some(thread)) = self.writer.get_mut().map(Option::take) {
             let _ended = thread.join();
         }
+    }
+}
+
+/// After a failed fsync nobody knows what the disk holds, and a second fsync would lie. The process ends;
+/// the next one reads what is really there.
+fn end_process_if_sync_failed(error: &rusqlite::Error) {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    if matches!(code, Some(rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)) {
+        error!(
+            alarm = "store",
+            "the disk failed to sync the log; the process ends so that nothing false is said"
+        );
+        std::process::exit(2);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The one thread that writes: all appends waiting become one transaction and one fsync.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -10,8 +9,9 @@ use tracing::{error, info};
 use super::super::{
     Append, AppendOutcome, Counters, ExpectedVersion, Health, NewEvent, Position, StreamName,
 };
-use super::fault;
+use super::checkpoint::Checkpoints;
 use super::reader::signed;
+use super::{end_process_if_sync_failed, fault};
 use crate::limits;
 
 /// An append and whoever waits for its outcome.
@@ -22,7 +22,7 @@ pub struct Waiting {
 
 pub struct Writer {
     pub connection: Connection,
-    pub wal_path: PathBuf,
+    pub checkpoints: Checkpoints,
     pub pushes: mpsc::Receiver<Waiting>,
     pub commands: mpsc::Receiver<Waiting>,
     pub closing: watch::Receiver<bool>,
@@ -96,7 +96,7 @@ impl Writer {
                     // The caller may have gone meanwhile; its event is durable all the same.
                     let _gone = waiting.reply.send(outcome);
                 }
-                self.checkpoint_if_long();
+                self.checkpoints.advance(&self.connection);
             }
             Err(failure) => {
                 end_process_if_sync_failed(&failure.error);
@@ -141,23 +141,6 @@ impl Writer {
         }
     }
 
-    /// Folds the write-ahead log into the database file. A failure here loses nothing: what was committed
-    /// stays in the write-ahead log.
-    fn checkpoint_if_long(&self) {
-        let length = std::fs::metadata(&self.wal_path).map_or(0, |metadata| metadata.len());
-        if length > limits::WAL_BYTES {
-            self.checkpoint("PASSIVE");
-        }
-    }
-
-    fn checkpoint(&self, mode: &str) {
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        if let Err(error) = self.connection.query_row(&sql, [], |_| Ok(())) {
-            end_process_if_sync_failed(&error);
-            error!(fault = %fault(&error), "the write-ahead log cannot be folded into the log's file");
-        }
-    }
-
     /// Writes what still waits, then leaves everything in the one file.
     fn close(mut self) {
         self.pushes.close();
@@ -170,20 +153,7 @@ impl Writer {
             group.push(waiting);
         }
         self.write_group(&mut group);
-        self.checkpoint("TRUNCATE");
-    }
-}
-
-/// After a failed fsync nobody knows what the disk holds, and a second fsync would lie. The process ends;
-/// the next one reads what is really there.
-fn end_process_if_sync_failed(error: &rusqlite::Error) {
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    if matches!(code, Some(rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)) {
-        error!(
-            alarm = "store",
-            "the disk failed to sync the log; the process ends so that nothing false is said"
-        );
-        std::process::exit(2);
+        self.checkpoints.finish(&self.connection);
     }
 }
 

@@ -1,0 +1,87 @@
+//! Folds the write-ahead log into the database file, beside the writer as far as that goes.
+//!
+//! A checkpoint copies pages and waits for the disk, tens of milliseconds for a long write-ahead log. So a
+//! thread of its own copies what stands there when it begins; then the writer copies the short rest itself,
+//! between two groups, and the write-ahead log begins anew with the next transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+use tracing::error;
+
+use super::file::{OpenError, open_beside};
+use super::{end_process_if_sync_failed, fault};
+use crate::limits;
+
+pub struct Checkpoints {
+    /// Pages in the write-ahead log after the last transaction.
+    wal_pages: Arc<AtomicU32>,
+    /// How many pages there may be before the next checkpoint.
+    next_at: u32,
+    begin: mpsc::SyncSender<()>,
+    copied: Arc<AtomicBool>,
+    is_running: bool,
+}
+
+impl Checkpoints {
+    /// Watches the writer's connection and starts the thread that copies.
+    pub fn start(writer: &mut Connection, log: &Path) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| OpenError::Fault { path: log.to_owned(), fault: fault(&error) };
+        let wal_pages = Arc::new(AtomicU32::new(0));
+        let counted = wal_pages.clone();
+        let count = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            counted.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        };
+        // Also turns SQLite's own checkpoints off.
+        writer.wal_hook(Some(count)).map_err(failed)?;
+        let connection = open_beside(log)?;
+        let (begin, due) = mpsc::sync_channel::<()>(1);
+        let copied = Arc::new(AtomicBool::new(false));
+        let done = copied.clone();
+        let run = move || {
+            while due.recv().is_ok() {
+                checkpoint(&connection, "PASSIVE");
+                done.store(true, Ordering::Release);
+            }
+        };
+        let thread = std::thread::Builder::new().name("log-checkpoint".into()).spawn(run);
+        thread.map_err(|error| OpenError::Io { path: log.to_owned(), error })?;
+        Ok(Self { wal_pages, next_at: limits::WAL_PAGES, begin, copied, is_running: false })
+    }
+
+    /// After each transaction.
+    pub fn advance(&mut self, writer: &Connection) {
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        if self.is_running {
+            if self.copied.swap(false, Ordering::Acquire) {
+                checkpoint(writer, "PASSIVE");
+                self.is_running = false;
+                // Where a reader keeps the write-ahead log from beginning anew, it grows on for a while.
+                self.next_at = pages.saturating_add(limits::WAL_PAGES);
+            }
+        } else if pages < limits::WAL_PAGES {
+            self.next_at = limits::WAL_PAGES;
+        } else if pages >= self.next_at {
+            // The thread is idle, so there is room.
+            self.is_running = self.begin.try_send(()).is_ok();
+        }
+    }
+
+    /// Leaves everything in the one file.
+    pub fn finish(self, writer: &Connection) {
+        checkpoint(writer, "TRUNCATE");
+    }
+}
+
+/// A failure loses nothing: what was committed stays in the write-ahead log, and the next one tries again.
+fn checkpoint(connection: &Connection, mode: &str) {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    if let Err(error) = connection.query_row(&sql, [], |_| Ok(())) {
+        end_process_if_sync_failed(&error);
+        error!(fault = %fault(&error), "the write-ahead log cannot be folded into the log's file");
+    }
+}
