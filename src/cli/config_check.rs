@@ -24,21 +24,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             let warnings = config::warnings(&config, path);
             let file = path.display().to_string();
             if args.json {
-                println!("{:#}", as_json(&file, &config, &warnings));
+                out!("{:#}", as_json(&file, &config, &warnings));
             } else {
-                print!("{}", as_text(&file, &config, &warnings));
+                out!("{}", as_text(&file, &config, &warnings));
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(errors @ ConfigErrors::Problems { .. }) => {
             let lines = errors.lines();
             if args.json {
-                println!(
-                    "{:#}",
-                    json!({ "file": path.display().to_string(), "ok": false, "problems": lines })
-                );
+                out!("{:#}", json!({ "file": path.display().to_string(), "ok": false, "problems": lines }));
             } else {
-                lines.iter().for_each(|line| println!("{line}"));
+                lines.iter().for_each(|line| out!("{line}"));
             }
             Ok(FOUND_WRONG.into())
         }
@@ -84,7 +81,7 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
         lines.push(format!("access {}: {}{scope}{until}", token.name, token.role.as_str()));
     }
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {

@@ -11,7 +11,7 @@ use crate::config::AppConfig;
 use crate::domain::evidence::Evidence;
 use crate::store::sqlite::Readers;
 
-/// Shows everything recorded under an id, and verifies each signature again.
+/// Show everything recorded under an id, each signature verified again
 ///
 /// Reads the log directly; the server may be running. Exits 1 where there is no trace of the id, or where
 /// an event is not what was recorded.
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     if args.json {
         let shown: Vec<_> = found.iter().map(shown).collect::<Result<_, _>>()?;
-        println!("{}", serde_json::to_string(&shown)?);
+        out!("{}", serde_json::to_string(&shown)?);
     } else if !found.is_empty() {
         found.iter().for_each(print);
     }
@@ -137,7 +137,7 @@ fn in_words(proof: &Proof) -> String {
 
 fn print(entry: &Entry) {
     let metadata = &entry.decoded.metadata;
-    println!(
+    out!(
         "#{} {} {} {}",
         entry.position,
         super::beijing(metadata.recorded_at),
@@ -145,16 +145,16 @@ fn print(entry: &Entry) {
         entry.decoded.event.type_name()
     );
     let id_note = if entry.id_is_right { "made from its content" } else { "DOES NOT MATCH ITS CONTENT" };
-    println!("    version    {}", entry.version);
-    println!("    event id   {} ({id_note})", entry.id);
-    println!("    data       {}", entry.data);
+    out!("    version    {}", entry.version);
+    out!("    event id   {} ({id_note})", entry.id);
+    out!("    data       {}", entry.data);
     if let Some(evidence) = &metadata.evidence {
-        println!("    event      {}", evidence.event);
-        println!("    payload    {}", evidence.payload);
+        out!("    event      {}", evidence.event);
+        out!("    payload    {}", evidence.payload);
         if let Some(signature) = &evidence.signature {
-            println!("    sig        {} ({})", signature.pay_event_sig, signature.verified_env);
+            out!("    sig        {} ({})", signature.pay_event_sig, signature.verified_env);
         }
-        println!("    transport  {}", evidence.transport.as_str());
+        out!("    transport  {}", evidence.transport.as_str());
     }
-    println!("    signature  {}", in_words(&entry.proof));
+    out!("    signature  {}", in_words(&entry.proof));
 }

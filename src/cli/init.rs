@@ -176,22 +176,22 @@ fn print_result(args: &Args, secrets: &Secrets) {
             "operator_token": secrets.operator.token,
             "next": next,
         });
-        println!("{result:#}");
+        out!("{result:#}");
         return;
     }
-    println!("Wrote {file}.\n");
-    println!("Paste into WeChat's console, message push:");
-    println!("  URL             {url}");
-    println!("  Token           {}", secrets.token);
-    println!("  EncodingAESKey  {}", secrets.encoding_aes_key);
-    println!("  Mode            {}", args.mode);
-    println!("  Data format     JSON\n");
-    println!("The operator's access token, shown only now:\n  {}\n", secrets.operator.token);
+    out!("Wrote {file}.\n");
+    out!("Paste into WeChat's console, message push:");
+    out!("  URL             {url}");
+    out!("  Token           {}", secrets.token);
+    out!("  EncodingAESKey  {}", secrets.encoding_aes_key);
+    out!("  Mode            {}", args.mode);
+    out!("  Data format     JSON\n");
+    out!("The operator's access token, shown only now:\n  {}\n", secrets.operator.token);
     if !args.demo {
-        println!("Fill in what says {TO_FILL_IN} in {file}: WeChat's console shows it.\n");
+        out!("Fill in what says {TO_FILL_IN} in {file}: WeChat's console shows it.\n");
     }
-    println!("Next:");
-    next.iter().for_each(|command| println!("  {command}"));
+    out!("Next:");
+    next.iter().for_each(|command| out!("  {command}"));
 }
 
 #[cfg(test)]

@@ -1,5 +1,12 @@
 //! The commands, one file each. Results go to stdout, progress and logs to stderr.
 
+/// Writes a line of the result to stdout. Stands before the commands, which use it.
+macro_rules! out {
+    ($($part:tt)*) => {
+        $crate::cli::write_line(format_args!($($part)*))
+    };
+}
+
 mod admin_client;
 mod config_check;
 mod fresh;
@@ -11,6 +18,7 @@ mod serve;
 pub mod simulate;
 mod token;
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -90,13 +98,13 @@ impl Cli {
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
             Command::Refused(command) => refused::run(command),
-            Command::Simulate(Simulate { config, args }) => {
-                let config = load_config(&config)?;
+            Command::Simulate(Simulate { config: file, args }) => {
+                let config = load_config(&file)?;
                 let apps = choose_apps(&config, args.app.as_deref())?;
                 let [AppConfig { app, .. }] = apps.as_slice() else {
                     anyhow::bail!("--app: {} apps are configured, say which one to play", apps.len());
                 };
-                simulate::run(args, app.clone(), push_url(&config))
+                simulate::run(args, app.clone(), push_url(&config), file.option())
             }
             Command::Token(TokenCommand::New(args)) => token::run(args),
         }
@@ -162,6 +170,17 @@ fn choose_apps<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec
         anyhow::bail!("--app: no app {:?} is configured; known: {}", name.unwrap_or(""), known.join(", "));
     }
     Ok(chosen)
+}
+
+/// Where nobody reads on, as behind `| head`, the program ends quietly.
+fn write_line(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("order-ledger: the result cannot be written: {error}");
+        std::process::exit(COULD_NOT_RUN.into());
+    }
 }
 
 /// A moment as people in Beijing read it.

@@ -71,13 +71,13 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             let log = Readers::open(&config.store_path)?;
             let held = runtime.block_on(quarantined::all(&log))?;
             for held in held.iter().filter(|held| all || held.resolution.is_none()) {
-                println!("{}", if json { as_json(held).to_string() } else { as_line(held) });
+                out!("{}", if json { as_json(held).to_string() } else { as_line(held) });
             }
             Ok(ExitCode::SUCCESS)
         }
         Command::Show(Show { config, id, json }) => {
             let Some(id) = runtime.block_on(full_id(&super::load_config(&config)?, &id))? else {
-                return Ok(not_held(&id));
+                return Ok(not_held(&config, &id));
             };
             super::history::run(super::history::Args::of(config, id, json))
         }
@@ -86,8 +86,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn not_held(id: &str) -> ExitCode {
-    eprintln!("no push is in quarantine under {id:?}: order-ledger quarantine list --all");
+fn not_held(config: &ConfigFile, id: &str) -> ExitCode {
+    let option = config.option();
+    eprintln!("no push is in quarantine under {id:?}: order-ledger quarantine list --all{option}");
     FOUND_WRONG.into()
 }
 
@@ -152,7 +153,9 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
     if reason.is_empty() || reason.chars().count() > limits::REASON_CHARS_MAX {
         bail!("--reason: 1 to {} characters", limits::REASON_CHARS_MAX);
     }
-    let Some(id) = full_id(&config, &decide.id).await? else { return Ok(not_held(&decide.id)) };
+    let Some(id) = full_id(&config, &decide.id).await? else {
+        return Ok(not_held(&decide.config, &decide.id));
+    };
     let done = match SqliteStore::open(&Settings::at(&config.store_path)) {
         Ok(store) => resolve_here(store, &id, how, reason).await?,
         Err(OpenError::InUse { holder, .. }) => {
@@ -174,11 +177,11 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
     };
     match done {
         Ok(Resolved { recorded: true, by }) => {
-            println!("{id} is decided by {by}: WeChat's repeats are answered success from now on");
+            out!("{id} is decided by {by}: WeChat's repeats are answered success from now on");
             Ok(ExitCode::SUCCESS)
         }
         Ok(Resolved { recorded: false, .. }) => {
-            println!("{id} had been decided so before; nothing changed");
+            out!("{id} had been decided so before; nothing changed");
             Ok(ExitCode::SUCCESS)
         }
         Err(message) => {

@@ -44,7 +44,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { config, limit, json } => {
             for entry in open(&super::load_config(&config)?)?.list(limit)? {
-                println!("{}", if json { as_json(&entry).to_string() } else { as_line(&entry) });
+                out!("{}", if json { as_json(&entry).to_string() } else { as_line(&entry) });
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -53,10 +53,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
                 eprintln!("the refused ring has no entry {id}: order-ledger refused list{}", config.option());
                 return Ok(FOUND_WRONG.into());
             };
-            println!("{}", as_line(&entry));
-            println!("    claimed  {}", entry.claimed);
-            println!("    query    {}", entry.query);
-            println!("    body     {}", String::from_utf8_lossy(&entry.body));
+            out!("{}", as_line(&entry));
+            out!("    claimed  {}", entry.claimed);
+            out!("    query    {}", entry.query);
+            out!("    body     {}", String::from_utf8_lossy(&entry.body));
             Ok(ExitCode::SUCCESS)
         }
         Command::Recheck { config, json } => recheck(&super::load_config(&config)?, json),
@@ -113,9 +113,9 @@ fn recheck(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
             let mut line = as_json(entry);
             line["would_pass"] = json!(now.passes);
             line["now"] = json!(now.verdict);
-            println!("{line}");
+            out!("{line}");
         } else if now.passes {
-            println!("{}\n        now: {}", as_line(entry), now.verdict);
+            out!("{}\n        now: {}", as_line(entry), now.verdict);
         }
     }
     eprintln!(

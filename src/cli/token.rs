@@ -48,10 +48,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let access = fresh::access_token()?;
     let section = section(name, &args, &access.sha256);
     if args.json {
-        println!("{:#}", json!({ "name": name, "token": access.token, "config": section }));
+        out!("{:#}", json!({ "name": name, "token": access.token, "config": section }));
     } else {
-        println!("The token, shown only now:\n\n{}\n", access.token);
-        println!("Add this to the configuration and reload it:\n\n{section}");
+        out!("The token, shown only now:\n\n{}\n", access.token);
+        out!("Add this to the configuration and reload it:\n\n{section}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `order-ledger simulate`: plays WeChat against any URL and checks every answer; also the load generator
 //! of the benchmark.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -29,16 +29,22 @@ pub use report::Report;
 use crate::clock;
 use crate::wechat::App;
 
-/// An error means that nothing could be pushed; the caller exits with 2 then.
-pub fn run(args: SimulateArgs, app: App, default_url: String) -> anyhow::Result<ExitCode> {
+/// An error means that nothing could be pushed; the caller exits with 2 then. `config_option` is what
+/// other commands need to read the same configuration.
+pub fn run(
+    args: SimulateArgs,
+    app: App,
+    default_url: String,
+    config_option: String,
+) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(simulate(args, app, default_url))?;
-    let mut stdout = std::io::stdout().lock();
+    let mut report = runtime.block_on(simulate(args, app, default_url))?;
+    report.config_option = config_option;
     if json {
-        writeln!(stdout, "{}", serde_json::to_string(&report)?)?;
+        out!("{}", serde_json::to_string(&report)?);
     } else {
-        write!(stdout, "{report}")?;
+        out!("{report}");
     }
     Ok(report.exit_code())
 }

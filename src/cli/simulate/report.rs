@@ -31,6 +31,9 @@ pub struct Report {
     pub wrong: u64,
     pub sample_order: Option<String>,
     pub sample_orders: Vec<String>,
+    /// What the commands it suggests need to read the same configuration; empty for the default one.
+    #[serde(skip)]
+    pub config_option: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +104,7 @@ impl Report {
             wrong: judgement.wrong(),
             sample_order: subject.sample_orders.first().cloned(),
             sample_orders: subject.sample_orders,
+            config_option: String::new(),
         }
     }
 }
@@ -141,7 +145,7 @@ impl fmt::Display for Report {
         }
         self.verdict(f)?;
         for order in &self.sample_orders {
-            writeln!(f, "try: order-ledger history {order}")?;
+            write!(f, "\ntry: order-ledger history {order}{}", self.config_option)?;
         }
         Ok(())
     }
@@ -155,14 +159,14 @@ impl Report {
 
     fn verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.wrong == 0 {
-            return writeln!(f, "every answer is the one the protocol demands");
+            return write!(f, "every answer is the one the protocol demands");
         }
-        writeln!(f, "{} answers are not the ones the protocol demands:", self.wrong)?;
+        write!(f, "{} answers are not the ones the protocol demands:", self.wrong)?;
         for line in &self.answers {
             if let Some(example) = &line.example {
-                writeln!(
+                write!(
                     f,
-                    "  {} {} e.g. {}: expected {}, got {}{}{}",
+                    "\n  {} {} e.g. {}: expected {}, got {}{}{}",
                     line.family,
                     line.kind,
                     example.number,

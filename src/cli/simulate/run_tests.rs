@@ -257,7 +257,7 @@ async fn a_run_with_a_wrong_answer_ends_with_1_and_names_its_sample() {
         let report = run(sample_app(Mode::Plain), fault, BUSY).await;
         assert_eq!(format!("{:?}", report.exit_code()), format!("{:?}", std::process::ExitCode::from(exit)));
         let sample = report.sample_order.as_deref().unwrap();
-        assert!(report.to_string().contains(&format!("try: order-ledger history {sample}\n")));
+        assert!(report.to_string().contains(&format!("\ntry: order-ledger history {sample}")));
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["sample_order"], sample);
     }
