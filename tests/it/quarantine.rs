@@ -184,7 +184,12 @@ async fn an_unknown_event_is_kept_and_fails_only_where_an_order_number_says_mone
     for (event, payload, code) in [
         ("minigame_new_kind_of_order", goods("N", 0), 42201),
         ("minigame_new_kind_of_order", json!({"OutTradeNo": "M", "Env": 1}), 42201),
+        ("minigame_new_kind_of_order", json!({"OutTradeNo": ["N"], "Env": 0}), 42201),
+        ("minigame_new_kind_of_order", json!({"OutTradeNo": 12.5, "Env": 0}), 42201),
+        ("minigame_new_kind_of_order", json!({"Orders": [{"OutTradeNo": "N"}], "Env": 0}), 42201),
         ("minigame_new_kind_of_notice", json!({"OpenId": "oP", "Env": 0}), 0),
+        ("minigame_new_kind_of_notice", json!({"OutTradeNo": "", "Env": 0}), 0),
+        ("minigame_new_kind_of_notice", json!({"OpenId": "oP"}), 0),
         ("Minigame_game_pay_goods_deliver_notify", goods("CASE", 0), 42201),
     ] {
         for _ in 0..2 {
@@ -192,7 +197,7 @@ async fn an_unknown_event_is_kept_and_fails_only_where_an_order_number_says_mone
         }
         assert_eq!(waiting(&home).last().unwrap()["event"], event);
     }
-    assert_eq!(waiting(&home).len(), 4);
+    assert_eq!(waiting(&home).len(), 9);
 }
 
 #[tokio::test]
