@@ -1,45 +1,63 @@
 //! The refused ring and the log: what people are told of refused pushes, and what nobody is told.
 
-use order_ledger::cli::simulate::{PushRequest, Writing};
-use serde_json::json;
+use order_ledger::cli::simulate::Writing;
+use serde_json::{Value, json};
 
 use super::bad_input::SECRETS;
-use super::by_hand::{Console, DEMO, GOODS, SUCCESS_JSON, goods, key_of, push, push_of, with};
-use super::looking::{ended_well, history, lines, recorded, refused};
-use super::server::{Home, PRODUCTION_KEY, Server, TOKEN, until};
-
-fn body(request: &PushRequest) -> String {
-    String::from_utf8(request.body.clone()).unwrap()
-}
+use super::by_hand::{
+    Console, DEMO, GOODS, SUCCESS_JSON, goods, key_of, pay_event_sig, push, signed_message, with,
+};
+use super::looking::{decide, ended_well, history, lines, recorded, refused, waiting};
+use super::server::{ADMIN_TOKEN, Home, PRODUCTION_KEY, Server, TOKEN, until};
 
 #[tokio::test]
 async fn nothing_secret_stands_in_the_log_however_much_it_is_asked_to_tell() {
-    let home = Home::new();
+    let (token, attachment) = ("SECRETTOKEN", "SECRET-ATTACHMENT");
+    let secrets = [&SECRETS[..], &[token, attachment]].concat();
+    let home = Home::with(|text| {
+        let tokens = format!("tokens = [{{ value = \"{TOKEN}\" }}]");
+        text.replace(&tokens, &format!("tokens = [{{ value = \"{token}\" }}]"))
+    });
     let mut command = home.command(&["serve"]);
     command.env("RUST_LOG", "trace");
     let server = Server::start(command, home.folder());
-    let marked = |number: &str| with(goods(number, 0), "/GoodsInfo/Attach", json!("SECRET-ATTACHMENT"));
-    let good = push_of(GOODS, &marked("N"));
-    let requests = [
-        good.clone(),
-        push_of(GOODS, &with(marked("N"), "/OpenId", json!("oOther"))),
-        push_of(GOODS, &with(marked("Q"), "/GoodsInfo/Quantity", json!(0))),
-        push(key_of(1), GOODS, &marked("W").to_string()),
-        push("nobody", GOODS, &marked("B").to_string()),
-        push_of("unknown_event", &marked("U")),
-        PushRequest { body: good.body[..good.body.len() - 9].to_vec(), ..good.clone() },
-        DEMO.secure(Writing::XmlCdata, &body(&good)),
-        Console { app_id: "wx0", ..DEMO }.secure(Writing::Json, &body(&good)),
-    ];
-    for request in &requests {
-        let answer = server.push(request).await;
-        for secret in SECRETS.iter().chain(&["SECRET-ATTACHMENT"]) {
+    let demo = Console { token, ..DEMO };
+    let marked = |number: &str| with(goods(number, 0), "/GoodsInfo/Attach", json!(attachment));
+    let body = |key: &str, event: &str, payload: &Value| {
+        let payload = payload.to_string();
+        signed_message(Writing::Json, event, &payload, &pay_event_sig(key, event, &payload))
+    };
+    let good = body(key_of(0), GOODS, &marked("N"));
+    for (request, code) in [
+        (demo.plain(good.clone()), 0),
+        (demo.plain(body(key_of(0), GOODS, &with(marked("N"), "/OpenId", json!("oOther")))), 40901),
+        (demo.plain(body(key_of(0), GOODS, &with(marked("Q"), "/GoodsInfo/Quantity", json!(0)))), 42201),
+        (demo.plain(body(key_of(1), GOODS, &marked("W"))), 40301),
+        (demo.plain(body("nobody's", GOODS, &marked("B"))), 40101),
+        (demo.plain(body(key_of(0), "unknown_event", &marked("U"))), 42201),
+        (demo.plain(&good.as_bytes()[..good.len() - 9]), 40001),
+        (demo.secure(Writing::Json, &good), 0),
+        (DEMO.plain(good.clone()), 40101),
+    ] {
+        let answer = server.push(&request).await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+        for secret in &secrets {
             assert!(!answer.body.contains(secret), "{answer:?}");
         }
     }
-    assert!(server.admin("GET", "/v1/nothing", "").await.status >= 400);
-    let token = format!("\"{TOKEN}\"");
-    ended_well(server, &[&SECRETS[..], &["SECRET-ATTACHMENT", &token]].concat());
+    let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(decide(&home, "adopt", &id, Some("olt_wrong")).0, 2);
+    assert_eq!(decide(&home, "adopt", &id, Some(ADMIN_TOKEN)).0, 0);
+    until("the refused are in the ring", || refused(&home).len() == 3).await;
+    for args in
+        [&["config", "check"][..], &["refused", "list"], &["refused", "recheck"], &["quarantine", "list"]]
+    {
+        let output = home.run(args);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(secrets.iter().all(|secret| !said.contains(secret)), "{args:?}: {said}");
+    }
+    assert!(server.log().contains("DEBUG"), "the log tells much");
+    ended_well(server, &[&secrets[..], &["olt_wrong"]].concat());
 }
 
 #[tokio::test]
