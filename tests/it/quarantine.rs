@@ -1,5 +1,7 @@
 //! Pushes that are authentic and unusable: kept, answered with where they are wrong, decided by people.
 
+use http_body_util::Full;
+use hyper::Request;
 use order_ledger::cli::simulate::Writing;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::by_hand::{
     signed_message, with, without,
 };
 use super::looking::{decide, history, recorded, waiting};
-use super::server::{ADMIN_TOKEN, Home};
+use super::server::{ADMIN_TOKEN, Home, send};
 
 /// Unusable pushes: event, payload, and the field that is wrong.
 fn unusable() -> Vec<(&'static str, Value, &'static str)> {
@@ -244,6 +246,38 @@ async fn a_decision_through_the_running_server_ends_the_repeats_and_stands() {
         assert_eq!(events[1]["data"]["reason"], "delivered by hand");
         assert_eq!(events[1]["data"]["by"], "tester", "who did it comes from the token");
     }
+}
+
+#[tokio::test]
+async fn the_admin_listener_decides_for_nobody_without_a_token() {
+    let home = Home::new();
+    let server = home.serve();
+    let push = push_of(GOODS, &with(goods("N", 0), "/GoodsInfo/Quantity", json!(0)));
+    assert_eq!(server.push(&push).await.code(), 42201);
+    let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+    let decision = json!({"reason": "delivered by hand"}).to_string();
+    for authorization in [None, Some("Bearer "), Some("Bearer olt_wrong"), Some("Basic olt_test-admin")] {
+        let mut request = Request::post(format!("/v1/quarantine/{id}/adopt"))
+            .header("content-type", "application/json")
+            .body(Full::from(decision.clone()))
+            .unwrap();
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert("authorization", authorization.parse().unwrap());
+        }
+        assert_eq!(send(server.admin, request).await.status, 401, "{authorization:?}");
+    }
+    for (path, body, status) in [
+        (format!("/v1/quarantine/{}/adopt", "0".repeat(64)), decision.as_str(), 404),
+        (format!("/v1/quarantine/{id}/adopt"), r#"{"reason":""}"#, 422),
+        (format!("/v1/quarantine/{id}/adopt"), "{", 400),
+    ] {
+        assert_eq!(server.admin("POST", &path, body).await.status, status, "{path} {body}");
+    }
+    assert_eq!(server.push(&push).await.code(), 42201, "nothing is decided");
+    let adopt = format!("/v1/quarantine/{id}/adopt");
+    assert_eq!(server.admin("POST", &adopt, &decision).await.status, 200);
+    assert_eq!(server.push(&push).await.body, SUCCESS_JSON);
+    assert_eq!(server.admin("POST", &format!("/v1/quarantine/{id}/dismiss"), &decision).await.status, 409);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn sandbox_pushes_beyond_the_days_bytes_are_refused_while_production_goes_
         assert_eq!(answer.code(), 0, "production, {answer:?}");
     }
     assert_eq!(server.push(&push_of(GOODS, &large("S0", 1))).await.code(), 0, "a repeat keeps nothing");
-    assert!(server.log().contains("quota"), "an alarm");
+    server.logged("alarm=\"quota\"").await;
 }
 
 #[tokio::test]
@@ -51,5 +51,5 @@ async fn quarantined_pushes_beyond_the_days_bytes_are_refused_while_orders_go_on
     }
     let repeat = push(key_of(1), GOODS, &large("Q0", 0).to_string());
     assert_eq!(server.push(&repeat).await.code(), 40301, "a repeat keeps nothing");
-    assert!(server.log().contains("quota"), "an alarm");
+    server.logged("alarm=\"quota\"").await;
 }

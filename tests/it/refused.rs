@@ -69,7 +69,7 @@ async fn a_push_refused_for_a_missing_key_would_pass_once_the_key_is_configured(
     assert_eq!(server.push(&refused_push).await.code(), 40101);
     assert_eq!(server.push(&push("never", GOODS, &goods("M", 0).to_string())).await.code(), 40101);
     until("both are in the ring", || refused(&home).len() == 2).await;
-    let number = |entry: &serde_json::Value| entry["claimed"]["out_trade_no"].as_str().unwrap().to_owned();
+    let number = |entry: &Value| entry["claimed"]["out_trade_no"].as_str().unwrap().to_owned();
     let passing = |home: &Home| -> Vec<String> {
         let rechecked = lines(home, &["refused", "recheck", "--json"]);
         assert_eq!(rechecked.len(), 2);
