@@ -29,7 +29,7 @@ pub fn key_of(env: u8) -> &'static str {
     if env == 0 { PRODUCTION_KEY } else { SANDBOX_KEY }
 }
 
-/// The protocol's section 3.
+/// `hex(HMAC-SHA256(AppKey, Event & Payload))`.
 pub fn pay_event_sig(key: &str, event: &str, payload: &str) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(format!("{event}&{payload}").as_bytes());
