@@ -221,14 +221,25 @@ impl Ledger {
             if events.is_empty() {
                 return Ok(outcome);
             }
-            match self.append(target, seen.version, &events, begun).await? {
-                Some(first_version) if first_version == seen.version.next() => return Ok(outcome),
-                Some(version) => {
+            match self.append(target, seen.version, &events, begun).await {
+                Ok(Some(first_version)) if first_version == seen.version.next() => return Ok(outcome),
+                Ok(Some(version)) => {
                     let stream = target.stream.clone();
                     error!(alarm = "stream", %stream, version, "a new stream did not begin at version 0");
                     return Err(LedgerError::NotFirst { stream, version });
                 }
-                None => seen = self.read(target.stream, evolve).await?,
+                Ok(None) => seen = self.read(target.stream, evolve).await?,
+                Err(LedgerError::OverQuota(over)) => {
+                    // A repeat adds no bytes, and only reading tells it from a first push.
+                    let known = self.read(target.stream, evolve).await?;
+                    let (events, outcome) = decide(&known.state);
+                    if !events.is_empty() {
+                        return Err(over.into());
+                    }
+                    self.quotas.excuse(&over);
+                    return Ok(outcome);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(LedgerError::Contended)

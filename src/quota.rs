@@ -96,6 +96,14 @@ impl Quotas {
         Ok(Charge { quotas: self, key: Some(key), bytes })
     }
 
+    /// What was over quota needs no bytes after all: the alarm is left to the next that does.
+    pub fn excuse(&self, over: &OverQuota) {
+        let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(entry) = used.get_mut(&(over.app.clone(), over.budget)).filter(|_| over.is_first) {
+            entry.exceeded = false;
+        }
+    }
+
     fn give_back(&self, key: &(AppSlug, Budget), bytes: u64) {
         let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(entry) = used.get_mut(key) {
@@ -147,6 +155,8 @@ mod tests {
         charge(&demo, Budget::Quarantine, 40, 0).unwrap().keep();
         let over = charge(&demo, Budget::Quarantine, 1, 0).err().unwrap();
         assert_eq!((over.max, over.is_first), (100, true));
+        quotas.excuse(&over);
+        assert!(charge(&demo, Budget::Quarantine, 1, 0).err().unwrap().is_first, "not yet given");
         assert!(!charge(&demo, Budget::Quarantine, 1, 0).err().unwrap().is_first, "one alarm a day");
         assert!(charge(&demo, Budget::Sandbox, 50, 0).is_ok());
         assert!(charge(&other, Budget::Quarantine, 100, 0).is_ok());

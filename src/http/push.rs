@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -37,15 +38,21 @@ pub fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Which URL was called.
-#[derive(serde::Deserialize)]
+/// Which URL was called. One that is no UTF-8 names no app.
+#[derive(Default, serde::Deserialize)]
 struct Place {
     app: String,
     #[serde(default)]
     channel: String,
 }
 
+type NamedPlace = Result<Path<Place>, PathRejection>;
+
 impl Place {
+    fn named(place: NamedPlace) -> Self {
+        place.map(|Path(place)| place).unwrap_or_default()
+    }
+
     fn find(&self, service: &Service) -> Option<(Arc<App>, Channel)> {
         let channel = match self.channel.as_str() {
             "" => Channel::Default,
@@ -55,8 +62,8 @@ impl Place {
     }
 }
 
-async fn check_url(State(service): State<Arc<Service>>, Path(place): Path<Place>, uri: Uri) -> Response {
-    let Some((app, channel)) = place.find(&service) else {
+async fn check_url(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri) -> Response {
+    let Some((app, channel)) = Place::named(place).find(&service) else {
         return (StatusCode::NOT_FOUND, "no app or channel of this name is configured").into_response();
     };
     let Ok(query) = read_query(&uri) else {
@@ -94,13 +101,9 @@ fn read_query(uri: &Uri) -> Result<UrlQuery, Box<Refusal>> {
         .map_err(|_| refused("the URL parameters cannot be read: one stands twice or is no UTF-8"))
 }
 
-async fn push(
-    State(service): State<Arc<Service>>,
-    Path(place): Path<Place>,
-    uri: Uri,
-    body: Body,
-) -> Response {
+async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, body: Body) -> Response {
     let begun = Instant::now();
+    let place = Place::named(place);
     let arrival =
         Arrival { place, uri, body: read_body(body, service.body_bytes_max).await, at: clock::now() };
     let format = answer_format(arrival.bytes());

@@ -52,6 +52,18 @@ fn read_fields(family: Family, payload: &Value, env: Environment) -> Result<Opti
     Ok(Some(business))
 }
 
+/// Whether an `OutTradeNo` stands anywhere in a payload of an unrecognized event, in whatever form.
+pub fn carries_order_number(payload: &Value) -> bool {
+    match payload {
+        Value::Object(map) => map.iter().any(|(name, value)| {
+            let is_empty = value.is_null() || value == "";
+            (name == "OutTradeNo" && !is_empty) || carries_order_number(value)
+        }),
+        Value::Array(items) => items.iter().any(carries_order_number),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 fn goods(fields: &Fields<'_>, env: Environment) -> Result<GoodsPush, FieldError> {
     fields.int("Env")?;
     let info = fields.object("GoodsInfo")?;

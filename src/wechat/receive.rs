@@ -269,8 +269,8 @@ impl Unverified<'_> {
             }
             Ok(Some(Business::RoleQuery(query))) => Ok(Matter::RoleQuery(query)),
             Ok(None) => {
-                let reason =
-                    Reason::UnrecognizedEvent { money_at_stake: self.claimed.out_trade_no.is_some() };
+                let money_at_stake = payload::carries_order_number(&fields);
+                let reason = Reason::UnrecognizedEvent { money_at_stake };
                 Ok(self.quarantine(reason, payload, Some(verified.signature)))
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Pushes to send: from business fields, or from any text.
+//! Pushes to send, from business fields.
 
 use order_ledger::cli::simulate::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
 use order_ledger::domain::environment::Environment;
@@ -7,10 +7,7 @@ use order_ledger::domain::id::{OpenId, OutTradeNo};
 use order_ledger::domain::push::{GoodsPush, OrderSource, PaymentIds, Push};
 use order_ledger::wechat::event_name;
 use order_ledger::wechat::payload::Business;
-use order_ledger::wechat::signature::sha1_of_sorted;
 use order_ledger::wechat::{App, Channel, Mode};
-
-use super::server::TOKEN;
 
 /// JSON, rightly signed, no mock.
 pub fn manner(event: &str) -> Manner<'_> {
@@ -44,15 +41,4 @@ pub fn goods_push(app: &App, goods: GoodsPush) -> PushRequest {
 
 pub fn make(app: &App, mode: Mode, business: &Business, manner: &Manner<'_>) -> PushRequest {
     Maker::new(app, Channel::Default, mode).make(business, manner).unwrap()
-}
-
-/// A push of any payload, well formed or not, rightly signed with the key of `env`.
-pub fn signed(app: &App, env: Environment, payload: &str, manner: &Manner<'_>) -> PushRequest {
-    Maker::new(app, Channel::Default, Mode::Plain).make_signed(env, None, payload, manner).unwrap()
-}
-
-/// The path of the app `demo` with a signed URL, for any body.
-pub fn signed_path() -> String {
-    let signature = sha1_of_sorted([TOKEN, "1714037059", "486452656"]);
-    format!("/wechat/demo?signature={signature}&timestamp=1714037059&nonce=486452656")
 }
