@@ -1,6 +1,7 @@
 //! The write side: decide what a push means, append it, and on a conflict read and decide again.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -23,6 +24,9 @@ use crate::store::{
 pub struct Ledger {
     store: Arc<dyn EventStore>,
     quotas: Quotas,
+    /// The pushes in quarantine that people have decided about. Such a push may verify later, when a key has
+    /// been put right; it stays decided.
+    decided: RwLock<HashSet<String>>,
 }
 
 /// Why something could not be recorded. Nothing of it was acknowledged.
@@ -88,8 +92,28 @@ struct Target<'a> {
 }
 
 impl Ledger {
-    pub fn new(store: Arc<dyn EventStore>, quotas: Quotas) -> Self {
-        Self { store, quotas }
+    pub async fn open(store: Arc<dyn EventStore>, quotas: Quotas) -> Result<Self, LedgerError> {
+        let mut decided = HashSet::new();
+        let mut after = None;
+        loop {
+            let page = store.read_category(codec::QUARANTINE, after, limits::READ_PAGE_EVENTS_MAX).await;
+            let page = page.map_err(LedgerError::Unavailable)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.position);
+            for recorded in &page {
+                let seen = Quarantine::default().evolve(&codec::decode(recorded)?.event);
+                if let (Some(_), Some(id)) = (seen.resolution, codec::quarantine_id_of(&recorded.stream)) {
+                    decided.insert(id.to_owned());
+                }
+            }
+        }
+        Ok(Self { store, quotas, decided: RwLock::new(decided) })
+    }
+
+    fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
+        let decided = self.decided.read().unwrap_or_else(PoisonError::into_inner);
+        !decided.is_empty()
+            && decided.contains(&codec::quarantine_id(app, &evidence.event, &evidence.payload))
     }
 
     pub fn store(&self) -> &Arc<dyn EventStore> {
@@ -103,6 +127,9 @@ impl Ledger {
         push: &Push,
         evidence: &Evidence,
     ) -> Result<order::Answer, LedgerError> {
+        if self.is_decided(app, evidence) {
+            return Ok(order::Answer::Success);
+        }
         let stream = codec::push_stream(app, push);
         let budget = (push.env() == Some(Environment::Sandbox)).then_some(Budget::Sandbox);
         let target = push_target(&stream, app, evidence, budget);
@@ -175,7 +202,9 @@ impl Ledger {
             }
             Err(error) => (vec![], Err(error)),
         };
-        Ok(self.settle(&target, seen, Quarantine::evolve, decide).await??)
+        let recorded = self.settle(&target, seen, Quarantine::evolve, decide).await??;
+        self.decided.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        Ok(recorded)
     }
 
     /// Binds an app's slug to its AppID for ever, and dates what its prices mean.
@@ -265,7 +294,12 @@ impl Ledger {
             None => None,
             Some(budget) => Some(self.quotas.charge(target.app, budget, bytes, target.recorded_at)?),
         };
-        let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
+        let append = Append {
+            stream: target.stream.clone(),
+            expected,
+            events: events.into(),
+            urgency: target.urgency,
+        };
         let mut outcome = self.store.append(append.clone()).await;
         if matches!(outcome, AppendOutcome::Unknown(_)) && begun.elapsed() < limits::APPEND_WAIT / 2 {
             // The same ids again are the same append, whatever became of the first try.

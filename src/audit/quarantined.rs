@@ -1,4 +1,4 @@
-//! The pushes in quarantine, found by reading the log from its beginning.
+//! The pushes in quarantine, in the order they came.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,8 @@ pub async fn all(log: &dyn ReadLog) -> Result<Vec<Held>, HistoryError> {
     let mut place = HashMap::new();
     let mut after = None;
     loop {
-        let page = log.read_all(after, limits::READ_PAGE_EVENTS_MAX).await.map_err(HistoryError::Fault)?;
+        let page = log.read_category(codec::QUARANTINE, after, limits::READ_PAGE_EVENTS_MAX).await;
+        let page = page.map_err(HistoryError::Fault)?;
         let Some(last) = page.last() else { return Ok(held) };
         after = Some(last.position);
         for recorded in &page {

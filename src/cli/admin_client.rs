@@ -25,10 +25,12 @@ impl TokenSource {
             Some(path) => {
                 std::fs::read_to_string(path).with_context(|| format!("--token-file {}", path.display()))?
             }
-            None => std::env::var("ORDER_LEDGER_TOKEN").context(
-                "a server is running, so the decision goes through it: set ORDER_LEDGER_TOKEN to an admin's \
-                 access token, or give --token-file",
-            )?,
+            None => std::env::var("ORDER_LEDGER_TOKEN").map_err(|_| {
+                anyhow::anyhow!(
+                    "a server is running, so the decision goes through it: set ORDER_LEDGER_TOKEN to an \
+                     admin's access token, or give --token-file"
+                )
+            })?,
         };
         Ok(Secret::new(text.trim().to_owned()))
     }

@@ -201,7 +201,7 @@ async fn resolve_here(
     let store: Arc<dyn EventStore> = Arc::new(store);
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
-    let ledger = Ledger::new(store.clone(), Quotas::default());
+    let ledger = Ledger::open(store.clone(), Quotas::default()).await?;
     let done = ledger.resolve(id, how, &by, reason, clock::now()).await;
     store.close().await;
     match done {

@@ -43,13 +43,13 @@ pub enum Command {
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { config, limit, json } => {
-            for entry in open(&super::load_config(&config)?)?.list(limit)? {
+            for entry in newest(&super::load_config(&config)?, limit)? {
                 out!("{}", if json { as_json(&entry).to_string() } else { as_line(&entry) });
             }
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { config, id } => {
-            let Some(entry) = open(&super::load_config(&config)?)?.show(id)? else {
+            let Some(entry) = find(&super::load_config(&config)?, id)? else {
                 eprintln!("the refused ring has no entry {id}: order-ledger refused list{}", config.option());
                 return Ok(FOUND_WRONG.into());
             };
@@ -63,8 +63,15 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn open(config: &Config) -> anyhow::Result<Ring> {
-    Ok(Ring::open(&config.refused_path)?)
+/// The newest entries; none where the server has made no ring yet.
+fn newest(config: &Config, limit: u32) -> anyhow::Result<Vec<Entry>> {
+    let Some(ring) = Ring::open_existing(&config.refused_path)? else { return Ok(vec![]) };
+    Ok(ring.list(limit)?)
+}
+
+fn find(config: &Config, id: i64) -> anyhow::Result<Option<Entry>> {
+    let Some(ring) = Ring::open_existing(&config.refused_path)? else { return Ok(None) };
+    Ok(ring.show(id)?)
 }
 
 fn claimed(entry: &Entry) -> Claimed {
@@ -103,7 +110,7 @@ fn as_json(entry: &Entry) -> serde_json::Value {
 }
 
 fn recheck(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let entries = open(config)?.list(u32::MAX)?;
+    let entries = newest(config, u32::MAX)?;
     let (mut would_pass, mut looked_at) = (0, 0);
     for entry in entries.iter().filter(|entry| !entry.mock && entry.code != Code::Success.number()) {
         looked_at += 1;

@@ -99,7 +99,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let OpenStore { store, sqlite } = open_store(args, &config)?;
     let quotas = Quotas::new(config.limits.quarantine_bytes_per_day, config.limits.sandbox_bytes_per_day);
     let service = Arc::new(Service {
-        ledger: Ledger::new(store.clone(), quotas),
+        ledger: Ledger::open(store.clone(), quotas).await?,
         keys: ArcSwap::from_pointee(Keys::new(&config.apps, &config.access)),
         ring: RefusedRing::open(&config.refused_path)?,
         metrics: Metrics::new()?,

@@ -17,7 +17,8 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use data::SCHEMA;
 pub use stream::{
-    app_stream, mock_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream, streams_of_id,
+    QUARANTINE, app_stream, mock_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream,
+    streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.

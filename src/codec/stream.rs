@@ -8,6 +8,9 @@ use crate::domain::environment::Environment;
 use crate::domain::push::Push;
 use crate::store::StreamName;
 
+/// The category of the streams that hold pushes in quarantine.
+pub const QUARANTINE: &str = "quarantine";
+
 pub fn app_stream(app: &AppSlug) -> StreamName {
     StreamName(format!("app-{app}"))
 }
@@ -44,12 +47,12 @@ pub fn quarantine_id(app: &AppSlug, event: &str, payload: &str) -> String {
 }
 
 pub fn quarantine_stream(id: &str) -> StreamName {
-    StreamName(format!("quarantine-{id}"))
+    StreamName(format!("{QUARANTINE}-{id}"))
 }
 
 /// The id of the push in quarantine that a stream is about.
 pub fn quarantine_id_of(stream: &StreamName) -> Option<&str> {
-    stream.as_str().strip_prefix("quarantine-")
+    stream.as_str().strip_prefix(QUARANTINE)?.strip_prefix('-')
 }
 
 /// Every stream that an id may name: order, refund or gift of the app in either environment, mocks, and

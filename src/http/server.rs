@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use super::idle::Idle;
 use crate::limits;
 
 /// Serves until `stopping` turns true, then answers what is in flight.
@@ -22,25 +24,15 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let turns = Arc::new(Semaphore::new(connections_max));
+    let idle = Arc::new(Idle::default());
     loop {
         let accepted = tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => break,
-            accepted = accept(&listener, &turns) => accepted,
+            accepted = accept(&listener, &turns, &idle) => accepted,
         };
-        let Some((stream, turn)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits::HEAD_WAIT)
-            .max_buf_size(limits::HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection ended early");
-            }
-            drop(turn);
-        });
+        if let Some((stream, turn)) = accepted {
+            tokio::spawn(converse(stream, turn, router.clone(), idle.clone(), graceful.watcher()));
+        }
     }
     drop(listener);
     if tokio::time::timeout(limits::DRAIN_WAIT, graceful.shutdown()).await.is_err() {
@@ -48,24 +40,61 @@ pub async fn serve(
     }
 }
 
+/// One connection, from its first request to its last.
+async fn converse(
+    stream: TcpStream,
+    turn: OwnedSemaphorePermit,
+    router: Router,
+    idle: Arc<Idle>,
+    graceful: hyper_util::server::graceful::Watcher,
+) {
+    let seat = Arc::new(idle.enter());
+    let asked = seat.clone();
+    let service = service_fn(move |request| {
+        let (router, busy) = (router.clone(), asked.busy());
+        async move {
+            let response = router.oneshot(request).await;
+            drop(busy);
+            response
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_WAIT)
+        .max_buf_size(limits::HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = graceful.watch(connection) => if let Err(error) = ended {
+            debug!(%error, "a connection ended early");
+        },
+        () = seat.given_up() => debug!("an idle connection made room for another"),
+    }
+    drop(turn);
+}
+
+/// The next connection. Where all turns are taken, the one that has been idle longest makes room: who
+/// holds connections without asking anything must not keep WeChat out.
 async fn accept(
     listener: &TcpListener,
     turns: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let turn = turns.clone().acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => {
-            // Answers are small and waited for.
-            if let Err(error) = stream.set_nodelay(true) {
-                debug!(%error, "a connection ended at once");
-                return None;
-            }
-            Some((stream, turn))
-        }
+    idle: &Idle,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let stream = match listener.accept().await {
+        Ok((stream, _)) => stream,
         Err(error) => {
             warn!(%error, "a connection cannot be accepted");
             tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-            None
+            return None;
         }
+    };
+    // Answers are small and waited for.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "a connection ended at once");
+        return None;
     }
+    if turns.available_permits() == 0 {
+        idle.give_up_longest();
+    }
+    let turn = turns.clone().acquire_owned().await.ok()?;
+    Some((stream, turn))
 }

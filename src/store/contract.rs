@@ -54,6 +54,7 @@ fn short(outcome: &AppendOutcome) -> String {
 pub async fn check_all(store: Arc<dyn EventStore>) {
     appends_are_checked_and_repeatable(store.as_ref()).await;
     streams_and_the_whole_log_read_back_as_written(store.as_ref()).await;
+    a_category_is_read_alone(store.as_ref()).await;
     concurrent_first_appends_have_one_winner(&store).await;
     the_head_wakes_who_waits(&store).await;
     what_is_too_large_is_not_written(store.as_ref()).await;
@@ -125,6 +126,29 @@ async fn streams_and_the_whole_log_read_back_as_written(store: &dyn EventStore) 
 }
 
 #[allow(clippy::unwrap_used)]
+async fn a_category_is_read_alone(store: &dyn EventStore) {
+    use ExpectedVersion::{Exact, NoStream};
+    for (stream, expected, name) in [
+        ("cat-1", NoStream, "c1"),
+        ("cat", NoStream, "none"),
+        ("cats-1", NoStream, "other"),
+        ("cat-2.x", NoStream, "c2"),
+        ("cat-1", Exact(0), "c3"),
+        ("ca-1", NoStream, "other"),
+        ("cat.1", NoStream, "other"),
+    ] {
+        assert!(short(&store.append(append(stream, expected, &[name])).await).starts_with("appended"));
+    }
+    let all = store.read_category("cat", None, 100).await.unwrap();
+    let ids: Vec<_> = all.iter().map(|recorded| recorded.id).collect();
+    assert_eq!(ids, ["c1", "c2", "c3"].map(|name| event(name).id));
+    assert!(all.iter().all(|recorded| recorded.stream.category() == "cat"));
+    let rest = store.read_category("cat", Some(all[0].position), 1).await.unwrap();
+    assert_eq!(rest, all[1..2]);
+    assert_eq!(store.read_category("absent", None, 100).await.unwrap(), []);
+}
+
+#[allow(clippy::unwrap_used)]
 async fn concurrent_first_appends_have_one_winner(store: &Arc<dyn EventStore>) {
     const STREAMS: usize = 50;
     const WRITERS: usize = 8;
@@ -169,7 +193,8 @@ async fn the_head_wakes_who_waits(store: &Arc<dyn EventStore>) {
 
 async fn what_is_too_large_is_not_written(store: &dyn EventStore) {
     let mut large = append("large", ExpectedVersion::NoStream, &["l"]);
-    large.events[0].data = format!("\"{}\"", "x".repeat(limits::EVENT_BYTES_MAX));
+    let data = format!("\"{}\"", "x".repeat(limits::EVENT_BYTES_MAX));
+    large.events = [NewEvent { data, ..event("l") }].into();
     let fault = Fault::TooLarge { max: limits::EVENT_BYTES_MAX };
     assert_eq!(store.append(large).await, AppendOutcome::NotWritten(fault));
 }

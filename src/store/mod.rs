@@ -8,6 +8,9 @@ pub mod refused;
 pub mod sqlite;
 
 use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -21,6 +24,11 @@ pub struct StreamName(pub String);
 impl StreamName {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands before the first `-`.
+    pub fn category(&self) -> &str {
+        self.0.split_once('-').map_or(&self.0, |(category, _)| category)
     }
 }
 
@@ -95,7 +103,7 @@ pub enum Urgency {
 pub struct Append {
     pub stream: StreamName,
     pub expected: ExpectedVersion,
-    pub events: Vec<NewEvent>,
+    pub events: Arc<[NewEvent]>,
     pub urgency: Urgency,
 }
 
@@ -171,6 +179,14 @@ pub trait ReadLog: Send + Sync {
     /// The events of all streams after a position, in the log's order, at most `limit`.
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault>;
 
+    /// The same, of one category's streams only. Meant for categories that stay small.
+    async fn read_category(
+        &self,
+        category: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault>;
+
     fn log_id(&self) -> LogId;
 }
 
@@ -189,4 +205,14 @@ pub trait EventStore: ReadLog {
 
     /// Writes what is waiting, syncs and closes. Appends after it are not written.
     async fn close(&self);
+}
+
+/// The folder a file of ours is to stand in. What players bought is nobody else's business on this machine.
+fn create_folder_of(file: &Path) -> std::io::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+        }
+        _ => Ok(()),
+    }
 }

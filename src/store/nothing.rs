@@ -38,6 +38,15 @@ impl ReadLog for Nothing {
         Ok(vec![])
     }
 
+    async fn read_category(
+        &self,
+        _: &str,
+        _: Option<Position>,
+        _: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        Ok(vec![])
+    }
+
     fn log_id(&self) -> LogId {
         self.log_id
     }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use super::create_folder_of;
 use crate::limits;
 
 const SCHEMA: &str = "
@@ -124,10 +125,13 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// For commands that look: the server makes the file when it starts.
+    pub fn open_existing(path: &Path) -> Result<Option<Self>, RingError> {
+        if path.exists() { Self::open(path).map(Some) } else { Ok(None) }
+    }
+
     pub fn open(path: &Path) -> Result<Self, RingError> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| ring_error(folder, error))?;
-        }
+        create_folder_of(path).map_err(|error| ring_error(path, error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
             connection.busy_timeout(limits::BUSY_WAIT)?;

@@ -281,6 +281,8 @@ impl Unverified<'_> {
 
     /// A payload that cannot be read names no environment; one that is signed all the same is kept.
     fn judge_unreadable(&self, payload: &str, sig: &str, problem: &str) -> Judgement {
+        // Where the payload is no object, the problem names it already.
+        let problem = problem.strip_prefix("Payload: ").unwrap_or(problem);
         match self.verify(payload, &Value::Null, sig, None) {
             Some(verified) => {
                 let reason = Reason::Unusable(format!("Payload: {problem}"));

@@ -233,3 +233,19 @@ async fn what_comes_cut_or_late_is_in_the_refused_ring() {
     until("the late push is in the ring", || refused(&home).iter().any(|entry| entry["code"] == 40801)).await;
     still_well(&home, server).await;
 }
+
+#[tokio::test]
+async fn connections_that_ask_nothing_make_room_for_wechat() {
+    let home = Home::with(|text| text + "[limits]\nconnections_max = 16\n");
+    let server = home.serve();
+    let mut silent = vec![];
+    for _ in 0..48 {
+        silent.push(TcpStream::connect(server.push).await.unwrap());
+    }
+    for number in ["ROOM-1", "ROOM-2", "ROOM-3"] {
+        let push = push_of(GOODS, &goods(number, 0));
+        let answered = tokio::time::timeout(Duration::from_secs(3), server.push(&push)).await;
+        assert_eq!(answered.expect("answered while WeChat waits").code(), 0);
+    }
+    drop(silent);
+}

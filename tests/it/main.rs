@@ -5,6 +5,7 @@ mod bad_encryption;
 mod bad_input;
 mod by_hand;
 mod connections;
+mod decided;
 mod envelopes;
 mod families;
 mod gifts;

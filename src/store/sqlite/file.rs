@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::{LogId, Position};
+use super::super::{LogId, Position, create_folder_of};
 use super::{Fault, fault};
 use crate::limits;
 
@@ -91,10 +91,7 @@ impl Lock {
     pub fn take(log: &Path) -> Result<Self, OpenError> {
         let path = beside(log, ".lock");
         let io = |error| OpenError::Io { path: path.clone(), error };
-        if let Some(folder) = log.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| OpenError::Io { path: folder.to_owned(), error })?;
-        }
+        create_folder_of(log).map_err(io)?;
         // Not truncated: what stands there names the holder.
         let file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
         let file = file.map_err(io)?;
@@ -119,6 +116,13 @@ impl Lock {
             file.write_all(text.as_bytes())
         };
         write(&self.file).map_err(|error| OpenError::Io { path: self.path.clone(), error })
+    }
+}
+
+impl Drop for Lock {
+    /// Who comes later must not look for us; that the file stays behind harms nobody.
+    fn drop(&mut self) {
+        let _emptied = self.file.set_len(0);
     }
 }
 

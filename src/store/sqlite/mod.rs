@@ -125,6 +125,15 @@ impl ReadLog for SqliteStore {
         self.readers.read_all(after, limit).await
     }
 
+    async fn read_category(
+        &self,
+        category: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        self.readers.read_category(category, after, limit).await
+    }
+
     fn log_id(&self) -> LogId {
         self.readers.log_id()
     }

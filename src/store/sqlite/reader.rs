@@ -95,6 +95,26 @@ impl ReadLog for Readers {
         .await
     }
 
+    async fn read_category(
+        &self,
+        category: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        // "." follows "-" in ASCII: the index over streams holds a category in one piece.
+        let (first, end) = (format!("{category}-"), format!("{category}."));
+        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM events WHERE stream >= ?1 AND stream < ?2 AND position > ?3
+                 ORDER BY position LIMIT ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map((first, end, after, limit), recorded)?.collect()
+        })
+        .await
+    }
+
     fn log_id(&self) -> LogId {
         self.log_id
     }

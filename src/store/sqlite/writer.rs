@@ -193,7 +193,7 @@ fn write(connection: &mut Connection, group: &[Waiting]) -> Result<Written, Fail
 fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
     let first_version = append.expected.next();
     // A new stream is by far the most common: the index that keeps versions unique is asked by inserting.
-    if let (ExpectedVersion::NoStream, [event]) = (append.expected, append.events.as_slice()) {
+    if let (ExpectedVersion::NoStream, [event]) = (append.expected, &*append.events) {
         if insert(connection, &append.stream, first_version, event)? {
             let position = Position(connection.last_insert_rowid().unsigned_abs());
             return Ok(AppendOutcome::Appended { first_version, position, repeated: false });

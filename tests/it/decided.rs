@@ -1,0 +1,39 @@
+//! What people decided about a push in quarantine holds, also once its key has been put right.
+
+use super::by_hand::{GOODS, SUCCESS_JSON, goods, key_of, push};
+use super::looking::{decide, recorded, waiting};
+use super::server::{ADMIN_TOKEN, Home, PRODUCTION_KEY, SANDBOX_KEY};
+
+/// The AppKeys in each other's place: a mistake people make.
+fn swapped(text: String) -> String {
+    let text = text.replace(PRODUCTION_KEY, "…").replace(SANDBOX_KEY, PRODUCTION_KEY);
+    text.replace('…', SANDBOX_KEY)
+}
+
+#[tokio::test]
+async fn a_push_delivered_by_hand_is_not_delivered_again_when_its_key_is_put_right() {
+    let home = Home::with(swapped);
+    let server = home.serve();
+    let by_number = |number: &str| push(key_of(0), GOODS, &goods(number, 0).to_string());
+    for number in ["BY-HAND", "NOT-OWED", "OPEN"] {
+        assert_eq!(server.push(&by_number(number)).await.code(), 40301);
+    }
+    for (number, verb) in [("BY-HAND", "adopt"), ("NOT-OWED", "dismiss")] {
+        let held = waiting(&home).into_iter().find(|held| held["out_trade_no"] == number).unwrap();
+        let (exit, said) = decide(&home, verb, held["id"].as_str().unwrap(), Some(ADMIN_TOKEN));
+        assert_eq!(exit, 0, "{said}");
+    }
+    home.reconfigure(swapped);
+    server.signal("HUP");
+    server.logged("reloaded").await;
+    let repeats_are_as_decided = async |server: &super::server::Server| {
+        for (number, has_order) in [("BY-HAND", false), ("NOT-OWED", false), ("OPEN", true)] {
+            assert_eq!(server.push(&by_number(number)).await.body, SUCCESS_JSON, "{number}");
+            let order = format!("order-demo.{number} GoodsDelivered");
+            assert_eq!(recorded(&home, number).contains(&order), has_order, "{number}");
+        }
+    };
+    repeats_are_as_decided(&server).await;
+    assert!(server.terminate().success());
+    repeats_are_as_decided(&home.serve()).await;
+}
