@@ -8,6 +8,8 @@ macro_rules! out {
 }
 
 mod admin_client;
+#[cfg(feature = "bench")]
+mod bench;
 mod config_check;
 mod fresh;
 mod history;
@@ -62,6 +64,10 @@ enum Command {
     /// Access tokens of the admin listener
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Measure on this machine
+    #[cfg(feature = "bench")]
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// Play WeChat: push a day of mixed payment pushes to a URL and check every answer.
@@ -107,6 +113,8 @@ impl Cli {
                 simulate::run(args, app.clone(), push_url(&config), file.option())
             }
             Command::Token(TokenCommand::New(args)) => token::run(args),
+            #[cfg(feature = "bench")]
+            Command::Bench(bench) => bench::run(bench),
         }
     }
 }

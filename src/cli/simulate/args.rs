@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 
-use super::plan::{Settings, Shares};
+use super::plan::{Sequence, Settings, Shares};
 use super::play::Pace;
 use super::push::Writing;
 use super::share::Share;
@@ -74,6 +74,9 @@ pub struct SimulateArgs {
     #[arg(long, conflicts_with_all = ["format", "mode", "repeats", "tampered", "wrong_env", "conflicts",
         "mocks", "sandbox", "coins", "refunds", "gifts", "roles"])]
     pub only_goods: bool,
+    /// With --only-goods: push in a random order, not in that of the order numbers. Mixed pushes always are
+    #[arg(long, requires = "only_goods")]
+    pub shuffle: bool,
     /// Send a push again, on WeChat's schedule, when no answer came or the store was not available
     #[arg(long)]
     pub retry: bool,
@@ -140,7 +143,9 @@ impl SimulateArgs {
             WrittenAs::Mixed => &[Writing::Json, Writing::Json, Writing::XmlCdata, Writing::XmlEscaped],
         };
         let orders = usize::try_from(self.orders)?;
-        Ok(Settings { orders, channel, mode, writings, shares, seed, now })
+        let sequence =
+            if self.only_goods && !self.shuffle { Sequence::AsOrdered } else { Sequence::Shuffled };
+        Ok(Settings { orders, channel, mode, writings, shares, sequence, seed, now })
     }
 
     fn mode(&self, app: &App, channel: Channel) -> anyhow::Result<Mode> {

@@ -3,7 +3,7 @@
 //! Pushes come in two waves, and the second begins when every push of the first is settled:
 //!
 //! 1. first pushes with those repeats that come at once, tampered pushes, pushes signed with the other
-//!    environment's key, mocks, role queries and gifts, all shuffled;
+//!    environment's key, mocks, role queries and gifts, shuffled unless asked otherwise;
 //! 2. what is only meaningful once an order exists: late repeats, conflicting contents, refunds with
 //!    their repeats, shuffled as well.
 //!
@@ -40,6 +40,14 @@ pub struct Shares {
     pub gifts: Share,
 }
 
+/// In which order the pushes of a wave come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// In that of the order numbers, as players order.
+    AsOrdered,
+    Shuffled,
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub orders: usize,
@@ -48,6 +56,7 @@ pub struct Settings {
     /// One is drawn for each number; its repeats are written the same way.
     pub writings: &'static [Writing],
     pub shares: Shares,
+    pub sequence: Sequence,
     pub seed: u64,
     pub now: DateTime<Utc>,
 }

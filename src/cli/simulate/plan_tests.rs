@@ -23,6 +23,7 @@ fn settings(orders: usize, seed: u64) -> Settings {
             roles: Share::percent(6),
             gifts: Share::percent(7),
         },
+        sequence: Sequence::Shuffled,
         seed,
         now: DateTime::UNIX_EPOCH,
     }

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::catalogue;
-use super::plan::{Kind, Plan, PlannedPush, Settings};
+use super::plan::{Kind, Plan, PlannedPush, Sequence, Settings};
 use super::push::{Maker, Manner, Signing, Stamp, Writing};
 use super::share::Share;
 use crate::domain::environment::Environment;
@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
         let rest = orders.iter().enumerate().filter(|(index, _)| *index != sample);
         let shown = orders.get(sample).into_iter().chain(rest.map(|(_, order)| order));
         let sample_orders = shown.take(5).map(|order| Arc::clone(&order.number)).collect();
-        Ok(Plan { waves: self.shuffled(), sample_orders })
+        Ok(Plan { waves: self.in_sequence(), sample_orders })
     }
 
     /// The orders, and the index of the one that will be the sample: goods, and in production, where
@@ -276,9 +276,11 @@ impl<'a> Planner<'a> {
         chosen
     }
 
-    fn shuffled(mut self) -> [Vec<PlannedPush>; 2] {
-        for wave in &mut self.waves {
-            wave.shuffle(&mut self.rng);
+    fn in_sequence(mut self) -> [Vec<PlannedPush>; 2] {
+        if self.settings.sequence == Sequence::Shuffled {
+            for wave in &mut self.waves {
+                wave.shuffle(&mut self.rng);
+            }
         }
         self.waves.map(|bursts| bursts.into_iter().flatten().collect())
     }
