@@ -26,6 +26,12 @@ pub const ADMIN_TOKEN: &str = "olt_test-admin";
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_order-ledger");
 
+/// Tests that load the machine or measure time take turns.
+pub async fn busy() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
+
 /// A folder with a configuration, ready to be served.
 pub struct Home {
     folder: TempDir,
@@ -193,6 +199,19 @@ impl Server {
 
     pub async fn get(&self, path: &str) -> Answer {
         send(self.push, Request::get(path).body(Full::default()).unwrap()).await
+    }
+
+    /// Waits until `/readyz` answers with this status, and tells what it said.
+    pub async fn until_ready_is(&self, status: u16) -> String {
+        let begun = Instant::now();
+        loop {
+            let ready = self.admin("GET", "/readyz", "").await;
+            if ready.status == status {
+                return ready.body;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain for {status}: {ready:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A request to the admin listener by the administrator.
