@@ -1,8 +1,9 @@
 //! A server of our own: its configuration in a temporary folder, its process, its log lines, and HTTP to it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -89,6 +90,8 @@ token_sha256 = "{admin_sha256}"
 
     pub fn configure(&self, text: &str) {
         std::fs::write(self.config_file(), text).unwrap();
+        // It holds secrets, and the server would warn.
+        std::fs::set_permissions(self.config_file(), Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn reconfigure(&self, change: impl FnOnce(String) -> String) {
