@@ -21,7 +21,8 @@ impl LogFile {
 
     /// How many events stand in each stream of production orders, by the order's number.
     pub fn events_by_order(&self) -> HashMap<String, i64> {
-        let sql = "SELECT substr(stream, 12), count(*) FROM events WHERE stream LIKE 'order-demo.%' GROUP BY 1";
+        let sql =
+            "SELECT substr(stream, 12), count(*) FROM events WHERE stream LIKE 'order-demo.%' GROUP BY 1";
         let mut statement = self.0.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         rows.collect::<Result<_, _>>().unwrap()

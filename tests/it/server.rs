@@ -123,6 +123,13 @@ token_sha256 = "{admin_sha256}"
     }
 }
 
+/// A server that ended instead of becoming ready.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
@@ -136,19 +143,19 @@ pub struct Server {
 impl Server {
     /// Starts `serve` and waits for its ready line.
     pub fn start(command: Command, folder: &Path) -> Self {
-        Self::try_start(command, folder).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+        Self::try_start(command, folder).unwrap_or_else(|ended| panic!("the server did not start: {ended:?}"))
     }
 
-    /// `Err` with the log where the process ends before it is ready.
-    pub fn try_start(mut command: Command, folder: &Path) -> Result<Self, String> {
+    /// `Err` where the process ends before it is ready.
+    pub fn try_start(mut command: Command, folder: &Path) -> Result<Self, Ended> {
         let begun = Instant::now();
         let log = folder.join(format!("serve-{}.log", uuid::Uuid::new_v4()));
         let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(ready) = serde_json::from_str::<serde_json::Value>(&line) else {
-            child.wait().unwrap();
-            return Err(std::fs::read_to_string(&log).unwrap());
+            let status = child.wait().unwrap();
+            return Err(Ended { status, log: std::fs::read_to_string(&log).unwrap() });
         };
         let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
         let ready_after = begun.elapsed();
@@ -162,6 +169,12 @@ impl Server {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Errors and warnings in what it has logged.
+    pub fn complaints(&self) -> Vec<String> {
+        let complains = |line: &&str| line.contains(" ERROR ") || line.contains(" WARN ");
+        self.log().lines().filter(complains).map(str::to_owned).collect()
     }
 
     /// Waits until the log says something.
