@@ -1,13 +1,17 @@
 //! The commands as a new user types them, and what they say when something is wrong.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use order_ledger::domain::environment::Environment;
 use order_ledger::store::StreamName;
+use order_ledger::wechat::event_name;
 use serde_json::Value;
 
 use super::expecting::accepted;
 use super::log_file::LogFile;
+use super::pushes::{goods, goods_push, manner, signed};
 use super::server::{BINARY, Home, Server, until};
 
 fn text(bytes: &[u8]) -> String {
@@ -228,6 +232,46 @@ async fn an_event_that_says_other_things_than_its_signed_payload_is_found_though
     drop(log);
     let (code, told) = said(&home.run(&["history", "FORGED-1"]));
     assert_eq!(code, 1, "{told}");
+}
+
+#[tokio::test]
+async fn every_sort_of_event_in_an_honest_log_is_found_unaltered() {
+    let mut seen = BTreeSet::new();
+    for home in [Home::new(), Home::secure()] {
+        let server = home.serve();
+        let options = "simulate --orders 100 --mocks 0.2 --conflicts 0.1 --refunds 0.2 --wrong-env 0.1";
+        let output = home.run(&options.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{output:?}");
+        // Payment ids that come later; plain mode only.
+        let mut goods = goods("LATE-IDS", 600);
+        let payment = std::mem::take(&mut goods.payment);
+        server.push(&goods_push(&home.app(), goods.clone())).await;
+        goods.payment = payment;
+        server.push(&goods_push(&home.app(), goods)).await;
+        // Signed, and of no use: to quarantine.
+        let manner = manner(event_name::GOODS[0]);
+        server.push(&signed(&home.app(), Environment::Production, r#"{"Env":0}"#, &manner)).await;
+        assert!(server.terminate().success());
+        for (event_type, stream) in LogFile::open(&home.store()).samples() {
+            let Some(id) = stream.split_once("demo.").or_else(|| stream.split_once("quarantine-")) else {
+                continue;
+            };
+            let (code, told) = said(&home.run(&["history", id.1]));
+            assert_eq!(code, 0, "{event_type} in {stream}: {told}");
+            seen.insert(event_type);
+        }
+    }
+    let sorts = [
+        "CoinsDelivered",
+        "ConflictingPushReceived",
+        "GiftDelivered",
+        "GoodsDelivered",
+        "MockReceived",
+        "PaymentIdentified",
+        "PushQuarantined",
+        "RefundSucceeded",
+    ];
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), sorts);
 }
 
 #[tokio::test]

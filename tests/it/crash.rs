@@ -124,7 +124,7 @@ async fn killed_32_times_under_load_the_log_keeps_every_success_once_and_is_back
     let app = home.app();
     let (mut server, _) = restart(&home, &app, "START").await;
     let load = Load::start(app.clone(), server.push);
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut slowest_ready) = (Duration::ZERO, Duration::ZERO);
     let mut sure = vec!["START".to_owned()];
     for kill in 0..KILLS {
         let before = load.done().len();
@@ -134,6 +134,7 @@ async fn killed_32_times_under_load_the_log_keeps_every_success_once_and_is_back
         let (restarted, took) = restart(&home, &app, &order).await;
         assert!(took < Duration::from_secs(1), "seed {seed}, kill {kill}: back after {took:?}");
         slowest = slowest.max(took);
+        slowest_ready = slowest_ready.max(restarted.ready_after);
         sure.push(order);
         LogFile::open(&home.store()).holds_once(sure.iter().chain(&load.done()));
         load.place.send_replace(Some(restarted.push));
@@ -142,7 +143,10 @@ async fn killed_32_times_under_load_the_log_keeps_every_success_once_and_is_back
     // Now that the server stays, everything is answered in the end.
     until("nothing is to be pushed again", || locked(&load.orders).again.is_empty()).await;
     let (done, _) = load.stop().await;
-    eprintln!("{} orders, slowest restart {slowest:?}", done.len());
+    eprintln!(
+        "{} orders, slowest restart: ready after {slowest_ready:?}, pushed to after {slowest:?}",
+        done.len()
+    );
     assert!(server.terminate().success());
     let log = LogFile::open(&home.store());
     log.holds_once(sure.iter().chain(&done));

@@ -10,7 +10,7 @@ use order_ledger::wechat::App;
 use super::expecting::{accepted, order};
 use super::line::{Line, is_success};
 use super::log_file::LogFile;
-use super::pushes::{goods, goods_push};
+use super::pushes::{goods, goods_push, signed_path};
 use super::server::{APP_ID, Ended, Home, PRODUCTION_KEY, SANDBOX_KEY, Server, TOKEN, until};
 
 const OTHER_APP: &str = r#"
@@ -209,10 +209,12 @@ async fn each_listener_serves_its_own_paths_and_no_other() {
     assert_eq!(server.get("/v1/quarantine/x/adopt").await.status, 404);
     let push = order(&home, "PATH");
     let body = String::from_utf8(push.body.clone()).unwrap();
-    assert_eq!(server.admin("POST", &push.path_and_query, &body).await.status, 404);
-    accepted(&home, &server, &["PATH"]).await;
+    for path in [push.path_and_query.clone(), signed_path()] {
+        assert_eq!(server.admin("POST", &path, &body).await.status, 404, "{path}");
+        assert_eq!(server.post(&path, push.content_type, body.clone()).await.code(), 0, "{path}");
+    }
     let metrics = server.admin("GET", "/metrics", "").await.body;
-    assert!(metrics.contains(r#"order_ledger_pushes_total{code="0",family="goods"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"order_ledger_pushes_total{code="0",family="goods"} 2"#), "{metrics}");
 }
 
 #[tokio::test]

@@ -35,6 +35,14 @@ impl LogFile {
         rows.collect::<Result<_, _>>().unwrap()
     }
 
+    /// Some streams of each type of event.
+    pub fn samples(&self) -> Vec<(String, String)> {
+        let sql = "SELECT type, min(stream) FROM events GROUP BY type, substr(stream, -1)";
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
     /// Each of these orders stands there once, and no order stands there twice.
     pub fn holds_once<'a>(&self, orders: impl IntoIterator<Item = &'a String>) {
         let events = self.events_by_order();

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use order_ledger::cli::simulate::PushRequest;
 use rusqlite::Connection;
 
 use super::expecting::{WECHAT_WAITS, accepted, holds_exactly, order, refused};
@@ -73,6 +74,39 @@ async fn a_repeat_of_what_stands_is_accepted_on_a_full_disk_and_does_not_count_a
     holds_exactly(home, &["BEFORE", "A", "B"]);
 }
 
+/// A push that takes about 100 KiB in the log, where a checkpoint is due after 32 MiB.
+fn large(home: &Home, number: usize) -> PushRequest {
+    let mut goods = goods(&format!("LARGE-{number}"), 600);
+    goods.attach = Some("x".repeat(50_000));
+    goods_push(&home.app(), goods)
+}
+
+#[tokio::test]
+async fn a_long_write_ahead_log_is_folded_once_and_not_at_every_commit() {
+    let _turn = busy().await;
+    let disk = FaultyDisk::new();
+    let server = disk.serve();
+    // No fault: only counted.
+    disk.fail(&["sync 0 events.db"]);
+    for number in 0..600 {
+        assert_eq!(server.push(&large(disk.home(), number)).await.code(), 0);
+    }
+    assert!((1..=4).contains(&disk.hits()), "60 MB were folded {} times", disk.hits());
+}
+
+#[tokio::test]
+async fn a_push_in_flight_at_the_order_to_stop_is_answered_when_it_is_durable() {
+    let disk = FaultyDisk::new();
+    let server = disk.serve();
+    disk.fail(&["sync 1000 events.db-wal"]);
+    let (to, push) = (server.push, order(disk.home(), "IN-FLIGHT"));
+    let pushed = tokio::spawn(async move { Line::new(to).push(&push).await });
+    disk.until_hit_after(0).await;
+    assert!(server.terminate().success());
+    assert!(is_success(&pushed.await.unwrap().unwrap()));
+    holds_exactly(disk.home(), &["IN-FLIGHT"]);
+}
+
 #[tokio::test]
 async fn a_disk_that_is_full_only_for_checkpoints_stops_no_push() {
     let _turn = busy().await;
@@ -80,12 +114,9 @@ async fn a_disk_that_is_full_only_for_checkpoints_stops_no_push() {
     let server = disk.serve();
     let home = disk.home();
     disk.fail(&["write ENOSPC events.db"]);
-    // Each push takes about 100 KiB, and a checkpoint is due after 32 MiB.
     let (mut count, mut after) = (0, 0);
     while after < 20 {
-        let mut goods = goods(&format!("LARGE-{count}"), 600);
-        goods.attach = Some("x".repeat(50_000));
-        let answer = server.push(&goods_push(&home.app(), goods)).await;
+        let answer = server.push(&large(home, count)).await;
         assert_eq!(answer.code(), 0, "push {count}: {}", server.log());
         count += 1;
         after += usize::from(disk.hits() > 0);
