@@ -97,6 +97,7 @@ fn scribble(path: &Path, from_percent: u64, to_percent: u64) {
 
 #[tokio::test]
 async fn damage_under_a_running_server_gives_failures_and_one_line_and_no_false_success() {
+    let mut noisy = Vec::new();
     // The header; pages in the middle; all but the header and the end.
     for (from, to) in [(0, 1), (40, 60), (1, 95)] {
         let home = filled().await;
@@ -122,9 +123,12 @@ async fn damage_under_a_running_server_gives_failures_and_one_line_and_no_false_
         server.kill();
         std::fs::write(home.store(), sound).unwrap();
         LogFile::open(&home.store()).holds_once(&stands);
-        assert!(complaints.len() <= 1, "{from} to {to}: one line, not one for each push: {complaints:#?}");
+        if complaints.len() > 1 {
+            noisy.push((from, to, complaints.len()));
+        }
         assert_eq!(failed > 0, complaints.iter().any(|line| line.contains("damaged")), "{complaints:#?}");
     }
+    assert_eq!(noisy, [], "from, to and count of lines: one line is due, not one for each push");
 }
 
 #[tokio::test]
