@@ -1,4 +1,5 @@
 //! Looking back: an order's history with its evidence verified anew, and the pushes in quarantine.
 
 pub mod history;
+pub mod proof;
 pub mod quarantined;

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{ConfigFile, FOUND_WRONG};
-use crate::audit::history::{self, Entry, Proof};
+use crate::audit::history::{self, Entry};
+use crate::audit::proof::Proof;
 use crate::config::AppConfig;
 use crate::domain::evidence::Evidence;
 use crate::store::sqlite::Readers;
@@ -130,6 +131,10 @@ fn in_words(proof: &Proof) -> String {
         Proof::Broken { key_fingerprint } => {
             format!("DOES NOT VERIFY under AppKey {key_fingerprint}: the event was altered")
         }
+        Proof::Contradicted { key_fingerprint } => format!(
+            "verifies under AppKey {key_fingerprint}, but SAYS SOMETHING ELSE THAN THE EVENT: the event was altered"
+        ),
+        Proof::Missing => "MISSING: only a signed push brings such an event, so it was altered".into(),
         Proof::Transport => "none: gifts are proven by their encrypted transport only".into(),
         Proof::None => "none: no push brought it".into(),
     }

@@ -36,7 +36,12 @@ pub fn goods(number: &str, price_fen: i64) -> GoodsPush {
 
 /// The push of a goods order in plain mode, as JSON.
 pub fn goods_push(app: &App, goods: GoodsPush) -> PushRequest {
-    make(app, Mode::Plain, &Business::Fact(Push::Goods(goods)), &manner(event_name::GOODS[0]))
+    goods_push_as(app, goods, &manner(event_name::GOODS[0]))
+}
+
+/// The push of a goods order in plain mode.
+pub fn goods_push_as(app: &App, goods: GoodsPush, manner: &Manner<'_>) -> PushRequest {
+    make(app, Mode::Plain, &Business::Fact(Push::Goods(goods)), manner)
 }
 
 pub fn make(app: &App, mode: Mode, business: &Business, manner: &Manner<'_>) -> PushRequest {

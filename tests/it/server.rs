@@ -1,8 +1,9 @@
 //! A server of our own: its configuration in a temporary folder, its process, its log lines, and HTTP to it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +26,12 @@ pub const SANDBOX_KEY: &str = "sandbox-app-key-0123456789abcdef";
 pub const ADMIN_TOKEN: &str = "olt_test-admin";
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_order-ledger");
+
+/// Tests that load the machine or measure time take turns.
+pub async fn busy() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
 
 /// A folder with a configuration, ready to be served.
 pub struct Home {
@@ -83,6 +90,8 @@ token_sha256 = "{admin_sha256}"
 
     pub fn configure(&self, text: &str) {
         std::fs::write(self.config_file(), text).unwrap();
+        // It holds secrets, and the server would warn.
+        std::fs::set_permissions(self.config_file(), Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn reconfigure(&self, change: impl FnOnce(String) -> String) {
@@ -114,6 +123,13 @@ token_sha256 = "{admin_sha256}"
     }
 }
 
+/// A server that ended instead of becoming ready.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
@@ -127,19 +143,19 @@ pub struct Server {
 impl Server {
     /// Starts `serve` and waits for its ready line.
     pub fn start(command: Command, folder: &Path) -> Self {
-        Self::try_start(command, folder).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+        Self::try_start(command, folder).unwrap_or_else(|ended| panic!("the server did not start: {ended:?}"))
     }
 
-    /// `Err` with the log where the process ends before it is ready.
-    pub fn try_start(mut command: Command, folder: &Path) -> Result<Self, String> {
+    /// `Err` where the process ends before it is ready.
+    pub fn try_start(mut command: Command, folder: &Path) -> Result<Self, Ended> {
         let begun = Instant::now();
         let log = folder.join(format!("serve-{}.log", uuid::Uuid::new_v4()));
         let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(ready) = serde_json::from_str::<serde_json::Value>(&line) else {
-            child.wait().unwrap();
-            return Err(std::fs::read_to_string(&log).unwrap());
+            let status = child.wait().unwrap();
+            return Err(Ended { status, log: std::fs::read_to_string(&log).unwrap() });
         };
         let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
         let ready_after = begun.elapsed();
@@ -153,6 +169,12 @@ impl Server {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Errors and warnings in what it has logged.
+    pub fn complaints(&self) -> Vec<String> {
+        let complains = |line: &&str| line.contains(" ERROR ") || line.contains(" WARN ");
+        self.log().lines().filter(complains).map(str::to_owned).collect()
     }
 
     /// Waits until the log says something.
@@ -193,6 +215,19 @@ impl Server {
 
     pub async fn get(&self, path: &str) -> Answer {
         send(self.push, Request::get(path).body(Full::default()).unwrap()).await
+    }
+
+    /// Waits until `/readyz` answers with this status, and tells what it said.
+    pub async fn until_ready_is(&self, status: u16) -> String {
+        let begun = Instant::now();
+        loop {
+            let ready = self.admin("GET", "/readyz", "").await;
+            if ready.status == status {
+                return ready.body;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain for {status}: {ready:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A request to the admin listener by the administrator.

@@ -1,0 +1,68 @@
+//! A server on a disk whose faults the test switches on and off: see tests/fixtures/faulty_disk.c.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::server::{Home, Server, until};
+
+pub struct FaultyDisk {
+    home: Home,
+    library: PathBuf,
+}
+
+impl FaultyDisk {
+    pub fn new() -> Self {
+        Self::under(Home::new())
+    }
+
+    pub fn under(home: Home) -> Self {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/faulty_disk.c");
+        let library = home.folder().join("faulty_disk.so");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library);
+        assert!(compiler.status().expect("the tests need a C compiler, cc").success());
+        Self { home, library }
+    }
+
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    fn control(&self) -> PathBuf {
+        self.home.folder().join("faults")
+    }
+
+    /// From now on these faults, each `CALL EFFECT FILE`; none makes the disk sound again.
+    pub fn fail(&self, faults: &[&str]) {
+        // In one step: the file is read at any moment.
+        let draft = self.home.folder().join("faults.draft");
+        std::fs::write(&draft, faults.join("\n")).unwrap();
+        std::fs::rename(draft, self.control()).unwrap();
+    }
+
+    pub fn recover(&self) {
+        self.fail(&[]);
+    }
+
+    /// How many system calls had a fault so far.
+    pub fn hits(&self) -> u64 {
+        std::fs::metadata(self.control().with_extension("hits")).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Waits until one more system call meets a fault.
+    pub async fn until_hit_after(&self, hits: u64) {
+        until("the disk shows its fault", || self.hits() > hits).await;
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = self.home.command(&["serve"]);
+        command.env("LD_PRELOAD", &self.library);
+        command.env("FAULTY_DISK_CONTROL", self.control());
+        command.env("FAULTY_DISK_FOLDER", self.home.store().parent().unwrap());
+        command
+    }
+
+    pub fn serve(&self) -> Server {
+        Server::start(self.command(), self.home.folder())
+    }
+}
