@@ -9,9 +9,10 @@ use order_ledger::store::StreamName;
 use order_ledger::wechat::event_name;
 use serde_json::Value;
 
+use super::by_hand::{key_of, push};
 use super::expecting::accepted;
 use super::log_file::LogFile;
-use super::pushes::{goods, goods_push, manner, signed};
+use super::pushes::{goods, goods_push};
 use super::server::{BINARY, Home, Server, until};
 
 fn text(bytes: &[u8]) -> String {
@@ -118,7 +119,7 @@ async fn with_retries_a_simulation_over_a_restart_ends_with_success() {
     });
     let server = home.serve();
     // Role list queries, and mocks of them, are not repeated by WeChat either.
-    let options = "simulate --orders 3000 --roles 0 --mocks 0 --rate 1000 --retry --retry-scale 50 --json";
+    let options = "simulate --orders 3000 --rate 1000 --retry --retry-scale 50 --json";
     let options: Vec<_> = options.split(' ').collect();
     let mut simulate = home.command(&options);
     let playing = simulate.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -249,8 +250,7 @@ async fn every_sort_of_event_in_an_honest_log_is_found_unaltered() {
         goods.payment = payment;
         server.push(&goods_push(&home.app(), goods)).await;
         // Signed, and of no use: to quarantine.
-        let manner = manner(event_name::GOODS[0]);
-        server.push(&signed(&home.app(), Environment::Production, r#"{"Env":0}"#, &manner)).await;
+        server.push(&push(key_of(0), event_name::GOODS[0], r#"{"Env":0}"#)).await;
         assert!(server.terminate().success());
         for (event_type, stream) in LogFile::open(&home.store()).samples() {
             let Some(id) = stream.split_once("demo.").or_else(|| stream.split_once("quarantine-")) else {

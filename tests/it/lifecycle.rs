@@ -7,10 +7,11 @@ use order_ledger::cli::simulate::PushRequest;
 use order_ledger::config;
 use order_ledger::wechat::App;
 
+use super::by_hand::DEMO;
 use super::expecting::{accepted, order};
 use super::line::{Line, is_success};
 use super::log_file::LogFile;
-use super::pushes::{goods, goods_push, signed_path};
+use super::pushes::{goods, goods_push};
 use super::server::{APP_ID, Ended, Home, PRODUCTION_KEY, SANDBOX_KEY, Server, TOKEN, until};
 
 const OTHER_APP: &str = r#"
@@ -209,7 +210,7 @@ async fn each_listener_serves_its_own_paths_and_no_other() {
     assert_eq!(server.get("/v1/quarantine/x/adopt").await.status, 404);
     let push = order(&home, "PATH");
     let body = String::from_utf8(push.body.clone()).unwrap();
-    for path in [push.path_and_query.clone(), signed_path()] {
+    for path in [push.path_and_query.clone(), DEMO.plain("").path_and_query] {
         assert_eq!(server.admin("POST", &path, &body).await.status, 404, "{path}");
         assert_eq!(server.post(&path, push.content_type, body.clone()).await.code(), 0, "{path}");
     }

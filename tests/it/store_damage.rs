@@ -246,3 +246,19 @@ async fn a_small_disk_that_is_really_full_refuses_pushes_until_space_returns() {
     assert!(server.terminate().success());
     holds_exactly(&home, &stands.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_cut_log_is_not_taken_for_a_new_one() {
+    for left in [1, 100, 511] {
+        let home = filled().await;
+        let file = OpenOptions::new().write(true).open(home.store()).unwrap();
+        file.set_len(left).unwrap();
+        match Server::try_start(home.command(&["serve"]), home.folder()) {
+            Err(Ended { status, log }) => {
+                assert_eq!(status.code(), Some(2), "{log}");
+                assert!(log.contains("is not a log of order-ledger"), "{left}: {log}");
+            }
+            Ok(_) => panic!("{left} bytes: it started"),
+        }
+    }
+}

@@ -58,6 +58,7 @@ pub struct Judgement {
     /// One for each wrong sort.
     pub examples: BTreeMap<Sort, Example>,
     /// Repeats and conflicts of numbers whose first push was not accepted: nothing is demanded of them.
+    /// Also pushes that got no answer and that WeChat does not repeat, where an outage is being played.
     pub not_judged: u64,
 }
 
@@ -67,14 +68,29 @@ impl Judgement {
     }
 }
 
-pub fn judge(waves: &[Vec<PlannedPush>; 2], outcomes: &[Vec<Option<Outcome>>; 2]) -> Judgement {
+/// What is demanded when no answer comes to a push that WeChat does not repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrepeated {
+    AnAnswer,
+    /// The server may be away for a while.
+    Nothing,
+}
+
+pub fn judge(
+    waves: &[Vec<PlannedPush>; 2],
+    outcomes: &[Vec<Option<Outcome>>; 2],
+    unrepeated: Unrepeated,
+) -> Judgement {
     let mut judgement = Judgement::default();
     let unaccepted = unaccepted(&waves[0], &outcomes[0]);
     let mut successes: HashMap<&str, Bytes> = HashMap::new();
     for (wave, (pushes, outcomes)) in waves.iter().zip(outcomes).enumerate() {
         for (push, outcome) in pushes.iter().zip(outcomes) {
             let builds_on_first = wave > 0 && matches!(push.kind, Kind::Repeat | Kind::Conflict);
-            if builds_on_first && unaccepted.contains(&*push.number) {
+            let was_missed = unrepeated == Unrepeated::Nothing
+                && push.family.repeats_s().is_empty()
+                && matches!(outcome, Some(Outcome::NoAnswer(_)));
+            if was_missed || builds_on_first && unaccepted.contains(&*push.number) {
                 judgement.not_judged += 1;
                 continue;
             }
@@ -176,7 +192,11 @@ mod tests {
             (OtherEnvironmentKey, 40301, true),
             (OtherEnvironmentKey, 40101, false),
         ] {
-            let judgement = judge(&[vec![push(kind, "1")], vec![]], &[vec![answered(code, "x")], vec![]]);
+            let judgement = judge(
+                &[vec![push(kind, "1")], vec![]],
+                &[vec![answered(code, "x")], vec![]],
+                Unrepeated::AnAnswer,
+            );
             assert_eq!(judgement.wrong() == 0, right, "{kind:?} answered {code}");
         }
     }
@@ -185,7 +205,7 @@ mod tests {
     fn a_repeat_that_gets_another_success_than_the_first_is_wrong() {
         let waves = [vec![push(Kind::First, "1"), push(Kind::First, "2")], vec![push(Kind::Repeat, "1")]];
         let outcomes = [vec![answered(0, "a"), answered(0, "b")], vec![answered(0, "b")]];
-        let judgement = judge(&waves, &outcomes);
+        let judgement = judge(&waves, &outcomes, Unrepeated::AnAnswer);
         assert_eq!(count_of(&judgement, Kind::Repeat, Got::AnotherSuccess), 1);
         assert_eq!(judgement.wrong(), 1);
     }
@@ -194,7 +214,7 @@ mod tests {
     fn a_number_whose_first_push_failed_says_nothing_about_its_conflict() {
         let waves = [vec![push(Kind::First, "1")], vec![push(Kind::Conflict, "1")]];
         let refused = Some(Outcome::NoAnswer(Failure::Refused));
-        let judgement = judge(&waves, &[vec![refused], vec![answered(0, "a")]]);
+        let judgement = judge(&waves, &[vec![refused], vec![answered(0, "a")]], Unrepeated::AnAnswer);
         assert_eq!((judgement.wrong(), judgement.not_judged), (1, 1));
     }
 }

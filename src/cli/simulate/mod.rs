@@ -67,7 +67,8 @@ pub async fn simulate(args: SimulateArgs, app: App, default_url: String) -> anyh
     let progress = progress_bar(plan.waves.iter().map(Vec::len).sum())?;
     let scene = play::Scene { target, app, channel: settings.channel };
     let played = play::play(scene, plan.waves, args.pace(), progress).await?;
-    let judgement = judge::judge(&played.waves, &played.outcomes);
+    let unrepeated = if args.retry { judge::Unrepeated::Nothing } else { judge::Unrepeated::AnAnswer };
+    let judgement = judge::judge(&played.waves, &played.outcomes, unrepeated);
     Ok(Report::new(subject, &judgement, &played.measure, played.elapsed))
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use tracing::error;
+use tracing::{error, info};
 
 use super::file::{OpenError, open_beside};
 use super::{end_process_if_sync_failed, fault};
@@ -24,6 +24,13 @@ pub struct Checkpoints {
     begin: mpsc::SyncSender<()>,
     copied: Arc<AtomicBool>,
     is_running: bool,
+    outcome: Outcome,
+}
+
+/// Whether checkpoints fail at the moment.
+#[derive(Clone, Default)]
+struct Outcome {
+    failing: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -42,15 +49,17 @@ impl Checkpoints {
         let (begin, due) = mpsc::sync_channel::<()>(1);
         let copied = Arc::new(AtomicBool::new(false));
         let done = copied.clone();
+        let outcome = Outcome::default();
+        let told = outcome.clone();
         let run = move || {
             while due.recv().is_ok() {
-                checkpoint(&connection, "PASSIVE");
+                told.of(&connection, "PASSIVE");
                 done.store(true, Ordering::Release);
             }
         };
         let thread = std::thread::Builder::new().name("log-checkpoint".into()).spawn(run);
         thread.map_err(|error| OpenError::Io { path: log.to_owned(), error })?;
-        Ok(Self { wal_pages, next_at: limits::WAL_PAGES, begin, copied, is_running: false })
+        Ok(Self { wal_pages, next_at: limits::WAL_PAGES, begin, copied, is_running: false, outcome })
     }
 
     /// After each transaction.
@@ -58,7 +67,7 @@ impl Checkpoints {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         if self.is_running {
             if self.copied.swap(false, Ordering::Acquire) {
-                checkpoint(writer, "PASSIVE");
+                self.outcome.of(writer, "PASSIVE");
                 self.is_running = false;
                 // Where a reader keeps the write-ahead log from beginning anew, it grows on for a while.
                 self.next_at = pages.saturating_add(limits::WAL_PAGES);
@@ -73,15 +82,28 @@ impl Checkpoints {
 
     /// Leaves everything in the one file.
     pub fn finish(self, writer: &Connection) {
-        checkpoint(writer, "TRUNCATE");
+        self.outcome.of(writer, "TRUNCATE");
     }
 }
 
-/// A failure loses nothing: what was committed stays in the write-ahead log, and the next one tries again.
-fn checkpoint(connection: &Connection, mode: &str) {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    if let Err(error) = connection.query_row(&sql, [], |_| Ok(())) {
-        end_process_if_sync_failed(&error);
-        error!(fault = %fault(&error), "the write-ahead log cannot be folded into the log's file");
+impl Outcome {
+    /// Runs a checkpoint. A failure loses nothing: what was committed stays in the write-ahead log, and the
+    /// next one tries again. One line when they begin to fail, one when they work again.
+    fn of(&self, connection: &Connection, mode: &str) {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        match connection.query_row(&sql, [], |_| Ok(())) {
+            Ok(()) => {
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    info!("the write-ahead log can be folded into the log's file again");
+                }
+            }
+            Err(error) => {
+                end_process_if_sync_failed(&error);
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let fault = fault(&error);
+                    error!(alarm = "store", %fault, "the write-ahead log cannot be folded into the log's file");
+                }
+            }
+        }
     }
 }

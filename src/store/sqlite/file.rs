@@ -141,6 +141,11 @@ pub struct Opened {
 
 pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     let failed = |error: rusqlite::Error| open_error(path, &error);
+    // SQLite takes so short a file for an empty one, and would begin a new log over what is left of ours.
+    const DATABASE_BYTES_MIN: u64 = 512;
+    if std::fs::metadata(path).is_ok_and(|file| (1..DATABASE_BYTES_MIN).contains(&file.len())) {
+        return Err(OpenError::NotALog { path: path.to_owned() });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let mut connection = connection.map_err(failed)?;

@@ -77,6 +77,7 @@ impl SqliteStore {
         let (closing, closed) = watch::channel(false);
         let counters = Arc::new(Counters::default());
         let writer = Writer {
+            path: settings.path.clone(),
             connection: opened.connection,
             checkpoints,
             pushes: push_queue,

@@ -1,5 +1,7 @@
 //! The one thread that writes: all appends waiting become one transaction and one fsync.
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -7,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::super::{
-    Append, AppendOutcome, Counters, ExpectedVersion, Health, NewEvent, Position, StreamName,
+    Append, AppendOutcome, Counters, ExpectedVersion, Fault, Health, NewEvent, Position, StreamName,
 };
 use super::checkpoint::Checkpoints;
 use super::reader::signed;
@@ -21,6 +23,7 @@ pub struct Waiting {
 }
 
 pub struct Writer {
+    pub path: PathBuf,
     pub connection: Connection,
     pub checkpoints: Checkpoints,
     pub pushes: mpsc::Receiver<Waiting>,
@@ -106,8 +109,9 @@ impl Writer {
         }
         match write(&mut self.connection, group) {
             Ok(written) => {
-                self.report(Health::Writable);
+                // A repeat or a conflict writes nothing and shows nothing of the disk.
                 if written.events > 0 {
+                    self.report(Health::Writable);
                     Counters::add(&self.counters.events, written.events);
                     Counters::add(&self.counters.commits, 1);
                     self.head.send_replace(written.head);
@@ -121,7 +125,7 @@ impl Writer {
             Err(failure) => {
                 end_process_if_sync_failed(&failure.error);
                 Counters::add(&self.counters.commit_failures, 1);
-                let fault = fault(&failure.error);
+                let fault = self.fault(&failure.error);
                 self.report(Health::Failing(fault.clone()));
                 for waiting in group.drain(..) {
                     let outcome = match failure.stage {
@@ -134,12 +138,28 @@ impl Writer {
         }
     }
 
-    /// One line when writing begins to fail, one when it works again.
+    /// What is behind an error. SQLite does not tell a disk that has turned read-only from a broken one;
+    /// the file does.
+    fn fault(&self, error: &rusqlite::Error) -> Fault {
+        let fault = fault(error);
+        let Fault::Io(_) = &fault else { return fault };
+        let tried = std::fs::OpenOptions::new().write(true).open(&self.path);
+        match tried.map_err(|error| error.kind()) {
+            Err(ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => Fault::ReadOnly,
+            _ => fault,
+        }
+    }
+
+    /// One line when writing begins to fail, one when it works again. A damaged file does not heal because
+    /// a part of it can still be written.
     fn report(&self, health: Health) {
         let changed = self.health.send_if_modified(|known| {
-            let changed = *known != health;
+            let changed = *known != health && *known != Health::Failing(Fault::Corrupt);
+            if !changed {
+                return false;
+            }
             known.clone_from(&health);
-            changed
+            true
         });
         match (changed, health) {
             (false, _) => {}
@@ -156,7 +176,7 @@ impl Writer {
             Ok(_) => self.report(Health::Writable),
             Err(error) => {
                 end_process_if_sync_failed(&error);
-                self.report(Health::Failing(fault(&error)));
+                self.report(Health::Failing(self.fault(&error)));
             }
         }
     }
