@@ -98,14 +98,15 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let OpenStore { store, sqlite } = open_store(args, &config)?;
     let quotas = Quotas::new(config.limits.quarantine_bytes_per_day, config.limits.sandbox_bytes_per_day);
+    let log = || format!("the log {}", config.store_path.display());
     let service = Arc::new(Service {
-        ledger: Ledger::open(store.clone(), quotas).await?,
+        ledger: Ledger::open(store.clone(), quotas).await.with_context(log)?,
         keys: ArcSwap::from_pointee(Keys::new(&config.apps, &config.access)),
         ring: RefusedRing::open(&config.refused_path)?,
         metrics: Metrics::new()?,
         body_bytes_max: config.limits.body_bytes_max,
     });
-    register_apps(&service, &config.apps).await?;
+    register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
     let ready = Ready {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use order_ledger::domain::environment::Environment;
 use order_ledger::store::StreamName;
 use order_ledger::wechat::event_name;
 use serde_json::Value;
