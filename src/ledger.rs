@@ -39,9 +39,9 @@ pub enum LedgerError {
     #[error("other writers were faster {} times in a row", limits::DECIDE_TRIES_MAX)]
     Contended,
     #[error(
-        "the first event of {stream} got version {version} instead of 0: the stream was deleted or altered before"
+        "{stream} has an event with version {found} where {expected} must stand: it was deleted or altered"
     )]
-    NotFirst { stream: StreamName, version: u64 },
+    Altered { stream: StreamName, expected: u64, found: u64 },
     #[error(transparent)]
     Unreadable(#[from] DecodeError),
     #[error(transparent)]
@@ -252,11 +252,7 @@ impl Ledger {
             }
             match self.append(target, seen.version, &events, begun).await {
                 Ok(Some(first_version)) if first_version == seen.version.next() => return Ok(outcome),
-                Ok(Some(version)) => {
-                    let stream = target.stream.clone();
-                    error!(alarm = "stream", %stream, version, "a new stream did not begin at version 0");
-                    return Err(LedgerError::NotFirst { stream, version });
-                }
+                Ok(Some(found)) => return Err(altered(target.stream, seen.version.next(), found)),
                 Ok(None) => seen = self.read(target.stream, evolve).await?,
                 Err(LedgerError::OverQuota(over)) => {
                     // A repeat adds no bytes, and only reading tells it from a first push.
@@ -329,15 +325,26 @@ impl Ledger {
             let from = seen.version.next();
             let page = self.store.read_stream(stream, from, limits::READ_PAGE_EVENTS_MAX).await;
             let page = page.map_err(LedgerError::Unavailable)?;
-            let Some(last) = page.last() else { return Ok(seen) };
-            seen.version = ExpectedVersion::Exact(last.version);
+            if page.is_empty() {
+                return Ok(seen);
+            }
             for recorded in &page {
+                if recorded.version != seen.version.next() {
+                    return Err(altered(stream, seen.version.next(), recorded.version));
+                }
+                seen.version = ExpectedVersion::Exact(recorded.version);
                 let decoded = codec::decode(recorded)?;
                 seen.app.get_or_insert(decoded.metadata.app);
                 seen.state = evolve(seen.state, &decoded.event);
             }
         }
     }
+}
+
+/// Somebody wrote behind the ledger's back: nothing is acknowledged for such a stream.
+fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
+    error!(alarm = "stream", %stream, expected, found, "a stream was deleted or altered; nothing is added to it");
+    LedgerError::Altered { stream: stream.clone(), expected, found }
 }
 
 fn push_target<'a>(

@@ -35,6 +35,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub const BODY_WAIT: Duration = Duration::from_secs(2);
 /// `limits.append_wait_ms`: slower than this, and the push is answered 50301.
 pub const APPEND_WAIT: Duration = Duration::from_millis(2000);
+/// A push is answered within this time after its head, whatever happens: WeChat waits 3 s.
+pub const ANSWER_WAIT: Duration = Duration::from_millis(2700);
+/// Bodies of pushes held in memory at once; more wait for their turn within `BODY_WAIT`.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// After SIGTERM, in-flight pushes are answered within this time.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// How often an append is decided again after another writer was faster.
@@ -56,6 +60,12 @@ pub const WAL_PAGES: u32 = 8192;
 pub const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// While the store refuses writes, it is tried this often.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// A store that is overloaded again and again is told of this often.
+pub const FAULT_TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// After this many groups of pushes in a row a waiting command gets its turn.
+pub const GROUPS_BEFORE_COMMAND: u32 = 16;
+/// At the start, how long readers of other processes may keep the write-ahead log from being folded.
+pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
 

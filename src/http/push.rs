@@ -332,7 +332,7 @@ fn unavailable(app: &App, failure: &LedgerError) -> Answer {
             Answer::failure(Code::OverQuota, "the app's quota for today is used up")
         }
         LedgerError::Contended
-        | LedgerError::NotFirst { .. }
+        | LedgerError::Altered { .. }
         | LedgerError::Unreadable(_)
         | LedgerError::Unwritable(_) => {
             error!(alarm = "ledger", app = %app.slug, error = %failure, "a push could not be recorded");

@@ -8,7 +8,7 @@ pub mod refused;
 pub mod sqlite;
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -214,5 +214,13 @@ fn create_folder_of(file: &Path) -> std::io::Result<()> {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
         }
         _ => Ok(()),
+    }
+}
+
+/// Creates an empty file that only its owner can read, where there is none yet.
+fn create_private(file: &Path) -> std::io::Result<()> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

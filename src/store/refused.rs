@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::create_folder_of;
+use super::{create_folder_of, create_private};
 use crate::limits;
 
 const SCHEMA: &str = "
@@ -132,7 +132,8 @@ impl Ring {
 
     pub fn open(path: &Path) -> Result<Self, RingError> {
         create_folder_of(path).map_err(|error| ring_error(path, error))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        create_private(path).map_err(|error| ring_error(path, error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
             connection.busy_timeout(limits::BUSY_WAIT)?;
             // Losing the last entries at a power failure is allowed; it is no ledger.

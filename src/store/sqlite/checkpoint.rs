@@ -27,6 +27,20 @@ pub struct Checkpoints {
     outcome: Outcome,
 }
 
+/// Makes durable what a process before us left in the write-ahead log. What was committed there may not have
+/// been synced: that process may have ended between the two, and repeats of its pushes are going to be
+/// answered success because they stand in the log.
+pub fn fold_what_was_left(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(limits::FOLD_WAIT)?;
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    connection.busy_timeout(limits::BUSY_WAIT)?;
+    if busy {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(code, None));
+    }
+    Ok(())
+}
+
 /// Whether checkpoints fail at the moment.
 #[derive(Clone, Default)]
 struct Outcome {

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::{LogId, Position, create_folder_of};
+use super::super::{LogId, Position, create_folder_of, create_private};
+use super::checkpoint::fold_what_was_left;
 use super::{Fault, fault};
 use crate::limits;
 
@@ -146,8 +147,9 @@ pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     if std::fs::metadata(path).is_ok_and(|file| (1..DATABASE_BYTES_MIN).contains(&file.len())) {
         return Err(OpenError::NotALog { path: path.to_owned() });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
     let mut connection = connection.map_err(failed)?;
     connection.busy_timeout(limits::BUSY_WAIT).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
@@ -168,8 +170,9 @@ pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
         .map_err(failed)?;
     if is_new {
         create(&mut connection).map_err(failed)?;
-        sync_folder(path)?;
     }
+    fold_what_was_left(&connection).map_err(failed)?;
+    sync_folders(path)?;
     let log_id: String =
         connection.query_row("SELECT log_id FROM log", [], |row| row.get(0)).map_err(failed)?;
     let log_id = Uuid::parse_str(&log_id).map_err(|_| OpenError::NotALog { path: path.to_owned() })?;
@@ -235,11 +238,14 @@ fn create(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     transaction.commit()
 }
 
-/// Makes the new file's name durable, as its content is.
-fn sync_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| OpenError::Io { path: folder.to_owned(), error })
+/// Makes the file's name durable, as its content is, and the name of its folder, which may be new.
+fn sync_folders(path: &Path) -> Result<(), OpenError> {
+    let full = path.canonicalize().map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+    for folder in full.ancestors().skip(1).take(2) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| OpenError::Io { path: folder.to_owned(), error })?;
+    }
+    Ok(())
 }
 
 fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {

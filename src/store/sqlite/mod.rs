@@ -7,6 +7,7 @@
 //!   for nobody can know what the disk holds after it.
 
 mod checkpoint;
+mod condition;
 mod file;
 mod reader;
 mod writer;
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::limits;
 use checkpoint::Checkpoints;
+use condition::Condition;
 use file::{Lock, open_for_writing};
 use writer::{Waiting, Writer};
 
@@ -55,7 +57,7 @@ pub struct SqliteStore {
     commands: mpsc::Sender<Waiting>,
     readers: Readers,
     head: watch::Receiver<Option<Position>>,
-    health: watch::Receiver<Health>,
+    condition: Arc<Condition>,
     counters: Arc<Counters>,
     append_wait: Duration,
     closing: watch::Sender<bool>,
@@ -73,7 +75,7 @@ impl SqliteStore {
         let (pushes, push_queue) = mpsc::channel(settings.queue_appends_max);
         let (commands, command_queue) = mpsc::channel(settings.queue_appends_max);
         let (head_sender, head) = watch::channel(opened.head);
-        let (health_sender, health) = watch::channel(Health::Writable);
+        let condition = Arc::new(Condition::default());
         let (closing, closed) = watch::channel(false);
         let counters = Arc::new(Counters::default());
         let writer = Writer {
@@ -84,8 +86,9 @@ impl SqliteStore {
             commands: command_queue,
             closing: closed,
             head: head_sender,
-            health: health_sender,
+            condition: condition.clone(),
             counters: counters.clone(),
+            groups_since_command: 0,
         };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
@@ -96,13 +99,18 @@ impl SqliteStore {
             commands,
             readers,
             head,
-            health,
+            condition,
             counters,
             append_wait: settings.append_wait,
             closing,
             writer: Mutex::new(Some(thread)),
             lock,
         })
+    }
+
+    /// A log that cannot be read cannot be trusted to be written either.
+    fn noting<T>(&self, read: Result<T, Fault>) -> Result<T, Fault> {
+        read.inspect_err(|fault| self.condition.failed(fault))
     }
 
     /// Writes into the lock file who holds it, for commands that look for the server.
@@ -119,11 +127,11 @@ impl ReadLog for SqliteStore {
         from: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.readers.read_stream(stream, from, limit).await
+        self.noting(self.readers.read_stream(stream, from, limit).await)
     }
 
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        self.readers.read_all(after, limit).await
+        self.noting(self.readers.read_all(after, limit).await)
     }
 
     async fn read_category(
@@ -132,7 +140,7 @@ impl ReadLog for SqliteStore {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.readers.read_category(category, after, limit).await
+        self.noting(self.readers.read_category(category, after, limit).await)
     }
 
     fn log_id(&self) -> LogId {
@@ -154,14 +162,20 @@ impl EventStore for SqliteStore {
         let (reply, outcome) = oneshot::channel();
         match queue.try_send(Waiting { append, reply }) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return AppendOutcome::NotWritten(Fault::QueueFull),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.condition.failed(&Fault::QueueFull);
+                return AppendOutcome::NotWritten(Fault::QueueFull);
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => return AppendOutcome::NotWritten(Fault::Closing),
         }
         match tokio::time::timeout(self.append_wait, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => AppendOutcome::Unknown(Fault::Closing),
             // It may be in the transaction that is being written right now.
-            Err(_) => AppendOutcome::Unknown(Fault::Slow),
+            Err(_) => {
+                self.condition.failed(&Fault::Slow);
+                AppendOutcome::Unknown(Fault::Slow)
+            }
         }
     }
 
@@ -170,7 +184,7 @@ impl EventStore for SqliteStore {
     }
 
     fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
+        self.condition.watch()
     }
 
     fn counters(&self) -> &Counters {
@@ -200,8 +214,8 @@ impl Drop for SqliteStore {
     }
 }
 
-/// After a failed fsync nobody knows what the disk holds, and a second fsync would lie. The process ends;
-/// the next one reads what is really there.
+/// After a failed fsync nobody knows what the disk holds, and a second fsync of the same file would lie. The
+/// process ends; the next one begins by folding the write-ahead log into the database file and syncing that.
 fn end_process_if_sync_failed(error: &rusqlite::Error) {
     let code = error.sqlite_error().map(|error| error.extended_code);
     if matches!(code, Some(rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)) {

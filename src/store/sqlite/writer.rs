@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info};
+use tracing::error;
 
-use super::super::{
-    Append, AppendOutcome, Counters, ExpectedVersion, Fault, Health, NewEvent, Position, StreamName,
-};
+use super::super::{Append, AppendOutcome, Counters, Fault, NewEvent, Position, StreamName};
 use super::checkpoint::Checkpoints;
+use super::condition::Condition;
 use super::reader::signed;
 use super::{end_process_if_sync_failed, fault};
 use crate::limits;
@@ -30,13 +29,27 @@ pub struct Writer {
     pub commands: mpsc::Receiver<Waiting>,
     pub closing: watch::Receiver<bool>,
     pub head: watch::Sender<Option<Position>>,
-    pub health: watch::Sender<Health>,
+    pub condition: Arc<Condition>,
     pub counters: Arc<Counters>,
+    pub groups_since_command: u32,
+}
+
+/// Ends the process when the writer ends unasked: without it nothing could be recorded any more.
+struct Indispensable;
+
+impl Drop for Indispensable {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(alarm = "store", "the log's writer has failed; the process ends");
+            std::process::exit(2);
+        }
+    }
 }
 
 /// What the writer does next.
 enum Next {
-    Write,
+    WritePushes,
+    WriteCommand,
     /// See whether the store can be written again.
     Probe,
     Close,
@@ -44,15 +57,20 @@ enum Next {
 
 impl Writer {
     pub fn run(mut self) {
+        let _indispensable = Indispensable;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
             Ok(runtime) => runtime,
-            Err(error) => return error!(%error, "the log's writer cannot start"),
+            Err(error) => {
+                error!(alarm = "store", %error, "the log's writer cannot start; the process ends");
+                std::process::exit(2);
+            }
         };
         runtime.block_on(async {
             let mut group = Vec::with_capacity(limits::GROUP_APPENDS_MAX);
             loop {
                 match self.next(&mut group).await {
-                    Next::Write => {
+                    Next::WriteCommand => self.write_group(&mut group),
+                    Next::WritePushes => {
                         self.gather(&mut group);
                         self.write_group(&mut group);
                     }
@@ -64,18 +82,27 @@ impl Writer {
         self.close();
     }
 
-    /// Pushes go first; a command gets a transaction of its own when no push waits.
+    /// Pushes go first; a command gets a transaction of its own when no push waits, or after a while.
     async fn next(&mut self, group: &mut Vec<Waiting>) -> Next {
-        let failing = *self.health.borrow() != Health::Writable;
+        let failing = self.condition.is_failing();
+        if self.groups_since_command >= limits::GROUPS_BEFORE_COMMAND
+            && let Ok(command) = self.commands.try_recv()
+        {
+            self.groups_since_command = 0;
+            group.push(command);
+            return Next::WriteCommand;
+        }
         tokio::select! {
             biased;
             received = self.pushes.recv_many(group, limits::GROUP_APPENDS_MAX) => {
-                if received == 0 { Next::Close } else { Next::Write }
+                self.groups_since_command += 1;
+                if received == 0 { Next::Close } else { Next::WritePushes }
             }
             command = self.commands.recv() => match command {
                 Some(command) => {
+                    self.groups_since_command = 0;
                     group.push(command);
-                    Next::Write
+                    Next::WriteCommand
                 }
                 None => Next::Close,
             },
@@ -111,7 +138,7 @@ impl Writer {
             Ok(written) => {
                 // A repeat or a conflict writes nothing and shows nothing of the disk.
                 if written.events > 0 {
-                    self.report(Health::Writable);
+                    self.condition.wrote();
                     Counters::add(&self.counters.events, written.events);
                     Counters::add(&self.counters.commits, 1);
                     self.head.send_replace(written.head);
@@ -126,7 +153,7 @@ impl Writer {
                 end_process_if_sync_failed(&failure.error);
                 Counters::add(&self.counters.commit_failures, 1);
                 let fault = self.fault(&failure.error);
-                self.report(Health::Failing(fault.clone()));
+                self.condition.failed(&fault);
                 for waiting in group.drain(..) {
                     let outcome = match failure.stage {
                         Stage::BeforeCommit => AppendOutcome::NotWritten(fault.clone()),
@@ -150,33 +177,13 @@ impl Writer {
         }
     }
 
-    /// One line when writing begins to fail, one when it works again. A damaged file does not heal because
-    /// a part of it can still be written.
-    fn report(&self, health: Health) {
-        let changed = self.health.send_if_modified(|known| {
-            let changed = *known != health && *known != Health::Failing(Fault::Corrupt);
-            if !changed {
-                return false;
-            }
-            known.clone_from(&health);
-            true
-        });
-        match (changed, health) {
-            (false, _) => {}
-            (true, Health::Writable) => info!("the log can be written again"),
-            (true, Health::Failing(fault)) => {
-                error!(alarm = "store", %fault, "the log cannot be written; pushes are answered with a failure");
-            }
-        }
-    }
-
     fn probe(&mut self) {
         let result = self.connection.execute("UPDATE log SET probes = probes + 1", []);
         match result {
-            Ok(_) => self.report(Health::Writable),
+            Ok(_) => self.condition.wrote(),
             Err(error) => {
                 end_process_if_sync_failed(&error);
-                self.report(Health::Failing(self.fault(&error)));
+                self.condition.failed(&self.fault(&error));
             }
         }
     }
@@ -232,15 +239,8 @@ fn write(connection: &mut Connection, group: &[Waiting]) -> Result<Written, Fail
 
 fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
     let first_version = append.expected.next();
-    // A new stream is by far the most common: the index that keeps versions unique is asked by inserting.
-    if let (ExpectedVersion::NoStream, [event]) = (append.expected, &*append.events) {
-        if insert(connection, &append.stream, first_version, event)? {
-            let position = Position(connection.last_insert_rowid().unsigned_abs());
-            return Ok(AppendOutcome::Appended { first_version, position, repeated: false });
-        }
-        return repeated_or_conflict(connection, append);
-    }
-    if current_version(connection, &append.stream)?.map_or(0, |version| version + 1) != first_version {
+    let next_version = current_version(connection, &append.stream)?.map_or(0, |version| version + 1);
+    if next_version != first_version || append.events.is_empty() {
         return repeated_or_conflict(connection, append);
     }
     for (event, version) in append.events.iter().zip(first_version..) {
@@ -250,16 +250,14 @@ fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome,
     Ok(AppendOutcome::Appended { first_version, position, repeated: false })
 }
 
-/// False where the version is taken.
 fn insert(
     connection: &Connection,
     stream: &StreamName,
     version: u64,
     event: &NewEvent,
-) -> Result<bool, rusqlite::Error> {
+) -> Result<(), rusqlite::Error> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO events (stream, version, id, type, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (stream, version) DO NOTHING",
+        "INSERT INTO events (stream, version, id, type, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let values = (
         stream.as_str(),
@@ -269,7 +267,8 @@ fn insert(
         &event.data,
         &event.metadata,
     );
-    Ok(statement.execute(values)? == 1)
+    statement.execute(values)?;
+    Ok(())
 }
 
 fn current_version(connection: &Connection, stream: &StreamName) -> Result<Option<u64>, rusqlite::Error> {
