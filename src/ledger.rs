@@ -67,6 +67,14 @@ pub enum ResolveQuarantineError {
     Ledger(#[from] LedgerError),
 }
 
+/// A push in quarantine.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub app: AppSlug,
+    pub evidence: Evidence,
+    pub resolution: Option<Resolution>,
+}
+
 /// What a stream says, and the version up to which it has been read.
 struct Seen<State> {
     state: State,
@@ -101,9 +109,14 @@ impl Ledger {
             let Some(last) = page.last() else { break };
             after = Some(last.position);
             for recorded in &page {
-                let seen = Quarantine::default().evolve(&codec::decode(recorded)?.event);
-                if let (Some(_), Some(id)) = (seen.resolution, codec::quarantine_id_of(&recorded.stream)) {
-                    decided.insert(id.to_owned());
+                let Some(id) = codec::quarantine_id_of(&recorded.stream) else { continue };
+                match codec::decode(recorded) {
+                    Ok(decoded) if Quarantine::default().evolve(&decoded.event).resolution.is_some() => {
+                        decided.insert(id.to_owned());
+                    }
+                    Ok(_) => {}
+                    // One damaged event must not keep all pushes out.
+                    Err(error) => error!(alarm = "ledger", %error, "a decision may be forgotten"),
                 }
             }
         }
@@ -175,6 +188,17 @@ impl Ledger {
         self.settle(&target, Seen::nothing(), |_, _| true, decide).await
     }
 
+    /// A push in quarantine; `None` where there is none of this id.
+    pub async fn held(&self, id: &str) -> Result<Option<Held>, LedgerError> {
+        let page =
+            self.store.read_stream(&codec::quarantine_stream(id), 0, limits::READ_PAGE_EVENTS_MAX).await;
+        let decoded: Vec<_> =
+            page.map_err(LedgerError::Unavailable)?.iter().map(codec::decode).collect::<Result<_, _>>()?;
+        let resolution = Quarantine::fold(decoded.iter().map(|decoded| &decoded.event)).resolution;
+        let first = decoded.into_iter().next().map(|first| first.metadata);
+        Ok(first.and_then(|first| Some(Held { app: first.app, evidence: first.evidence?, resolution })))
+    }
+
     /// Adopts or dismisses a push in quarantine. `false` where that had been decided before.
     pub async fn resolve(
         &self,
@@ -207,8 +231,24 @@ impl Ledger {
         Ok(recorded)
     }
 
-    /// Binds an app's slug to its AppID for ever, and dates what its prices mean.
-    pub async fn register(
+    /// Binds apps' slugs to their AppIDs for ever, and dates what their prices mean: all of them, or none
+    /// where one is bound elsewhere.
+    pub async fn register_all(
+        &self,
+        apps: &[(&AppSlug, &str, PriceMeaning)],
+        at: DateTime<Utc>,
+    ) -> Result<(), RegisterError> {
+        for (app, app_id, _) in apps {
+            let known: Seen<Registration> = self.read(&codec::app_stream(app), Registration::evolve).await?;
+            check_binding(app, app_id, known.state.app_id)?;
+        }
+        for (app, app_id, actual_price_is) in apps {
+            self.register(app, app_id, *actual_price_is, at).await?;
+        }
+        Ok(())
+    }
+
+    async fn register(
         &self,
         app: &AppSlug,
         app_id: &str,
@@ -227,13 +267,7 @@ impl Ledger {
         let seen = self.read(&stream, Registration::evolve).await?;
         let decide = |known: &Registration| (known.decide(app_id, actual_price_is), known.app_id.clone());
         let bound = self.settle(&target, seen, Registration::evolve, decide).await?;
-        match bound {
-            Some(registered) if registered != app_id => {
-                let configured = app_id.to_owned();
-                Err(RegisterError::BoundElsewhere { app: app.clone(), registered, configured })
-            }
-            _ => Ok(()),
-        }
+        check_binding(app, app_id, bound)
     }
 
     /// Decides, appends, and where another writer was faster, reads and decides again.
@@ -338,6 +372,16 @@ impl Ledger {
                 seen.state = evolve(seen.state, &decoded.event);
             }
         }
+    }
+}
+
+fn check_binding(app: &AppSlug, app_id: &str, bound: Option<String>) -> Result<(), RegisterError> {
+    match bound {
+        Some(registered) if registered != app_id => {
+            let configured = app_id.to_owned();
+            Err(RegisterError::BoundElsewhere { app: app.clone(), registered, configured })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

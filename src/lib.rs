@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod config;
+pub mod decision;
 pub mod domain;
 pub mod http;
 pub mod ledger;

@@ -79,9 +79,12 @@ pub const SANDBOX_BYTES_PER_DAY: u64 = 256 * 1024 * 1024;
 pub const REFUSED_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The refused ring: the oldest entries go when the kept requests exceed this.
 pub const REFUSED_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// The refused ring: new entries a second, and at once after a quiet time; more are only counted.
+/// The refused ring: new entries a second from who knows a Token, and at once after a quiet time; more are only counted.
 pub const REFUSED_PER_SECOND: u32 = 50;
 pub const REFUSED_BURST: u32 = 500;
+/// The same for requests that anybody may have sent: those without a signature by one of the app's Tokens.
+pub const REFUSED_STRANGERS_PER_SECOND: u32 = 10;
+pub const REFUSED_STRANGERS_BURST: u32 = 200;
 /// The refused ring: entries waiting to be written; more are only counted.
 pub const REFUSED_QUEUE_MAX: usize = 1024;
 /// Rows that a list command or answer shows unless told otherwise.

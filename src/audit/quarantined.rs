@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::history::HistoryError;
-use crate::codec;
+use crate::codec::{self, Metadata};
 use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
 use crate::domain::quarantine::{Reason, Resolution};
 use crate::limits;
 use crate::store::ReadLog;
@@ -22,6 +23,7 @@ pub struct Held {
     pub out_trade_no: Option<String>,
     pub since: DateTime<Utc>,
     pub resolution: Option<Resolution>,
+    pub evidence: Option<Evidence>,
 }
 
 /// In the order they came.
@@ -40,16 +42,9 @@ pub async fn all(log: &dyn ReadLog) -> Result<Vec<Held>, HistoryError> {
             match decoded.event {
                 Event::PushQuarantined { event, reason, out_trade_no } => {
                     place.insert(id.to_owned(), held.len());
-                    let (app, since) = (decoded.metadata.app, decoded.metadata.recorded_at);
-                    held.push(Held {
-                        id: id.to_owned(),
-                        app,
-                        event,
-                        reason,
-                        out_trade_no,
-                        since,
-                        resolution: None,
-                    });
+                    let Metadata { app, recorded_at: since, evidence } = decoded.metadata;
+                    let (id, resolution) = (id.to_owned(), None);
+                    held.push(Held { id, app, event, reason, out_trade_no, since, resolution, evidence });
                 }
                 Event::QuarantineAdopted { .. } => resolve(&mut held, place.get(id), Resolution::Adopted),
                 Event::QuarantineDismissed { .. } => resolve(&mut held, place.get(id), Resolution::Dismissed),

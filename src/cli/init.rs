@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
+use super::simulate::DEMO_APP_KEY;
 use super::{ConfigFile, fresh};
 use crate::config::{self, ConfigErrors, TO_FILL_IN};
 use crate::domain::app::AppSlug;
@@ -56,9 +57,11 @@ struct Secrets {
 
 impl Secrets {
     fn invent(with_app_keys: bool) -> anyhow::Result<Self> {
-        let app_key = || match with_app_keys {
-            true => fresh::letters_and_digits(DEMO_APP_KEY_CHARS),
-            false => Ok(TO_FILL_IN.to_owned()),
+        let app_key = || -> anyhow::Result<String> {
+            if !with_app_keys {
+                return Ok(TO_FILL_IN.to_owned());
+            }
+            Ok(format!("{DEMO_APP_KEY}{}", fresh::letters_and_digits(DEMO_APP_KEY_CHARS)?))
         };
         Ok(Self {
             token: fresh::letters_and_digits(TOKEN_CHARS)?,

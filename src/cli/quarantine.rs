@@ -10,12 +10,15 @@ use super::admin_client::{AdminClient, TokenSource};
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::quarantined::{self, Held};
 use crate::config::Config;
+use crate::decision::{self, DecisionError};
+use crate::domain::app::AppSlug;
 use crate::domain::quarantine::{Reason, Resolution};
 use crate::http::api::{Decision, Resolved};
-use crate::ledger::{Ledger, ResolveQuarantineError};
+use crate::ledger::Ledger;
 use crate::quota::Quotas;
 use crate::store::EventStore;
 use crate::store::sqlite::{OpenError, Readers, Settings, SqliteStore};
+use crate::wechat::receive::judge_again;
 use crate::{clock, limits};
 
 #[derive(clap::Subcommand)]
@@ -33,9 +36,9 @@ pub enum Command {
     },
     /// One push with its payload, reason and decisions
     Show(Show),
-    /// Take a push over by hand: WeChat's repeats are answered success from now on. It makes no order: deliver what is owed yourself, and say how in the reason
+    /// Take a push over. If it would be accepted by now, it becomes the order that it is. If not, it makes no order: deliver what is owed by hand, and say how in the reason. WeChat's repeats are answered success from now on
     Adopt(Decide),
-    /// Judge that nothing is owed: WeChat's repeats are answered success from now on
+    /// Judge that nothing is owed: WeChat's repeats are answered success from now on. Refused for a push that would be accepted by now
     Dismiss(Decide),
 }
 
@@ -71,7 +74,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             let log = Readers::open(&config.store_path)?;
             let held = runtime.block_on(quarantined::all(&log))?;
             for held in held.iter().filter(|held| all || held.resolution.is_none()) {
-                out!("{}", if json { as_json(held).to_string() } else { as_line(held) });
+                out!("{}", if json { as_json(held, &config).to_string() } else { as_line(held, &config) });
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -113,20 +116,28 @@ fn words(reason: &Reason) -> String {
     }
 }
 
-fn state(held: &Held) -> &'static str {
+/// `acceptable`: with the keys of now it would be an order, or is one by now. Adopting it makes sure.
+fn state(held: &Held, config: &Config) -> &'static str {
     match held.resolution {
+        None if is_acceptable(held, config) => "acceptable",
         None => "waiting",
         Some(Resolution::Adopted) => "adopted",
         Some(Resolution::Dismissed) => "dismissed",
     }
 }
 
-fn as_line(held: &Held) -> String {
+fn is_acceptable(held: &Held, config: &Config) -> bool {
+    let app = config.apps.iter().map(|config| &config.app).find(|app| app.slug == held.app);
+    let evidence = held.evidence.as_ref();
+    app.zip(evidence).is_some_and(|(app, evidence)| judge_again(app, evidence).is_some())
+}
+
+fn as_line(held: &Held, config: &Config) -> String {
     format!(
         "{}  {}  {}  {}  {}  {}  {}",
         held.id.get(..16).unwrap_or(&held.id),
         super::beijing(held.since),
-        state(held),
+        state(held, config),
         held.app,
         held.out_trade_no.as_deref().unwrap_or("-"),
         held.event,
@@ -134,11 +145,11 @@ fn as_line(held: &Held) -> String {
     )
 }
 
-fn as_json(held: &Held) -> serde_json::Value {
+fn as_json(held: &Held, config: &Config) -> serde_json::Value {
     json!({
         "id": held.id,
         "since": super::beijing(held.since),
-        "state": state(held),
+        "state": state(held, config),
         "app": held.app.as_str(),
         "out_trade_no": held.out_trade_no,
         "event": held.event,
@@ -157,7 +168,7 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
         return Ok(not_held(&decide.config, &decide.id));
     };
     let done = match SqliteStore::open(&Settings::at(&config.store_path)) {
-        Ok(store) => resolve_here(store, &id, how, reason).await?,
+        Ok(store) => resolve_here(&config, store, &id, how, reason).await?,
         Err(OpenError::InUse { holder, .. }) => {
             let Some(admin) = holder.admin else {
                 bail!(
@@ -176,7 +187,11 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     match done {
-        Ok(Resolved { recorded: true, by }) => {
+        Ok(Resolved { recorded: true, by, delivered: Some(number) }) => {
+            out!("{id} is adopted by {by}: it is accepted now and stands as {number}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Resolved { recorded: true, by, delivered: None }) => {
             out!("{id} is decided by {by}: WeChat's repeats are answered success from now on");
             Ok(ExitCode::SUCCESS)
         }
@@ -193,6 +208,7 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
 
 /// No server runs: this process takes the log's lock and writes itself.
 async fn resolve_here(
+    config: &Config,
     store: SqliteStore,
     id: &str,
     how: Resolution,
@@ -202,11 +218,14 @@ async fn resolve_here(
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
     let ledger = Ledger::open(store.clone(), Quotas::default()).await?;
-    let done = ledger.resolve(id, how, &by, reason, clock::now()).await;
+    let decision = decision::Decision { how, by: &by, reason, at: clock::now() };
+    let find_app =
+        |slug: &AppSlug| config.apps.iter().map(|config| &config.app).find(|app| app.slug == *slug);
+    let done = decision::decide(&ledger, id, &decision, find_app).await;
     store.close().await;
     match done {
-        Ok(recorded) => Ok(Ok(Resolved { recorded, by })),
-        Err(ResolveQuarantineError::Refused(error)) => Ok(Err(error.to_string())),
-        Err(error) => Err(error).context("the decision could not be recorded"),
+        Ok(decided) => Ok(Ok(Resolved::new(decided, by))),
+        Err(DecisionError::Ledger(error)) => Err(error).context("the decision could not be recorded"),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }

@@ -161,7 +161,7 @@ fn judge_now(config: &Config, entry: &Entry) -> Now {
             }
             Matter::RoleQuery(_) => Now { passes: true, verdict: "answered as a role list query".into() },
             Matter::Quarantine { reason, .. } => refused(format!("held in quarantine: {}", reason.code())),
-            Matter::Mock { .. } | Matter::Preview | Matter::Ignored => {
+            Matter::Mock { .. } | Matter::Preview | Matter::Ignored | Matter::NoEvent => {
                 Now { passes: true, verdict: "answered, nothing to record".into() }
             }
         },

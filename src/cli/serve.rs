@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +14,6 @@ use tracing::{error, info, warn};
 
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
-use crate::http::metrics::Metrics;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
 use crate::quota::Quotas;
@@ -99,13 +97,10 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let OpenStore { store, sqlite } = open_store(args, &config)?;
     let quotas = Quotas::new(config.limits.quarantine_bytes_per_day, config.limits.sandbox_bytes_per_day);
     let log = || format!("the log {}", config.store_path.display());
-    let service = Arc::new(Service {
-        ledger: Ledger::open(store.clone(), quotas).await.with_context(log)?,
-        keys: ArcSwap::from_pointee(Keys::new(&config.apps, &config.access)),
-        ring: RefusedRing::open(&config.refused_path)?,
-        metrics: Metrics::new()?,
-        body_bytes_max: config.limits.body_bytes_max,
-    });
+    let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
+    let ring = RefusedRing::open(&config.refused_path)?;
+    let keys = Keys::new(&config.apps, &config.access);
+    let service = Arc::new(Service::new(ledger, keys, ring, config.limits.body_bytes_max)?);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -135,6 +130,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
+    service.ring.close().await;
     store.close().await;
     info!("stopped");
     Ok(())
@@ -151,10 +147,11 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
 }
 
 async fn register_apps(service: &Service, apps: &[AppConfig]) -> Result<(), RegisterError> {
-    for AppConfig { app, actual_price_is, .. } in apps {
-        service.ledger.register(&app.slug, &app.app_id, *actual_price_is, clock::now()).await?;
-    }
-    Ok(())
+    let apps: Vec<_> = apps
+        .iter()
+        .map(|config| (&config.app.slug, config.app.app_id.as_str(), config.actual_price_is))
+        .collect();
+    service.ledger.register_all(&apps, clock::now()).await
 }
 
 /// Takes over keys, tokens and apps from the file; a wrong file changes nothing.

@@ -1,8 +1,9 @@
 //! What is worth saying of a configuration that is right.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Config, KeySource, Role};
+use super::{AppConfig, Config, KeySource, Role};
 
 /// `path` is the file the configuration was read from.
 pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
@@ -25,6 +26,26 @@ pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
             "the admin listener {} can be reached from other machines; it does not speak TLS itself",
             config.admin_listen
         ));
+    }
+    warnings.extend(shared_app_keys(config));
+    warnings
+}
+
+/// A payload does not name its app: only the AppKey tells one app's pushes from another's.
+fn shared_app_keys(config: &Config) -> Vec<String> {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    let mut warnings = Vec::new();
+    for AppConfig { app, .. } in &config.apps {
+        for key in app.production_keys.iter().chain(&app.sandbox_keys) {
+            match known.insert(&key.fingerprint().0, app.slug.as_str()) {
+                Some(other) if other != app.slug.as_str() => warnings.push(format!(
+                    "apps {other} and {} share the AppKey {}: a push for the one is accepted at the other's URL",
+                    app.slug,
+                    key.fingerprint().0
+                )),
+                Some(_) | None => {}
+            }
+        }
     }
     warnings
 }

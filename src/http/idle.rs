@@ -10,14 +10,21 @@ use tokio::sync::Notify;
 /// answered, also before its first and while a head comes slowly.
 #[derive(Default)]
 pub struct Idle {
-    waiting: Mutex<BTreeMap<u64, Arc<Notify>>>,
-    next: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: BTreeMap<u64, Arc<Notify>>,
+    next: u64,
+    /// How many that fall idle next must go, because none was idle when room was wanted.
+    wanted: usize,
 }
 
 /// One connection's place.
 pub struct Seat {
     idle: Arc<Idle>,
-    /// Where it stands among the idle.
+    /// Where it stands among the idle; `BUSY` while it is not.
     number: AtomicU64,
     give_up: Arc<Notify>,
 }
@@ -27,57 +34,77 @@ pub struct Busy {
     seat: Arc<Seat>,
 }
 
+/// The number of a connection that is not idle.
+const BUSY: u64 = u64::MAX;
+
 impl Idle {
     pub fn enter(self: &Arc<Self>) -> Seat {
         let give_up = Arc::new(Notify::new());
-        let number = AtomicU64::new(self.add(give_up.clone()));
+        let number = AtomicU64::new(self.add(&give_up));
         Seat { idle: self.clone(), number, give_up }
     }
 
-    /// Tells the connection that has been idle longest to end, if there is one.
-    pub fn give_up_longest(&self) {
-        if let Some((_, give_up)) = self.lock().pop_first() {
-            give_up.notify_one();
+    /// Tells the connection that has been idle longest to end; where none is idle, the next that will be.
+    pub fn make_room(&self) {
+        let mut state = self.lock();
+        match state.waiting.pop_first() {
+            Some((_, give_up)) => give_up.notify_one(),
+            None => state.wanted += 1,
         }
     }
 
-    fn add(&self, give_up: Arc<Notify>) -> u64 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(number, give_up);
+    fn add(&self, give_up: &Arc<Notify>) -> u64 {
+        let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
+        if state.wanted > 0 {
+            state.wanted -= 1;
+            give_up.notify_one();
+        } else {
+            state.waiting.insert(number, give_up.clone());
+        }
         number
     }
 
-    fn remove(&self, number: u64) {
-        self.lock().remove(&number);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Notify>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
     pub fn busy(self: &Arc<Self>) -> Busy {
-        self.idle.remove(self.number.load(Ordering::Relaxed));
+        self.leave();
         Busy { seat: self.clone() }
     }
 
-    /// Ends when the connection is to make room.
+    /// Ends when the connection is to make room and asks nothing at that moment.
     pub async fn given_up(&self) {
-        self.give_up.notified().await;
+        loop {
+            self.give_up.notified().await;
+            if self.number.load(Ordering::Acquire) != BUSY {
+                return;
+            }
+            // It was asked something just before it was told: another must go.
+            self.idle.make_room();
+        }
+    }
+
+    fn leave(&self) {
+        let number = self.number.swap(BUSY, Ordering::AcqRel);
+        self.idle.lock().waiting.remove(&number);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.idle.remove(self.number.load(Ordering::Relaxed));
+        self.leave();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let number = self.seat.idle.add(self.seat.give_up.clone());
-        self.seat.number.store(number, Ordering::Relaxed);
+        let number = self.seat.idle.add(&self.seat.give_up);
+        self.seat.number.store(number, Ordering::Release);
     }
 }
 
@@ -95,14 +122,15 @@ mod tests {
         let idle = Arc::new(Idle::default());
         let seats: Vec<_> = (0..3).map(|_| Arc::new(idle.enter())).collect();
         let busy = seats[0].busy();
-        idle.give_up_longest();
+        idle.make_room();
         assert_eq!([0, 1, 2].map(|n| is_told(&seats[n])), [false, true, false]);
+        idle.make_room();
+        assert_eq!([0, 2].map(|n| is_told(&seats[n])), [false, true]);
+        // None is idle: the next that falls idle goes.
+        idle.make_room();
         drop(busy);
-        idle.give_up_longest();
-        idle.give_up_longest();
-        idle.give_up_longest();
-        assert_eq!([0, 2].map(|n| is_told(&seats[n])), [true, true]);
+        assert!(is_told(&seats[0]));
         drop(seats);
-        assert!(idle.lock().is_empty());
+        assert!(idle.lock().waiting.is_empty());
     }
 }

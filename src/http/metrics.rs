@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 use crate::store::{EventStore, Health};
 use crate::wechat::Code;
@@ -13,6 +15,7 @@ pub struct Metrics {
     registry: Registry,
     pushes: IntCounterVec,
     push_seconds: Histogram,
+    url_checks_refused: IntCounter,
     writable: IntGauge,
     events: IntGauge,
     commits: IntGauge,
@@ -35,6 +38,10 @@ impl Metrics {
                 HistogramOpts::new("order_ledger_push_seconds", "From a push's head to its answer")
                     .buckets(buckets),
             )?,
+            url_checks_refused: IntCounter::new(
+                "order_ledger_url_checks_refused_total",
+                "URL checks signed by no token of the app",
+            )?,
             writable: gauge("store_writable", "1 while appends work")?,
             events: gauge("events_appended", "Events appended since the start")?,
             commits: gauge("commits", "Transactions since the start, one fsync each")?,
@@ -44,6 +51,7 @@ impl Metrics {
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.pushes.clone()))?;
         registry.register(Box::new(metrics.push_seconds.clone()))?;
+        registry.register(Box::new(metrics.url_checks_refused.clone()))?;
         for gauge in [
             &metrics.writable,
             &metrics.events,
@@ -64,6 +72,10 @@ impl Metrics {
         };
         self.pushes.with_label_values(&[family.as_str(), &number]).inc();
         self.push_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn url_check_refused(&self) {
+        self.url_checks_refused.inc();
     }
 
     /// Everything as Prometheus reads it.

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod api;
+mod body;
 mod idle;
 pub mod metrics;
 pub mod push;

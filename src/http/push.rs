@@ -12,11 +12,11 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, Utc};
-use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::Service;
+use super::body::{self, Read, Whole};
 use crate::domain::order;
 use crate::domain::push::Push;
 use crate::domain::quarantine;
@@ -24,7 +24,8 @@ use crate::ledger::LedgerError;
 use crate::store::refused::NewEntry;
 use crate::wechat::event_name::Family;
 use crate::wechat::payload::Business;
-use crate::wechat::receive::{answer_format, url_is_signed};
+use crate::wechat::receive::answer_format;
+use crate::wechat::transport::url_is_signed;
 use crate::wechat::{
     Answer, App, Channel, Claimed, Code, Format, Matter, Received, Refusal, Reply, UrlQuery,
 };
@@ -70,7 +71,8 @@ async fn check_url(State(service): State<Arc<Service>>, place: NamedPlace, uri: 
         return (StatusCode::BAD_REQUEST, "the URL parameters cannot be read").into_response();
     };
     if !url_is_signed(app.channel(channel), &query) {
-        warn!(app = %app.slug, "a URL check was signed by no token of this app");
+        service.metrics.url_check_refused();
+        debug!(app = %app.slug, "a URL check was signed by no token of this app");
         return (StatusCode::FORBIDDEN, "the signature is by no token of this app").into_response();
     }
     match query.echostr {
@@ -103,13 +105,18 @@ fn read_query(uri: &Uri) -> Result<UrlQuery, Box<Refusal>> {
 
 async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, body: Body) -> Response {
     let begun = Instant::now();
+    let deadline = tokio::time::Instant::now() + limits::ANSWER_WAIT;
     let place = Place::named(place);
-    let arrival =
-        Arrival { place, uri, body: read_body(body, service.body_bytes_max).await, at: clock::now() };
+    let body = body::read(body, service.body_bytes_max, &service.body_budget).await;
+    let arrival = Arrival { place, uri, body, at: clock::now() };
     let format = answer_format(arrival.bytes());
-    let verdict = judge(&service, &arrival).await;
+    // What is given up here may still be recorded; then WeChat's next repeat finds it.
+    let judged = tokio::time::timeout_at(deadline, judge(&service, &arrival)).await;
+    let verdict = judged.unwrap_or_else(|_| Verdict::late());
     if let Some(note) = verdict.note {
-        service.ring.remember(arrival.entry(note, verdict.family, verdict.answer.code));
+        let (family, code) = (verdict.family, verdict.answer.code);
+        let is_stranger = note.is_stranger;
+        service.ring.remember(is_stranger, arrival.at, || arrival.entry(note, family, code));
     }
     service.metrics.answered(verdict.family, verdict.answer.code, begun.elapsed());
     let text = match verdict.encrypt_for {
@@ -119,36 +126,11 @@ async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, 
     respond(format, text, verdict.answer.code)
 }
 
-/// A body as far as it came.
-enum Read {
-    Whole(Bytes),
-    /// Larger than allowed, or not all here in time: the beginning, for telling the format.
-    Cut(Bytes, Code),
-}
-
-async fn read_body(mut body: Body, bytes_max: usize) -> Read {
-    let mut read: Vec<u8> = Vec::new();
-    let deadline = tokio::time::Instant::now() + limits::BODY_WAIT;
-    loop {
-        let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-            Err(_) | Ok(Some(Err(_))) => return Read::Cut(read.into(), Code::Slow),
-            Ok(None) => return Read::Whole(read.into()),
-            Ok(Some(Ok(frame))) => frame,
-        };
-        let Some(data) = frame.data_ref() else { continue };
-        if read.len() + data.len() > bytes_max {
-            read.extend_from_slice(&data[..bytes_max - read.len()]);
-            return Read::Cut(read.into(), Code::TooLarge);
-        }
-        read.extend_from_slice(data);
-    }
-}
-
 /// One request by somebody who may be WeChat.
-struct Arrival {
+struct Arrival<'a> {
     place: Place,
     uri: Uri,
-    body: Read,
+    body: Read<'a>,
     at: DateTime<Utc>,
 }
 
@@ -156,6 +138,7 @@ struct Arrival {
 struct Note {
     reason: String,
     is_mock: bool,
+    is_stranger: bool,
     claimed: Claimed,
     digest: Option<String>,
 }
@@ -168,35 +151,48 @@ struct Verdict {
     encrypt_for: Option<(Arc<App>, Channel)>,
 }
 
+impl Verdict {
+    /// The store did not answer while WeChat waits.
+    fn late() -> Self {
+        let answer = Answer::failure(Code::StoreUnavailable, PUSH_AGAIN);
+        Self { answer, family: Family::Unrecognized, note: None, encrypt_for: None }
+    }
+}
+
+const PUSH_AGAIN: &str = "the ledger cannot record this now, push again";
+
 impl From<Box<Refusal>> for Verdict {
     fn from(refusal: Box<Refusal>) -> Self {
-        let Refusal { code, message, family, is_mock, claimed, digest } = *refusal;
+        let Refusal { code, message, family, is_mock, is_stranger, claimed, digest } = *refusal;
         let answer = Answer::failure(code, message.clone());
-        let note = Some(Note { reason: message, is_mock, claimed, digest });
+        let note = Some(Note { reason: message, is_mock, is_stranger, claimed, digest });
         Self { answer, family, note, encrypt_for: None }
     }
 }
 
-impl Arrival {
+impl Arrival<'_> {
     fn bytes(&self) -> &Bytes {
         match &self.body {
-            Read::Whole(bytes) | Read::Cut(bytes, _) => bytes,
+            Read::Whole(Whole { bytes, .. }) | Read::Cut(bytes, _) => bytes,
         }
     }
 
     /// The request as the refused ring keeps it.
     fn entry(&self, note: Note, family: Family, code: Code) -> NewEntry {
         let content = note.digest.unwrap_or_else(|| hex::encode(Sha256::digest(self.bytes())));
-        let place = format!("{}/{}/{}", self.place.app, self.place.channel, code.number());
+        let name = |name: &str| -> String { name.chars().take(64).collect() };
+        let (app, channel) = (name(&self.place.app), name(&self.place.channel));
+        let place = format!("{app}/{channel}/{}", code.number());
         let repeats_s: u64 = family.repeats_s().iter().sum();
         let gives_up = chrono::Duration::seconds(i64::try_from(repeats_s).unwrap_or(0));
         NewEntry {
             digest: format!("{place}/{content}"),
-            app: self.place.app.chars().take(64).collect(),
-            channel: self.place.channel.chars().take(64).collect(),
+            app,
+            channel,
             code: code.number(),
             reason: note.reason,
             mock: note.is_mock,
+            stranger: note.is_stranger,
             claimed: serde_json::to_string(&note.claimed).unwrap_or_default(),
             query: read_query(&self.uri)
                 .ok()
@@ -209,9 +205,9 @@ impl Arrival {
     }
 }
 
-async fn judge(service: &Service, arrival: &Arrival) -> Verdict {
+async fn judge(service: &Service, arrival: &Arrival<'_>) -> Verdict {
     let body = match &arrival.body {
-        Read::Whole(body) => body,
+        Read::Whole(whole) => &whole.bytes,
         Read::Cut(_, Code::TooLarge) => {
             let message = format!("the body is larger than {} bytes", service.body_bytes_max);
             return Refusal::new(Code::TooLarge, message).into();
@@ -242,12 +238,14 @@ async fn judge(service: &Service, arrival: &Arrival) -> Verdict {
 fn warn_of_refusal(app: &App, refusal: &Refusal) {
     let Refusal { code, message, claimed, .. } = refusal;
     let out_trade_no = claimed.out_trade_no.as_deref().unwrap_or("-");
-    tracing::debug!(app = %app.slug, code = code.number(), %message, ?out_trade_no, "a push is refused");
+    debug!(app = %app.slug, code = code.number(), %message, ?out_trade_no, "a push is refused");
 }
 
 async fn decide(service: &Service, app: &App, received: Received) -> Verdict {
     let Received { family, claimed, matter, digest } = received;
-    let note = |reason: &str, is_mock| Some(Note { reason: reason.into(), is_mock, claimed, digest });
+    let note = |reason: &str, is_mock| {
+        Some(Note { reason: reason.into(), is_mock, is_stranger: false, claimed, digest })
+    };
     let (answer, note) = match matter {
         Matter::Fact { push, evidence } => {
             (answer_to_fact(app, &push, service.ledger.record(&app.slug, &push, &evidence).await), None)
@@ -261,10 +259,11 @@ async fn decide(service: &Service, app: &App, received: Received) -> Verdict {
         Matter::Mock { verified, asks_roles } => {
             let answer = match verified {
                 Some((Business::Fact(push), evidence)) => {
-                    match service.ledger.remember_mock(&app.slug, &push, &evidence).await {
-                        Ok(()) => Answer::success(),
-                        Err(error) => unavailable(app, &error),
+                    // Answered by its shape, whatever becomes of it here.
+                    if let Err(error) = service.ledger.remember_mock(&app.slug, &push, &evidence).await {
+                        warn!(app = %app.slug, %error, "a mock push cannot be remembered");
                     }
+                    Answer::success()
                 }
                 Some((Business::RoleQuery(_), _)) | None if asks_roles => Answer::no_roles(),
                 Some((Business::RoleQuery(_), _)) | None => Answer::success(),
@@ -272,6 +271,7 @@ async fn decide(service: &Service, app: &App, received: Received) -> Verdict {
             (answer, note("a mock push: answered by its shape", true))
         }
         Matter::Preview => (Answer::success(), note("a preview of a gift: answered, never delivered", false)),
+        Matter::NoEvent => (Answer::success(), None),
         Matter::Ignored => {
             (Answer::success(), note("an unknown event without payload: answered, not recorded", false))
         }
@@ -322,9 +322,7 @@ fn answer_to_quarantine(
 fn unavailable(app: &App, failure: &LedgerError) -> Answer {
     match failure {
         // The store has told of its own failing once, and tells when it is over.
-        LedgerError::Unavailable(_) => {
-            Answer::failure(Code::StoreUnavailable, "the ledger cannot record this now, push again")
-        }
+        LedgerError::Unavailable(_) => Answer::failure(Code::StoreUnavailable, PUSH_AGAIN),
         LedgerError::OverQuota(over) => {
             if over.is_first {
                 error!(alarm = "quota", app = %app.slug, error = %failure, "pushes beyond the quota are refused");
@@ -336,12 +334,12 @@ fn unavailable(app: &App, failure: &LedgerError) -> Answer {
         | LedgerError::Unreadable(_)
         | LedgerError::Unwritable(_) => {
             error!(alarm = "ledger", app = %app.slug, error = %failure, "a push could not be recorded");
-            Answer::failure(Code::StoreUnavailable, "the ledger cannot record this now, push again")
+            Answer::failure(Code::StoreUnavailable, PUSH_AGAIN)
         }
     }
 }
 
-fn encrypted(app: &App, channel: Channel, arrival: &Arrival, text: &str, format: Format) -> String {
+fn encrypted(app: &App, channel: Channel, arrival: &Arrival<'_>, text: &str, format: Format) -> String {
     let keys = app.channel(channel);
     let (Some(key), Some(token)) = (keys.aes_keys.first(), keys.tokens.first()) else {
         return text.to_owned();

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::idle::Idle;
+use super::idle::{Idle, Seat};
 use crate::limits;
 
 /// Serves until `stopping` turns true, then answers what is in flight.
@@ -31,7 +31,9 @@ pub async fn serve(
             accepted = accept(&listener, &turns, &idle) => accepted,
         };
         if let Some((stream, turn)) = accepted {
-            tokio::spawn(converse(stream, turn, router.clone(), idle.clone(), graceful.watcher()));
+            // Here and not in the task, so that every connection that holds a turn can be told to go.
+            let seat = Arc::new(idle.enter());
+            tokio::spawn(converse(stream, turn, router.clone(), seat, graceful.watcher()));
         }
     }
     drop(listener);
@@ -45,10 +47,9 @@ async fn converse(
     stream: TcpStream,
     turn: OwnedSemaphorePermit,
     router: Router,
-    idle: Arc<Idle>,
+    seat: Arc<Seat>,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
-    let seat = Arc::new(idle.enter());
     let asked = seat.clone();
     let service = service_fn(move |request| {
         let (router, busy) = (router.clone(), asked.busy());
@@ -93,7 +94,7 @@ async fn accept(
         return None;
     }
     if turns.available_permits() == 0 {
-        idle.give_up_longest();
+        idle.make_room();
     }
     let turn = turns.clone().acquire_owned().await.ok()?;
     Some((stream, turn))

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::metrics::Metrics;
 use crate::config::{AccessToken, AppConfig};
 use crate::ledger::Ledger;
+use crate::limits;
 use crate::store::refused::RefusedRing;
 use crate::wechat::App;
 
@@ -36,4 +38,24 @@ pub struct Service {
     pub ring: RefusedRing,
     pub metrics: Metrics,
     pub body_bytes_max: usize,
+    /// Bytes of bodies that may still be held in memory.
+    pub body_budget: Semaphore,
+}
+
+impl Service {
+    pub fn new(
+        ledger: Ledger,
+        keys: Keys,
+        ring: RefusedRing,
+        body_bytes_max: usize,
+    ) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            ledger,
+            keys: ArcSwap::from_pointee(keys),
+            ring,
+            metrics: Metrics::new()?,
+            body_bytes_max,
+            body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
+        })
+    }
 }

@@ -6,8 +6,8 @@
 //! and dropped.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -26,6 +26,7 @@ const SCHEMA: &str = "
         code INTEGER NOT NULL,
         reason TEXT NOT NULL,
         mock INTEGER NOT NULL,
+        stranger INTEGER NOT NULL,
         claimed TEXT NOT NULL,
         query TEXT NOT NULL,
         body BLOB NOT NULL,
@@ -48,6 +49,9 @@ pub struct NewEntry {
     pub code: u32,
     pub reason: String,
     pub mock: bool,
+    /// Whether anybody may have sent it. Strangers have a share of their own, so that a flood of theirs
+    /// cannot push out what WeChat sent.
+    pub stranger: bool,
     /// The ids that the request claims to have, as JSON.
     pub claimed: String,
     /// The URL parameters, as JSON.
@@ -88,8 +92,15 @@ fn ring_error(path: &Path, error: impl ToString) -> RingError {
 
 /// The writing side, held by the server.
 pub struct RefusedRing {
-    entries: mpsc::Sender<NewEntry>,
+    /// `None` once closed.
+    writing: Mutex<Option<Writing>>,
+    paces: Mutex<Paces>,
     dropped: Arc<AtomicU64>,
+}
+
+struct Writing {
+    entries: mpsc::Sender<NewEntry>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 impl RefusedRing {
@@ -101,13 +112,22 @@ impl RefusedRing {
         let counted = dropped.clone();
         let run = move || ring.run(queue, &counted);
         let thread = std::thread::Builder::new().name("refused-ring".into()).spawn(run);
-        thread.map_err(|error| ring_error(path, error))?;
-        Ok(Self { entries, dropped })
+        let thread = thread.map_err(|error| ring_error(path, error))?;
+        let writing = Mutex::new(Some(Writing { entries, thread }));
+        Ok(Self { writing, paces: Mutex::default(), dropped })
     }
 
-    /// Hands over an entry without waiting.
-    pub fn remember(&self, entry: NewEntry) {
-        if self.entries.try_send(entry).is_err() {
+    /// Hands over an entry without waiting. It is made only where there is room for it.
+    pub fn remember(&self, stranger: bool, at: DateTime<Utc>, entry: impl FnOnce() -> NewEntry) {
+        let admitted = {
+            let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+            if stranger { paces.strangers.allows(at) } else { paces.token_holders.allows(at) }
+        };
+        let handed_over = admitted && {
+            let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            writing.as_ref().is_some_and(|writing| writing.entries.try_send(entry()).is_ok())
+        };
+        if !handed_over {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -115,6 +135,16 @@ impl RefusedRing {
     /// Entries that were only counted, because too many came.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is waiting and ends.
+    pub async fn close(&self) {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Writing { entries, thread }) = writing {
+            drop(entries);
+            // A thread that panicked has been reported by the panic itself.
+            let _ended = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
     }
 }
 
@@ -147,12 +177,8 @@ impl Ring {
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<NewEntry>, dropped: &AtomicU64) {
-        let mut pace = Pace { credit: limits::REFUSED_BURST, last: None };
         let mut batch = Vec::new();
         while queue.blocking_recv_many(&mut batch, limits::REFUSED_QUEUE_MAX) > 0 {
-            let due = batch.len();
-            batch.retain(|entry| pace.allows(entry.at));
-            dropped.fetch_add((due - batch.len()) as u64, Ordering::Relaxed);
             let now = batch.last().map(|entry| entry.at);
             let written = self.write(&batch);
             if let (Ok(()), Some(now)) = (&written, now)
@@ -174,9 +200,9 @@ impl Ring {
         for entry in entries {
             transaction
                 .prepare_cached(
-                    "INSERT INTO refused (digest, app, channel, code, reason, mock, claimed, query, body,
+                    "INSERT INTO refused (digest, app, channel, code, reason, mock, stranger, claimed, query, body,
                                           first_at, last_at, gives_up_at, times)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, 1)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?12, ?7, ?8, ?9, ?10, ?10, ?11, 1)
                      ON CONFLICT (digest) DO UPDATE
                      SET times = times + 1, last_at = excluded.last_at, code = excluded.code,
                          reason = excluded.reason, query = excluded.query, body = excluded.body",
@@ -193,12 +219,13 @@ impl Ring {
                     &entry.body,
                     stamp(entry.at),
                     entry.gives_up_at.map(stamp),
+                    entry.stranger,
                 ))?;
         }
         transaction.commit()
     }
 
-    /// Removes what is too old, then the oldest until the rest is small enough.
+    /// Removes what is too old, then the oldest until the rest is small enough, strangers' first.
     pub fn forget(&self, now: DateTime<Utc>) -> Result<(), rusqlite::Error> {
         let age = chrono::Duration::from_std(limits::REFUSED_AGE).unwrap_or_default();
         self.connection
@@ -216,7 +243,7 @@ impl Ring {
             let gone = self
                 .connection
                 .prepare_cached(
-                    "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY last_at, id LIMIT 100)",
+                    "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY stranger DESC, last_at, id LIMIT 100)",
                 )?
                 .execute([])?;
             if gone == 0 {
@@ -268,19 +295,39 @@ fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// How many entries a second are written: a flood of forgeries must not wear the disk out.
+/// How many entries a second are taken: a flood of forgeries must not wear the disk out.
 struct Pace {
+    per_second: u32,
+    burst: u32,
     credit: u32,
     last: Option<DateTime<Utc>>,
 }
 
+struct Paces {
+    token_holders: Pace,
+    strangers: Pace,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self {
+            token_holders: Pace::new(limits::REFUSED_PER_SECOND, limits::REFUSED_BURST),
+            strangers: Pace::new(limits::REFUSED_STRANGERS_PER_SECOND, limits::REFUSED_STRANGERS_BURST),
+        }
+    }
+}
+
 impl Pace {
+    fn new(per_second: u32, burst: u32) -> Self {
+        Self { per_second, burst, credit: burst, last: None }
+    }
+
     fn allows(&mut self, at: DateTime<Utc>) -> bool {
         let last = *self.last.get_or_insert(at);
         let seconds = u32::try_from((at - last).num_seconds()).unwrap_or(0);
         if seconds > 0 {
-            let earned = seconds.saturating_mul(limits::REFUSED_PER_SECOND);
-            self.credit = self.credit.saturating_add(earned).min(limits::REFUSED_BURST);
+            let earned = seconds.saturating_mul(self.per_second);
+            self.credit = self.credit.saturating_add(earned).min(self.burst);
             self.last = Some(at);
         }
         let allowed = self.credit > 0;
@@ -305,6 +352,7 @@ mod tests {
             code: 40101,
             reason: "r".into(),
             mock: false,
+            stranger: false,
             claimed: "{}".into(),
             query: "{}".into(),
             body: vec![b'x'; body],
@@ -347,8 +395,26 @@ mod tests {
     }
 
     #[test]
+    fn what_strangers_sent_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ring = Ring::open(&folder.path().join("refused.db")).unwrap();
+        let entries = |stranger, second| -> Vec<NewEntry> {
+            let entry = |n| NewEntry { stranger, ..new_entry(&format!("{stranger}-{n}"), 64 * 1024, second) };
+            (0..700).map(entry).collect()
+        };
+        ring.write(&entries(false, 0)).unwrap();
+        ring.write(&entries(true, 1)).unwrap();
+        ring.forget(at(1)).unwrap();
+        let count = "SELECT count(*) FROM refused WHERE stranger = ?1";
+        let count = |stranger: bool| ring.connection.query_row(count, [stranger], |row| row.get(0));
+        let (known, strangers): (u32, u32) = (count(false).unwrap(), count(true).unwrap());
+        assert_eq!(known, 700, "though they are older");
+        assert!((1..700).contains(&strangers), "{strangers}");
+    }
+
+    #[test]
     fn a_flood_is_paced() {
-        let mut pace = Pace { credit: limits::REFUSED_BURST, last: None };
+        let mut pace = Pace::new(limits::REFUSED_PER_SECOND, limits::REFUSED_BURST);
         let allowed = |pace: &mut Pace, second| (0..10_000).filter(|_| pace.allows(at(second))).count();
         assert_eq!(allowed(&mut pace, 0), limits::REFUSED_BURST as usize);
         assert_eq!(allowed(&mut pace, 1), limits::REFUSED_PER_SECOND as usize);

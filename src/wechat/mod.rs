@@ -11,8 +11,10 @@ pub mod receive;
 pub mod secret;
 pub mod signature;
 pub mod strict_json;
+pub mod transport;
 
 pub use answer::{Answer, Code};
 pub use app::{App, Channel, ChannelKeys, Mode, Reply};
 pub use envelope::Format;
-pub use receive::{Claimed, Matter, Received, Refusal, UrlQuery, receive};
+pub use receive::{Claimed, Matter, Received, Refusal, receive};
+pub use transport::UrlQuery;

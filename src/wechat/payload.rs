@@ -148,6 +148,9 @@ fn role_query(fields: &Fields<'_>, env: Environment) -> Result<RoleQuery, FieldE
 pub fn gift(mini_game: &Value) -> Result<GiftPush, FieldError> {
     let fields = Fields::of(mini_game, "MiniGame")?;
     let items = fields.list("GoodsList")?;
+    if items.is_empty() {
+        return Err(fields.error("GoodsList", "is empty"));
+    }
     let item = |item: &Fields<'_>| Ok(GiftItem { id: item.text("Id")?, num: item.count("Num")? });
     Ok(GiftPush {
         order_id: fields.parsed("OrderId", GiftOrderId::parse)?,

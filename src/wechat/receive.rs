@@ -2,33 +2,21 @@
 //! order. Pure: the time of arrival is an argument.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::Code;
-use super::app::{App, ChannelKeys, Mode};
-use super::crypt;
-use super::envelope::{Content, Envelope, Format, decrypted, sniff, top_level};
+use super::app::{App, ChannelKeys};
+use super::envelope::{Content, Envelope, Format, sniff};
 use super::event_name::Family;
 use super::fields::Fields;
 use super::payload::{self, Business};
-use super::signature::{EnvironmentKeys, Verified, hex_equal, sha1_of_sorted, verify};
+use super::signature::{EnvironmentKeys, Verified, verify};
 use super::strict_json;
+use super::transport::{UrlQuery, open};
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, SignatureEvidence, Transport};
 use crate::domain::push::{Push, RoleQuery};
 use crate::domain::quarantine::Reason;
-
-/// The URL parameters of a request by WeChat.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(default)]
-pub struct UrlQuery {
-    pub signature: Option<String>,
-    pub timestamp: Option<String>,
-    pub nonce: Option<String>,
-    pub echostr: Option<String>,
-    pub encrypt_type: Option<String>,
-    pub msg_signature: Option<String>,
-}
 
 /// What a request says of itself, for people who look for it; nothing of it is verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -64,6 +52,8 @@ pub enum Matter {
     Preview,
     /// An event nobody signed and nothing knows, without an order number: answered, not recorded.
     Ignored,
+    /// Another kind of message, as the general channel carries them: answered, not recorded.
+    NoEvent,
 }
 
 impl Matter {
@@ -71,7 +61,7 @@ impl Matter {
     fn is_only_remembered(&self) -> bool {
         match self {
             Self::Mock { .. } | Self::Preview | Self::Ignored => true,
-            Self::Fact { .. } | Self::RoleQuery(_) | Self::Quarantine { .. } => false,
+            Self::Fact { .. } | Self::RoleQuery(_) | Self::Quarantine { .. } | Self::NoEvent => false,
         }
     }
 }
@@ -92,6 +82,8 @@ pub struct Refusal {
     pub message: String,
     pub family: Family,
     pub is_mock: bool,
+    /// Nothing shows that the sender knows one of the app's Tokens.
+    pub is_stranger: bool,
     pub claimed: Claimed,
     /// Equal for repeats of one push; `None` where it could not be read that far.
     pub digest: Option<String>,
@@ -101,23 +93,20 @@ impl Refusal {
     pub fn new(code: Code, message: impl Into<String>) -> Box<Self> {
         let claimed = Claimed::default();
         let (message, family) = (message.into(), Family::Unrecognized);
-        Box::new(Self { code, message, family, is_mock: false, claimed, digest: None })
+        Box::new(Self { code, message, family, is_mock: false, is_stranger: true, claimed, digest: None })
+    }
+
+    /// The same, of a request whose URL or message is signed with a Token.
+    pub(super) fn of_token_holder(code: Code, message: impl Into<String>) -> Box<Self> {
+        let mut refusal = Self::new(code, message);
+        refusal.is_stranger = false;
+        refusal
     }
 }
 
 /// The format to answer in: that of the request, JSON where it has none.
 pub fn answer_format(body: &[u8]) -> Format {
     sniff(body).unwrap_or(Format::Json)
-}
-
-/// WeChat's check of a URL: true where the signature is by one of the channel's tokens.
-pub fn url_is_signed(channel: &ChannelKeys, query: &UrlQuery) -> bool {
-    let (Some(signature), Some(timestamp), Some(nonce)) = (&query.signature, &query.timestamp, &query.nonce)
-    else {
-        return false;
-    };
-    let signed_by = |token: &str| hex_equal(&sha1_of_sorted([token, timestamp, nonce]), signature);
-    channel.tokens.iter().any(|token| signed_by(token.reveal()))
 }
 
 pub fn receive(
@@ -128,8 +117,12 @@ pub fn receive(
     received_at: DateTime<Utc>,
 ) -> Result<Received, Box<Refusal>> {
     let (message, transport) = open(app, channel, query, body)?;
-    let envelope =
-        Envelope::read(message).map_err(|error| Refusal::new(Code::Unparseable, error.to_string()))?;
+    let read = Envelope::read(message);
+    let read = read.map_err(|error| Refusal::of_token_holder(Code::Unparseable, error.to_string()))?;
+    let Some(envelope) = read else {
+        let (family, claimed) = (Family::Unrecognized, Claimed::default());
+        return Ok(Received { family, claimed, matter: Matter::NoEvent, digest: None });
+    };
     let family = Family::of(&envelope.event);
     let mut push = Unverified { app, family, transport, received_at, envelope, claimed: Claimed::default() };
     push.claimed.event = Some(push.envelope.event.clone());
@@ -142,64 +135,30 @@ pub fn receive(
         }
         Err((code, message)) => {
             let digest = Some(envelope.digest());
-            Err(Box::new(Refusal { code, message, family, is_mock: envelope.is_mock, claimed, digest }))
+            let is_mock = envelope.is_mock;
+            Err(Box::new(Refusal { code, message, family, is_mock, is_stranger: false, claimed, digest }))
         }
     }
 }
 
-/// Checks how the message came and takes it out of its encryption.
-fn open(
-    app: &App,
-    channel: &ChannelKeys,
-    query: &UrlQuery,
-    body: &[u8],
-) -> Result<(Map<String, Value>, Transport), Box<Refusal>> {
-    let bad_signature = |message: &str| Refusal::new(Code::BadSignature, message);
-    let encrypted_expected = query.encrypt_type.as_deref() == Some("aes");
-    if !encrypted_expected && !url_is_signed(channel, query) {
-        return Err(bad_signature("the URL's signature is missing or by no token of this app"));
-    }
-    let unparseable =
-        |error: super::envelope::EnvelopeError| Refusal::new(Code::Unparseable, error.to_string());
-    let mut top = top_level(body).map_err(unparseable)?;
-    let has_keys = !channel.aes_keys.is_empty();
-    let encrypted = match top.remove("Encrypt") {
-        Some(Value::String(encrypted)) if has_keys => encrypted,
-        Some(_) if has_keys => return Err(Refusal::new(Code::Unparseable, "Encrypt: must be a text")),
-        Some(_) if !top.contains_key("Event") => {
-            return Err(bad_signature("the push is encrypted, and no EncodingAESKey is configured"));
-        }
-        _ if channel.mode == Mode::Security => {
-            return Err(bad_signature("only encrypted pushes are accepted in security mode"));
-        }
-        // A message of compatible mode whose encrypted part cannot be opened, or one in clear.
-        _ if url_is_signed(channel, query) => return Ok((top, Transport::Plain)),
-        _ => return Err(bad_signature("the URL's signature is missing or by no token of this app")),
+/// Judges a push from quarantine with the keys of now: the fact it would be if it came again, and its
+/// evidence with the key that verifies it now.
+pub fn judge_again(app: &App, evidence: &Evidence) -> Option<(Push, Evidence)> {
+    let signature = evidence.signature.as_ref()?;
+    let mut envelope = Envelope::signed(&evidence.event, &evidence.payload, &signature.pay_event_sig);
+    envelope.create_time = evidence.create_time;
+    let mut push = Unverified {
+        app,
+        family: Family::of(&evidence.event),
+        transport: evidence.transport,
+        received_at: evidence.received_at,
+        envelope,
+        claimed: Claimed::default(),
     };
-    if !message_is_signed(channel, query, &encrypted) {
-        return Err(bad_signature("msg_signature is missing or by no token of this app"));
+    match push.judge() {
+        Ok(Matter::Fact { push, evidence }) => Some((push, evidence)),
+        Ok(_) | Err(_) => None,
     }
-    let message = crypt::decrypt(&channel.aes_keys, &encrypted, &app.app_id).map_err(|error| {
-        let code = match error {
-            crypt::DecryptError::AppId => Code::BadSignature,
-            crypt::DecryptError::Base64
-            | crypt::DecryptError::Blocks(_)
-            | crypt::DecryptError::Padding
-            | crypt::DecryptError::Utf8 => Code::Unparseable,
-        };
-        Refusal::new(code, error.to_string())
-    })?;
-    Ok((decrypted(&message).map_err(unparseable)?, Transport::Encrypted))
-}
-
-fn message_is_signed(channel: &ChannelKeys, query: &UrlQuery, encrypted: &str) -> bool {
-    let (Some(signature), Some(timestamp), Some(nonce)) =
-        (&query.msg_signature, &query.timestamp, &query.nonce)
-    else {
-        return false;
-    };
-    let signed_by = |token: &str| hex_equal(&sha1_of_sorted([token, timestamp, nonce, encrypted]), signature);
-    channel.tokens.iter().any(|token| signed_by(token.reveal()))
 }
 
 /// A push that came well, of which nothing is believed yet.
@@ -226,7 +185,7 @@ impl Unverified<'_> {
                 self.judge_gift(&fields)
             }
             Content::Fields(_) | Content::Nothing if self.family == Family::Unrecognized => {
-                Ok(Matter::Ignored)
+                self.judge_unknown()
             }
             Content::Fields(_) | Content::Nothing => {
                 Err((Code::Unparseable, "MiniGame.Payload: is missing".into()))
@@ -310,6 +269,24 @@ impl Unverified<'_> {
         Ok(Matter::Mock { verified, asks_roles })
     }
 
+    /// An unknown event without payload. With an order number money may be at stake.
+    fn judge_unknown(&mut self) -> Judgement {
+        let message = self.envelope.message();
+        self.claim(&message["MiniGame"]);
+        match (payload::carries_order_number(&message), self.transport) {
+            (false, _) => Ok(Matter::Ignored),
+            (true, _) if self.envelope.is_mock => Ok(Matter::Ignored),
+            (true, Transport::Encrypted) => {
+                let reason = Reason::UnrecognizedEvent { money_at_stake: true };
+                Ok(self.quarantine(reason, &message.to_string(), None))
+            }
+            (true, Transport::Plain) => {
+                let message = "Event: no event of this name is known, and nothing signs its order number";
+                Err((Code::Unusable, message.into()))
+            }
+        }
+    }
+
     /// A gift carries no signature of its own: the encrypted transport is its proof.
     fn judge_gift(&mut self, fields: &Value) -> Judgement {
         let top = Fields::of(fields, "MiniGame").ok();
@@ -324,7 +301,7 @@ impl Unverified<'_> {
             let message = "gifts carry no signature and are accepted in security mode only";
             return Err((Code::BadSignature, message.into()));
         }
-        // Object keys are sorted, so the same gift is the same text in JSON and in XML order.
+        // In the order of its keys, so that the order in which they came does not count.
         let payload = fields.to_string();
         match payload::is_preview(fields).and_then(|preview| Ok((preview, payload::gift(fields)?))) {
             Ok((true, _)) => Ok(Matter::Preview),

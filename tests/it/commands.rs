@@ -71,7 +71,7 @@ fn a_new_user_gets_from_init_to_an_orders_history_in_five_commands() {
 fn the_next_steps_that_init_prints_find_a_server_on_a_free_port() {
     let home = Home::new();
     let _server = home.serve();
-    let (code, said) = said(&home.run(&["simulate", "--orders", "20"]));
+    let (code, said) = said(&home.run(&["simulate", "--production", "--orders", "20"]));
     assert_eq!(code, 0, "{said}");
 }
 
@@ -79,7 +79,7 @@ fn the_next_steps_that_init_prints_find_a_server_on_a_free_port() {
 fn gifts_are_played_and_recorded_in_security_mode() {
     let home = Home::secure();
     let server = home.serve();
-    let output = home.run(&["simulate", "--orders", "50", "--gifts", "0.5", "--json"]);
+    let output = home.run(&["simulate", "--production", "--orders", "50", "--gifts", "0.5", "--json"]);
     assert!(output.status.success(), "{output:?}");
     assert!(server.terminate().success());
     let gifts = "SELECT count(*) FROM events WHERE type = 'GiftDelivered'";
@@ -91,7 +91,7 @@ fn simulating_against_no_server_fails_and_says_that_nobody_listens() {
     let home = Home::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
-    let (code, said) = said(&home.run(&["simulate", "--orders", "5", "--url", &url]));
+    let (code, said) = said(&home.run(&["simulate", "--production", "--orders", "5", "--url", &url]));
     assert!(code == 1 || code == 2, "{code}: {said}");
     assert!(said.contains("connection refused"), "{said}");
 }
@@ -102,7 +102,7 @@ fn simulating_with_wrong_keys_fails_and_names_the_wrong_answers() {
     let server = home.serve();
     let other = Home::with(|text| text.replace("prod-app-key", "another-app-key"));
     let url = format!("http://{}", server.push);
-    let output = other.run(&["simulate", "--orders", "50", "--url", &url]);
+    let output = other.run(&["simulate", "--production", "--orders", "50", "--url", &url]);
     let (code, said) = said(&output);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("not the ones the protocol demands"), "{said}");
@@ -118,7 +118,7 @@ async fn with_retries_a_simulation_over_a_restart_ends_with_success() {
     });
     let server = home.serve();
     // Role list queries, and mocks of them, are not repeated by WeChat either.
-    let options = "simulate --orders 3000 --rate 1000 --retry --retry-scale 50 --json";
+    let options = "simulate --production --orders 3000 --rate 1000 --retry --retry-scale 50 --json";
     let options: Vec<_> = options.split(' ').collect();
     let mut simulate = home.command(&options);
     let playing = simulate.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -239,7 +239,8 @@ async fn every_sort_of_event_in_an_honest_log_is_found_unaltered() {
     let mut seen = BTreeSet::new();
     for home in [Home::new(), Home::secure()] {
         let server = home.serve();
-        let options = "simulate --orders 100 --mocks 0.2 --conflicts 0.1 --refunds 0.2 --wrong-env 0.1";
+        let options =
+            "simulate --production --orders 100 --mocks 0.2 --conflicts 0.1 --refunds 0.2 --wrong-env 0.1";
         let output = home.run(&options.split(' ').collect::<Vec<_>>());
         assert!(output.status.success(), "{output:?}");
         // Payment ids that come later; plain mode only.
@@ -289,4 +290,12 @@ async fn a_delivery_whose_evidence_was_taken_away_is_found_by_its_history() {
         let (code, told) = said(&home.run(&["history", "BARE-1"]));
         assert_eq!(code, 1, "without {fields}: {told}");
     }
+}
+
+#[test]
+fn simulate_writes_no_production_orders_with_real_keys_unless_told_to() {
+    let home = Home::new();
+    let (code, said) = said(&home.run(&["simulate", "--orders", "5"]));
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("--sandbox 1") && said.contains("--production"), "{said}");
 }

@@ -37,3 +37,34 @@ async fn a_push_delivered_by_hand_is_not_delivered_again_when_its_key_is_put_rig
     assert!(server.terminate().success());
     repeats_are_as_decided(&home.serve()).await;
 }
+
+#[tokio::test]
+async fn a_push_that_would_be_accepted_by_now_becomes_its_order_when_adopted_and_cannot_be_dismissed() {
+    for server_runs in [true, false] {
+        let home = Home::with(swapped);
+        let server = home.serve();
+        let paid = push(key_of(0), GOODS, &goods("PAID", 0).to_string());
+        assert_eq!(server.push(&paid).await.code(), 40301);
+        let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(waiting(&home)[0]["state"], "waiting");
+        home.reconfigure(swapped);
+        server.signal("HUP");
+        server.logged("reloaded").await;
+        assert_eq!(waiting(&home)[0]["state"], "acceptable");
+        let mut server = Some(server);
+        if !server_runs {
+            assert!(server.take().unwrap().terminate().success());
+        }
+        let (exit, said) = decide(&home, "dismiss", &id, Some(ADMIN_TOKEN));
+        assert!(exit == 1 && said.contains("would be accepted now, as PAID"), "{exit}: {said}");
+        let (exit, said) = decide(&home, "adopt", &id, Some(ADMIN_TOKEN));
+        assert!(exit == 0 && said.contains("stands as PAID"), "{exit}: {said}");
+        assert!(recorded(&home, "PAID").contains(&"order-demo.PAID GoodsDelivered".to_owned()));
+        assert!(waiting(&home).is_empty());
+        // WeChat's repeat finds the order and adds nothing.
+        let server = server.unwrap_or_else(|| home.serve());
+        let before = recorded(&home, "PAID");
+        assert_eq!(server.push(&paid).await.body, SUCCESS_JSON);
+        assert_eq!(recorded(&home, "PAID"), before);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("limits", &[]),
     ("clock", &[]),
     ("domain", &[]),
@@ -13,14 +13,15 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("codec", &["domain", "store"]),
     ("quota", &["domain", "limits"]),
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
+    ("decision", &["domain", "ledger", "wechat"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "wechat"]),
-    ("http", &["clock", "config", "domain", "ledger", "limits", "store", "wechat"]),
+    ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "store", "wechat"]),
     (
         "cli",
         &[
-            "audit", "clock", "codec", "config", "domain", "http", "ledger", "limits", "quota", "store",
-            "wechat",
+            "audit", "clock", "codec", "config", "decision", "domain", "http", "ledger", "limits", "quota",
+            "store", "wechat",
         ],
     ),
     ("main", &["cli"]),

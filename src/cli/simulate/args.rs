@@ -11,6 +11,7 @@ use super::play::Pace;
 use super::push::Writing;
 use super::share::Share;
 use crate::domain::environment::Environment;
+use crate::wechat::signature::AppKey;
 use crate::wechat::{App, Channel, Mode};
 
 /// What to play, and how.
@@ -77,6 +78,10 @@ pub struct SimulateArgs {
     /// With --only-goods: push in a random order, not in that of the order numbers. Mixed pushes always are
     #[arg(long, requires = "only_goods")]
     pub shuffle: bool,
+    /// Sign production orders with AppKeys that are no invention of `init --demo`. In a log they are real
+    /// orders for ever: never where real players are served
+    #[arg(long)]
+    pub production: bool,
     /// Send a push again, on WeChat's schedule, when no answer came or the store was not available
     #[arg(long)]
     pub retry: bool,
@@ -115,7 +120,25 @@ fn parse_channel(name: &str) -> Result<Channel, String> {
     })
 }
 
+/// Begins the AppKeys that `init --demo` invents. WeChat's have letters and digits only.
+pub const DEMO_APP_KEY: &str = "demo-";
+
 impl SimulateArgs {
+    /// Refuses to write production orders that nobody paid where real ones may stand.
+    pub fn check_keys(&self, app: &App) -> anyhow::Result<()> {
+        let is_invented = |key: &AppKey| key.secret().reveal().starts_with(DEMO_APP_KEY);
+        let sandbox_only = self.sandbox == Some(Share::ALL);
+        if self.production || sandbox_only || app.production_keys.first().is_none_or(is_invented) {
+            return Ok(());
+        }
+        bail!(
+            "app {} has a real AppKey of production: what is simulated with it stands in the log as paid \
+             orders for ever. Use --sandbox 1, a configuration by `order-ledger init --demo`, or, if that \
+             log is for trying things out, --production",
+            app.slug
+        )
+    }
+
     pub fn pace(&self) -> Pace {
         Pace {
             connections: usize::from(self.connections),

@@ -22,7 +22,7 @@ pub mod push;
 mod report;
 pub mod share;
 
-pub use args::SimulateArgs;
+pub use args::{DEMO_APP_KEY, SimulateArgs};
 pub use push::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
 pub use report::Report;
 
@@ -37,6 +37,7 @@ pub fn run(
     default_url: String,
     config_option: String,
 ) -> anyhow::Result<ExitCode> {
+    args.check_keys(&app)?;
     let json = args.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = runtime.block_on(simulate(args, app, default_url))?;

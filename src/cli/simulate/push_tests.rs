@@ -70,9 +70,11 @@ fn every_push_arrives_with_the_content_it_was_made_from() {
                 let found = match found.unwrap() {
                     Matter::Fact { push, .. } => Some(Business::Fact(push)),
                     Matter::RoleQuery(query) => Some(Business::RoleQuery(query)),
-                    Matter::Quarantine { .. } | Matter::Mock { .. } | Matter::Preview | Matter::Ignored => {
-                        None
-                    }
+                    Matter::Quarantine { .. }
+                    | Matter::Mock { .. }
+                    | Matter::Preview
+                    | Matter::Ignored
+                    | Matter::NoEvent => None,
                 };
                 assert_eq!(found, Some(business), "{case}");
             }

@@ -58,7 +58,9 @@ impl Ledger {
             Matter::Fact { push, .. } => self.deliver(push),
             Matter::RoleQuery(_) | Matter::Mock { asks_roles: true, .. } => Answer::no_roles(),
             Matter::Quarantine { .. } => Answer::failure(Code::OtherEnvironmentKey, "other environment"),
-            Matter::Mock { asks_roles: false, .. } | Matter::Preview | Matter::Ignored => Answer::success(),
+            Matter::Mock { asks_roles: false, .. } | Matter::Preview | Matter::Ignored | Matter::NoEvent => {
+                Answer::success()
+            }
         }
     }
 

@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 
+use crate::decision::DecisionError;
 use crate::domain::quarantine::ResolveError;
 use crate::http::access::AccessError;
-use crate::ledger::{LedgerError, ResolveQuarantineError};
+use crate::ledger::LedgerError;
 
 #[derive(Debug)]
 pub struct ApiError {
@@ -54,20 +55,21 @@ impl From<AccessError> for ApiError {
     }
 }
 
-impl From<ResolveQuarantineError> for ApiError {
-    fn from(error: ResolveQuarantineError) -> Self {
-        match error {
-            ResolveQuarantineError::Refused(ResolveError::NotHeld) => {
-                Self::new(StatusCode::NOT_FOUND, "not_held", error.to_string())
+impl From<DecisionError> for ApiError {
+    fn from(error: DecisionError) -> Self {
+        let (status, code) = match &error {
+            DecisionError::Refused(ResolveError::NotHeld) => (StatusCode::NOT_FOUND, "not_held"),
+            DecisionError::Refused(ResolveError::AdoptedBefore | ResolveError::DismissedBefore) => {
+                (StatusCode::CONFLICT, "decided")
             }
-            ResolveQuarantineError::Refused(ResolveError::AdoptedBefore | ResolveError::DismissedBefore) => {
-                Self::new(StatusCode::CONFLICT, "decided", error.to_string())
-            }
-            ResolveQuarantineError::Ledger(LedgerError::Unavailable(fault)) => {
+            DecisionError::WouldBeAccepted { .. } => (StatusCode::CONFLICT, "would_be_accepted"),
+            DecisionError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            DecisionError::Ledger(LedgerError::Unavailable(fault)) => {
                 let message = format!("not recorded: {fault}; try again");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message)
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message);
             }
-            ResolveQuarantineError::Ledger(error) => Self::internal(&error),
-        }
+            DecisionError::Ledger(error) => return Self::internal(error),
+        };
+        Self::new(status, code, error.to_string())
     }
 }

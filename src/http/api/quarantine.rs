@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
+use crate::decision::{self, Decided};
+use crate::domain::app::AppSlug;
 use crate::domain::quarantine::Resolution;
 use crate::http::Service;
 use crate::{clock, limits};
@@ -25,6 +27,19 @@ pub struct Resolved {
     pub recorded: bool,
     /// Who decided, by the access token's name.
     pub by: String,
+    /// The number under which the push stands as an order, refund or gift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<String>,
+}
+
+impl Resolved {
+    pub fn new(decided: Decided, by: String) -> Self {
+        match decided {
+            Decided::Recorded => Self { recorded: true, by, delivered: None },
+            Decided::Delivered { number } => Self { recorded: true, by, delivered: Some(number) },
+            Decided::Before => Self { recorded: false, by, delivered: None },
+        }
+    }
 }
 
 pub async fn adopt(
@@ -59,6 +74,9 @@ async fn resolve(
         let message = format!("reason: 1 to {} characters", limits::REASON_CHARS_MAX);
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "reason", message));
     }
-    let recorded = service.ledger.resolve(id, how, &by, reason, now).await?;
-    Ok(Json(Resolved { recorded, by }))
+    let keys = service.keys.load();
+    let decision = decision::Decision { how, by: &by, reason, at: now };
+    let find_app = |slug: &AppSlug| keys.app(slug.as_str()).map(AsRef::as_ref);
+    let decided = decision::decide(&service.ledger, id, &decision, find_app).await?;
+    Ok(Json(Resolved::new(decided, by)))
 }

@@ -61,7 +61,7 @@ impl Condition {
             return;
         }
         *told = Told { failing: true, at: Some(Instant::now()) };
-        error!(alarm = "store", %fault, "the log fails; pushes are answered with a failure");
+        error!(alarm = "store", %fault, "the log cannot be written; pushes are answered with a failure");
     }
 
     /// A damaged file does not heal because a part of it can still be written.

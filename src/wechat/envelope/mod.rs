@@ -71,6 +71,8 @@ pub struct Envelope {
     pub create_time: Option<i64>,
     pub is_mock: bool,
     pub content: Content,
+    /// The fields beside `MiniGame`.
+    beside: Map<String, Value>,
 }
 
 #[derive(Debug)]
@@ -84,24 +86,44 @@ pub enum Content {
 }
 
 impl Envelope {
-    pub fn read(mut top: Map<String, Value>) -> Result<Self, FieldError> {
+    /// `None` for a message that is no event.
+    pub fn read(mut top: Map<String, Value>) -> Result<Option<Self>, FieldError> {
         let mini_game = top.remove("MiniGame");
         let fields = Fields::of_map(&top);
-        let msg_type = fields.optional_text("MsgType")?;
-        if let Some(other) = msg_type.filter(|msg_type| msg_type != "event") {
-            let shown: String = other.chars().take(40).collect();
-            return Err(fields.error("MsgType", format!("is {shown:?}, only \"event\" is understood")));
+        if fields.optional_text("MsgType")?.is_some_and(|msg_type| msg_type != "event") {
+            return Ok(None);
         }
         let (event, create_time) = (fields.text("Event")?, fields.optional_int("CreateTime")?);
         let (is_mock, content) = match mini_game {
             None | Some(Value::Null) => (false, Content::Nothing),
             Some(mini_game) => content(mini_game)?,
         };
-        Ok(Self { event, create_time, is_mock, content })
+        Ok(Some(Self { event, create_time, is_mock, content, beside: top }))
     }
 }
 
 impl Envelope {
+    /// An event that came before, as it is kept.
+    pub fn signed(event: &str, payload: &str, pay_event_sig: &str) -> Self {
+        let (payload, pay_event_sig) = (payload.to_owned(), Some(pay_event_sig.to_owned()));
+        Self {
+            event: event.to_owned(),
+            create_time: None,
+            is_mock: false,
+            content: Content::Signed { payload, pay_event_sig },
+            beside: Map::new(),
+        }
+    }
+
+    /// The whole message, for an event of which nothing else is known.
+    pub fn message(&self) -> Value {
+        let mut message = self.beside.clone();
+        if let Content::Fields(fields) = &self.content {
+            message.insert("MiniGame".into(), fields.clone());
+        }
+        Value::Object(message)
+    }
+
     /// Equal for repeats of one push: SHA-256 of what it says, leaving out when it came.
     pub fn digest(&self) -> String {
         let mut sha = Sha256::new();

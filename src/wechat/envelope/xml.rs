@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::limits;
 
-/// The elements that are lists, each item one element.
-const LISTS: [&str; 1] = ["GoodsList"];
+/// The elements that are lists, each item one element: the parent's name and their own.
+const LISTS: [(&str, &str); 1] = [("MiniGame", "GoodsList")];
 const ROOT: &str = "xml";
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Open {
 impl Open {
     fn add(&mut self, name: String, value: Value) -> Result<(), String> {
         match self.children.get_mut(&name) {
-            None if LISTS.contains(&name.as_str()) => {
+            None if LISTS.contains(&(self.name.as_str(), name.as_str())) => {
                 self.children.insert(name, Value::Array(vec![value]));
             }
             None => {
@@ -163,11 +163,13 @@ mod tests {
     #[test]
     fn a_list_of_one_is_a_list_too() {
         let item = "<GoodsList><Id>1</Id><Num>2</Num></GoodsList>";
-        assert_eq!(parse(&format!("<xml>{item}</xml>")).unwrap()["GoodsList"], json!([{"Id":"1","Num":"2"}]));
-        assert_eq!(
-            parse(&format!("<xml>{item}{item}</xml>")).unwrap()["GoodsList"].as_array().unwrap().len(),
-            2
-        );
+        let list = |items: &str| {
+            let xml = format!("<xml><MiniGame>{items}</MiniGame></xml>");
+            parse(&xml).map(|read| read["MiniGame"]["GoodsList"].clone())
+        };
+        assert_eq!(list(item).unwrap(), json!([{"Id":"1","Num":"2"}]));
+        assert_eq!(list(&item.repeat(2)).unwrap().as_array().unwrap().len(), 2);
+        assert!(parse(&format!("<xml>{item}{item}</xml>")).is_err(), "a list stands in its place only");
     }
 
     #[test]
