@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::app::AppSlug;
 use crate::limits;
+use crate::moment::in_beijing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Budget {
@@ -83,7 +84,7 @@ impl Quotas {
         };
         let (bytes, key) = (bytes as u64, (app.clone(), budget));
         let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let today = beijing_day(at);
+        let today = in_beijing(at).date_naive();
         let entry = used.entry(key.clone()).or_insert(Used::nothing_on(today));
         if entry.day != today {
             *entry = Used::nothing_on(today);
@@ -132,12 +133,6 @@ impl Drop for Charge<'_> {
             self.quotas.give_back(key, self.bytes);
         }
     }
-}
-
-fn beijing_day(at: DateTime<Utc>) -> NaiveDate {
-    const BEIJING_S: i32 = 8 * 3600;
-    FixedOffset::east_opt(BEIJING_S)
-        .map_or_else(|| at.date_naive(), |zone| at.with_timezone(&zone).date_naive())
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::history::HistoryError;
-use crate::codec::{self, Metadata};
+use crate::codec::{self, Decoded, Metadata};
 use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
-use crate::domain::quarantine::{Reason, Resolution};
+use crate::domain::quarantine::{Quarantine, Reason, Resolution};
 use crate::limits;
 use crate::store::ReadLog;
 
@@ -38,25 +38,15 @@ pub async fn all(log: &dyn ReadLog) -> Result<Vec<Held>, HistoryError> {
         after = Some(last.position);
         for recorded in &page {
             let Some(id) = codec::quarantine_id_of(&recorded.stream) else { continue };
-            let decoded = codec::decode(recorded)?;
-            match decoded.event {
-                Event::PushQuarantined { event, reason, out_trade_no } => {
-                    place.insert(id.to_owned(), held.len());
-                    let Metadata { app, recorded_at: since, evidence } = decoded.metadata;
-                    let (id, resolution) = (id.to_owned(), None);
-                    held.push(Held { id, app, event, reason, out_trade_no, since, resolution, evidence });
-                }
-                Event::QuarantineAdopted { .. } => resolve(&mut held, place.get(id), Resolution::Adopted),
-                Event::QuarantineDismissed { .. } => resolve(&mut held, place.get(id), Resolution::Dismissed),
-                Event::AppRegistered { .. }
-                | Event::PriceMeaningChanged { .. }
-                | Event::GoodsDelivered(_)
-                | Event::CoinsDelivered(_)
-                | Event::PaymentIdentified(_)
-                | Event::ConflictingPushReceived(_)
-                | Event::RefundSucceeded(_)
-                | Event::GiftDelivered(_)
-                | Event::MockReceived(_) => {}
+            let Decoded { event, metadata } = codec::decode(recorded)?;
+            if let Some(resolution) = Quarantine::default().evolve(&event).resolution {
+                resolve(&mut held, place.get(id), resolution);
+            }
+            if let Event::PushQuarantined { event, reason, out_trade_no } = event {
+                place.insert(id.to_owned(), held.len());
+                let Metadata { app, recorded_at: since, evidence } = metadata;
+                let (id, resolution) = (id.to_owned(), None);
+                held.push(Held { id, app, event, reason, out_trade_no, since, resolution, evidence });
             }
         }
     }

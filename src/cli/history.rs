@@ -10,6 +10,7 @@ use crate::audit::history::{self, Entry};
 use crate::audit::proof::Proof;
 use crate::config::AppConfig;
 use crate::domain::evidence::Evidence;
+use crate::moment::beijing;
 use crate::store::sqlite::Readers;
 
 /// Show everything recorded under an id, each signature verified again
@@ -100,7 +101,7 @@ fn shown(entry: &Entry) -> anyhow::Result<Shown<'_>> {
         version: entry.version,
         event_id: entry.id.to_string(),
         event_type: entry.decoded.event.type_name(),
-        recorded_at: super::beijing(entry.decoded.metadata.recorded_at),
+        recorded_at: beijing(entry.decoded.metadata.recorded_at),
         data: serde_json::from_str(&entry.data)?,
         event_id_matches_content: entry.id_is_right,
         signature: in_words(&entry.proof),
@@ -118,7 +119,7 @@ fn shown_evidence(evidence: &Evidence) -> ShownEvidence<'_> {
         key_fingerprint: signature.map(|signature| signature.key_fingerprint.0.as_str()),
         transport: evidence.transport.as_str(),
         create_time: evidence.create_time,
-        received_at: super::beijing(evidence.received_at),
+        received_at: beijing(evidence.received_at),
     }
 }
 
@@ -145,7 +146,7 @@ fn print(entry: &Entry) {
     out!(
         "#{} {} {} {}",
         entry.position,
-        super::beijing(metadata.recorded_at),
+        beijing(metadata.recorded_at),
         entry.stream,
         entry.decoded.event.type_name()
     );

@@ -24,9 +24,10 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::config::{self, AppConfig, Config};
+use crate::moment::beijing;
 use crate::store::sqlite::lock_holder;
 
 /// Exit code: done, and something was found wrong.
@@ -191,16 +192,7 @@ fn write_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
-/// A moment as people in Beijing read it.
-fn beijing(at: DateTime<Utc>) -> String {
-    const BEIJING_S: i32 = 8 * 3600;
-    match FixedOffset::east_opt(BEIJING_S) {
-        Some(zone) => at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
-        None => at.to_rfc3339(),
-    }
-}
-
-/// The same, for a moment that stands somewhere as text.
+/// A moment that stands somewhere as text, as people in Beijing read it.
 fn beijing_text(text: &str) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }

@@ -15,6 +15,7 @@ use crate::domain::app::AppSlug;
 use crate::domain::quarantine::{Reason, Resolution};
 use crate::http::api::{Decision, Resolved};
 use crate::ledger::Ledger;
+use crate::moment::beijing;
 use crate::quota::Quotas;
 use crate::store::EventStore;
 use crate::store::sqlite::{OpenError, Readers, Settings, SqliteStore};
@@ -64,6 +65,9 @@ pub struct Decide {
     reason: String,
     #[command(flatten)]
     token: TokenSource,
+    /// The result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -136,7 +140,7 @@ fn as_line(held: &Held, config: &Config) -> String {
     format!(
         "{}  {}  {}  {}  {}  {}  {}",
         held.id.get(..16).unwrap_or(&held.id),
-        super::beijing(held.since),
+        beijing(held.since),
         state(held, config),
         held.app,
         held.out_trade_no.as_deref().unwrap_or("-"),
@@ -148,7 +152,7 @@ fn as_line(held: &Held, config: &Config) -> String {
 fn as_json(held: &Held, config: &Config) -> serde_json::Value {
     json!({
         "id": held.id,
-        "since": super::beijing(held.since),
+        "since": beijing(held.since),
         "state": state(held, config),
         "app": held.app.as_str(),
         "out_trade_no": held.out_trade_no,
@@ -187,6 +191,10 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     match done {
+        Ok(resolved) if decide.json => {
+            out!("{}", serde_json::to_string(&resolved)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(Resolved { recorded: true, by, delivered: Some(number) }) => {
             out!("{id} is adopted by {by}: it is accepted now and stands as {number}");
             Ok(ExitCode::SUCCESS)

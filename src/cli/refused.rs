@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::config::Config;
 use crate::domain::push::Push;
+use crate::moment::stamp;
 use crate::store::refused::{Entry, Ring};
 use crate::wechat::{Channel, Claimed, Code, Matter, UrlQuery, receive};
 use crate::{clock, limits};
@@ -29,6 +30,9 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
         id: i64,
+        /// The result as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Which refused pushes would be accepted with the keys as they are configured now
     Recheck {
@@ -48,11 +52,18 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Show { config, id } => {
+        Command::Show { config, id, json } => {
             let Some(entry) = find(&super::load_config(&config)?, id)? else {
                 eprintln!("the refused ring has no entry {id}: order-ledger refused list{}", config.option());
                 return Ok(FOUND_WRONG.into());
             };
+            if json {
+                let mut shown = as_json(&entry);
+                shown["query"] = json!(entry.query);
+                shown["body"] = json!(String::from_utf8_lossy(&entry.body));
+                out!("{shown}");
+                return Ok(ExitCode::SUCCESS);
+            }
             out!("{}", as_line(&entry));
             out!("    claimed  {}", entry.claimed);
             out!("    query    {}", entry.query);
@@ -111,7 +122,7 @@ fn as_json(entry: &Entry) -> serde_json::Value {
 
 fn recheck(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let entries = newest(config, u32::MAX)?;
-    let (mut would_pass, mut looked_at) = (0, 0);
+    let (mut would_pass, mut given_up, mut looked_at) = (0, 0, 0);
     for entry in entries.iter().filter(|entry| !entry.mock && entry.code != Code::Success.number()) {
         looked_at += 1;
         let now = judge_now(config, entry);
@@ -124,11 +135,22 @@ fn recheck(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         } else if now.passes {
             out!("{}\n        now: {}", as_line(entry), now.verdict);
         }
+        given_up += usize::from(now.passes && has_given_up(entry));
     }
     eprintln!(
         "{would_pass} of {looked_at} refused pushes would be accepted now; WeChat's next repeat brings them in"
     );
+    if given_up > 0 {
+        eprintln!(
+            "{given_up} of them WeChat has given up by now: ask it to push them again, or settle by hand"
+        );
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn has_given_up(entry: &Entry) -> bool {
+    // Both are written alike, so that they compare as texts.
+    entry.gives_up_at.as_deref().is_some_and(|at| at < stamp(clock::now()).as_str())
 }
 
 /// What would become of a refused request now.

@@ -1,6 +1,6 @@
 //! What stands beside an event: where it belongs, when it was recorded, and its evidence.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
@@ -8,6 +8,7 @@ use super::data::SCHEMA;
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
+use crate::moment::stamp;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,10 +34,6 @@ struct StoredEvidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     create_time: Option<i64>,
     received_at: String,
-}
-
-fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn parse_stamp(text: &str) -> Result<DateTime<Utc>, String> {

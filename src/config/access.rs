@@ -1,13 +1,13 @@
 //! Reads `[access.NAME]`: who may use the admin listener, as what.
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
 use super::place::{Placed, Problems, quoted};
 use super::section::Section;
 use crate::domain::app::AppSlug;
+use crate::moment::in_beijing;
 
 const NAME_CHARS_MAX: usize = 64;
-const BEIJING_SECONDS_EAST: i32 = 8 * 3600;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -70,7 +70,7 @@ pub fn parse_expires(text: &str) -> Option<DateTime<Utc>> {
         return Some(time.to_utc());
     }
     let next_day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.checked_add_days(Days::new(1))?;
-    let beijing = FixedOffset::east_opt(BEIJING_SECONDS_EAST)?;
+    let beijing = in_beijing(DateTime::UNIX_EPOCH).timezone();
     Some(next_day.and_time(NaiveTime::MIN).and_local_timezone(beijing).single()?.to_utc())
 }
 

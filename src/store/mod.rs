@@ -4,6 +4,7 @@
 pub mod contract;
 #[cfg(feature = "bench")]
 pub mod nothing;
+mod pace;
 pub mod refused;
 pub mod sqlite;
 

@@ -14,8 +14,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use super::pace::Paces;
 use super::{create_folder_of, create_private};
 use crate::limits;
+use crate::moment::stamp;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS refused (
@@ -121,7 +123,7 @@ impl RefusedRing {
     pub fn remember(&self, stranger: bool, at: DateTime<Utc>, entry: impl FnOnce() -> NewEntry) {
         let admitted = {
             let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-            if stranger { paces.strangers.allows(at) } else { paces.token_holders.allows(at) }
+            paces.of(stranger).allows(at)
         };
         let handed_over = admitted && {
             let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -291,51 +293,6 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     })
 }
 
-fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
-}
-
-/// How many entries a second are taken: a flood of forgeries must not wear the disk out.
-struct Pace {
-    per_second: u32,
-    burst: u32,
-    credit: u32,
-    last: Option<DateTime<Utc>>,
-}
-
-struct Paces {
-    token_holders: Pace,
-    strangers: Pace,
-}
-
-impl Default for Paces {
-    fn default() -> Self {
-        Self {
-            token_holders: Pace::new(limits::REFUSED_PER_SECOND, limits::REFUSED_BURST),
-            strangers: Pace::new(limits::REFUSED_STRANGERS_PER_SECOND, limits::REFUSED_STRANGERS_BURST),
-        }
-    }
-}
-
-impl Pace {
-    fn new(per_second: u32, burst: u32) -> Self {
-        Self { per_second, burst, credit: burst, last: None }
-    }
-
-    fn allows(&mut self, at: DateTime<Utc>) -> bool {
-        let last = *self.last.get_or_insert(at);
-        let seconds = u32::try_from((at - last).num_seconds()).unwrap_or(0);
-        if seconds > 0 {
-            let earned = seconds.saturating_mul(self.per_second);
-            self.credit = self.credit.saturating_add(earned).min(self.burst);
-            self.last = Some(at);
-        }
-        let allowed = self.credit > 0;
-        self.credit = self.credit.saturating_sub(1);
-        allowed
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,14 +367,5 @@ mod tests {
         let (known, strangers): (u32, u32) = (count(false).unwrap(), count(true).unwrap());
         assert_eq!(known, 700, "though they are older");
         assert!((1..700).contains(&strangers), "{strangers}");
-    }
-
-    #[test]
-    fn a_flood_is_paced() {
-        let mut pace = Pace::new(limits::REFUSED_PER_SECOND, limits::REFUSED_BURST);
-        let allowed = |pace: &mut Pace, second| (0..10_000).filter(|_| pace.allows(at(second))).count();
-        assert_eq!(allowed(&mut pace, 0), limits::REFUSED_BURST as usize);
-        assert_eq!(allowed(&mut pace, 1), limits::REFUSED_PER_SECOND as usize);
-        assert_eq!(allowed(&mut pace, 3600), limits::REFUSED_BURST as usize);
     }
 }

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 15] = [
+const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("limits", &[]),
     ("clock", &[]),
+    ("moment", &[]),
     ("domain", &[]),
-    ("store", &["limits"]),
+    ("store", &["limits", "moment"]),
     ("wechat", &["domain", "limits"]),
-    ("codec", &["domain", "store"]),
-    ("quota", &["domain", "limits"]),
+    ("codec", &["domain", "moment", "store"]),
+    ("quota", &["domain", "limits", "moment"]),
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
     ("decision", &["domain", "ledger", "wechat"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
-    ("config", &["domain", "limits", "wechat"]),
+    ("config", &["domain", "limits", "moment", "wechat"]),
     ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "store", "wechat"]),
     (
         "cli",
