@@ -21,8 +21,8 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
-            "audit", "clock", "codec", "config", "decision", "domain", "http", "ledger", "limits", "quota",
-            "store", "wechat",
+            "audit", "clock", "codec", "config", "decision", "domain", "http", "ledger", "limits", "moment",
+            "quota", "store", "wechat",
         ],
     ),
     ("main", &["cli"]),
