@@ -257,7 +257,7 @@ mod tests {
                 stream: StreamName(format!("waiting-{number}")),
                 expected: super::super::ExpectedVersion::NoStream,
                 events: [event].into(),
-                urgency: if number % 2 == 0 { Urgency::Push } else { Urgency::Command },
+                urgency: if number < 50 { Urgency::Push } else { Urgency::Command },
             })
         });
         // Polled in this order: all of them wait before the store is told to close.
