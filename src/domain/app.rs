@@ -102,7 +102,50 @@ impl Registration {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What a configuration says at a start or a reload.
+    fn any_configured() -> impl Strategy<Value = (&'static str, PriceMeaning)> {
+        let app_id = prop_oneof![4 => Just("wx1"), 1 => Just("wx2")];
+        (app_id, prop_oneof![Just(PriceMeaning::Order), Just(PriceMeaning::Unit)])
+    }
+
+    proptest! {
+        #[test]
+        fn an_app_registered_twice_in_any_reachable_state_yields_nothing_the_second_time(
+            before in prop::collection::vec(any_configured(), 0..8),
+            (app_id, now) in any_configured(),
+        ) {
+            let known = before.iter().fold(Registration::default(), |known, (app_id, now)| {
+                known.decide(app_id, *now).iter().fold(known, Registration::evolve)
+            });
+            let known = known.decide(app_id, now).iter().fold(known, Registration::evolve);
+            prop_assert_eq!(known.decide(app_id, now), vec![]);
+        }
+
+        #[test]
+        fn an_app_is_bound_once_and_every_change_of_its_price_meaning_is_a_fact_of_its_own(
+            configured in prop::collection::vec(any_configured(), 1..12),
+        ) {
+            let (mut known, mut recorded) = (Registration::default(), Vec::<Event>::new());
+            for (app_id, now) in &configured {
+                for event in known.decide(app_id, *now) {
+                    prop_assert!(!recorded.contains(&event), "twice: {event:?}");
+                    known = known.evolve(&event);
+                    recorded.push(event);
+                }
+                prop_assert_eq!(known.app_id.as_deref(), Some(configured[0].0), "the first binds");
+                if *app_id == configured[0].0 {
+                    prop_assert_eq!(known.actual_price_is, Some(*now));
+                }
+            }
+            let registered = recorded.iter().filter(|event| event.type_name() == "AppRegistered").count();
+            prop_assert_eq!(registered, 1);
+            prop_assert_eq!(known.changes, recorded.len() as u64 - 1);
+        }
+    }
 
     #[test]
     fn a_slug_is_short_lower_case_letters_and_digits() {

@@ -126,3 +126,7 @@ impl Quarantine {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "quarantine_tests.rs"]
+mod tests;

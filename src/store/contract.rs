@@ -1,12 +1,14 @@
 //! What every store must keep, as a test that runs over any of them: [`check_all`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::{
-    Append, AppendOutcome, EventStore, ExpectedVersion, Fault, Health, NewEvent, Position, StreamName,
-    Urgency,
+    Append, AppendOutcome, EventStore, ExpectedVersion, Fault, Health, NewEvent, Position, RecordedEvent,
+    StreamName, Urgency,
 };
 use crate::limits;
 
@@ -46,24 +48,34 @@ fn short(outcome: &AppendOutcome) -> String {
     }
 }
 
-/// Runs the whole contract over an empty store.
+/// Runs the whole contract over an empty store, which `open` opens, and opens again when the one before
+/// has been closed and dropped.
 ///
 /// # Panics
 /// Where the store breaks it.
 #[allow(clippy::unwrap_used, clippy::panic)]
-pub async fn check_all(store: Arc<dyn EventStore>) {
+pub async fn check_all(open: impl AsyncFn() -> Arc<dyn EventStore>) {
+    let store = open().await;
     appends_are_checked_and_repeatable(store.as_ref()).await;
     streams_and_the_whole_log_read_back_as_written(store.as_ref()).await;
     a_category_is_read_alone(store.as_ref()).await;
     concurrent_first_appends_have_one_winner(&store).await;
     the_head_wakes_who_waits(&store).await;
     what_is_too_large_is_not_written(store.as_ref()).await;
+    a_repeat_gets_its_original_result_however_far_the_stream_has_moved(store.as_ref()).await;
+    an_append_that_conflicts_in_its_middle_writes_nothing_at_all(store.as_ref()).await;
+    concurrent_appends_of_several_events_do_not_mix(&store).await;
     assert_eq!(*store.health().borrow(), Health::Writable);
     let id = store.log_id();
-    store.close().await;
-    let late = store.append(append("late", ExpectedVersion::NoStream, &["late"])).await;
-    assert_eq!(short(&late), "not written: the store is closing");
+    let before = whole(store.as_ref()).await;
+    let outcomes = appends_that_wait_at_the_close_get_an_outcome(&store).await;
+    what_is_closed_writes_nothing_and_reads_without_a_panic(store.as_ref()).await;
     assert_eq!(store.log_id(), id);
+    drop(store);
+    let store = open().await;
+    assert_eq!(store.log_id(), id);
+    what_was_appended_is_there_after_the_store_is_opened_again(store.as_ref(), &before, &outcomes).await;
+    store.close().await;
 }
 
 async fn appends_are_checked_and_repeatable(store: &dyn EventStore) {
@@ -197,4 +209,238 @@ async fn what_is_too_large_is_not_written(store: &dyn EventStore) {
     large.events = [NewEvent { data, ..event("l") }].into();
     let fault = Fault::TooLarge { max: limits::EVENT_BYTES_MAX };
     assert_eq!(store.append(large).await, AppendOutcome::NotWritten(fault));
+}
+
+async fn a_repeat_gets_its_original_result_however_far_the_stream_has_moved(store: &dyn EventStore) {
+    use ExpectedVersion::{Exact, NoStream};
+    let appends = [
+        append("moved", NoStream, &["m0"]),
+        append("moved", Exact(0), &["m1", "m2", "m3"]),
+        append("moved", Exact(3), &["m4"]),
+        append("moved", Exact(4), &["m5", "m6"]),
+        append("moved", Exact(6), &["m7"]),
+    ];
+    let mut originals = vec![];
+    for append in &appends {
+        // What stands in another stream moves the positions on.
+        let other = format!("moved-beside-{}", originals.len());
+        let names: Vec<_> = (0..7).map(|number| format!("{other}-{number}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        assert_eq!(short(&store.append(self::append(&other, NoStream, &names)).await), "appended at 0");
+        originals.push(store.append(append.clone()).await);
+    }
+    let head = *store.head().borrow();
+    for (append, original) in appends.into_iter().zip(originals) {
+        let AppendOutcome::Appended { first_version, position, repeated: false } = original else {
+            return assert_eq!(short(&original), "appended", "{append:?}");
+        };
+        let repeated = AppendOutcome::Appended { first_version, position, repeated: true };
+        for _ in 0..2 {
+            assert_eq!(store.append(append.clone()).await, repeated, "{append:?}");
+        }
+    }
+    // The same events where they do not stand are no repeat.
+    for (expected, names) in [(NoStream, ["m1"]), (Exact(0), ["m2"]), (Exact(4), ["m4"]), (Exact(6), ["m6"])]
+    {
+        let done = store.append(append("moved", expected, &names)).await;
+        assert_eq!(short(&done), "conflict at 7", "{names:?} expecting {expected:?}");
+    }
+    assert_eq!(names_of(store, "moved", 8).await, ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7"]);
+    assert_eq!(*store.head().borrow(), head, "a repeat and a conflict move nothing");
+}
+
+/// The names that [`event`] was given for the events of a stream, of which there must be so many.
+#[allow(clippy::unwrap_used)]
+async fn names_of(store: &dyn EventStore, stream: &str, count: u64) -> Vec<String> {
+    let read = store.read_stream(&StreamName(stream.into()), 0, 1000).await.unwrap();
+    let versions: Vec<_> = read.iter().map(|recorded| recorded.version).collect();
+    assert_eq!(versions, (0..count).collect::<Vec<_>>(), "{stream}");
+    let prefix = r#"{"of":""#;
+    let name =
+        |metadata: &str| metadata.strip_prefix(prefix).unwrap().strip_suffix(r#""}"#).unwrap().to_owned();
+    read.iter().map(|recorded| name(&recorded.metadata)).collect()
+}
+
+async fn an_append_that_conflicts_in_its_middle_writes_nothing_at_all(store: &dyn EventStore) {
+    use ExpectedVersion::{Exact, NoStream};
+    let begun = store.append(append("middle", NoStream, &["m0", "m1", "m2", "m3"])).await;
+    assert_eq!(short(&begun), "appended at 0");
+    for (expected, names) in [
+        // The first ones stand, one in the middle is another, the last ones would be new.
+        (Exact(0), &["m1", "other", "m3"][..]),
+        (Exact(0), &["m1", "other", "m3", "m4", "m5"]),
+        (NoStream, &["m0", "m1", "other", "m3", "m4"]),
+        // All that stand are the same, and more follow.
+        (Exact(1), &["m2", "m3", "m4", "m5"]),
+        // Only the last one that stands is the same.
+        (Exact(1), &["other", "m3", "m4"]),
+        // A gap before them.
+        (Exact(4), &["m5", "m6"]),
+    ] {
+        let head = *store.head().borrow();
+        let done = store.append(append("middle", expected, names)).await;
+        assert_eq!(short(&done), "conflict at 3", "{names:?} expecting {expected:?}");
+        assert_eq!(names_of(store, "middle", 4).await, ["m0", "m1", "m2", "m3"], "{names:?}");
+        assert_eq!(*store.head().borrow(), head, "{names:?}");
+    }
+    // Appends that come together may be written together; each gets its own outcome all the same.
+    let together = [
+        ("together-1", NoStream, &["t0", "t1", "t2"][..], "appended at 0"),
+        ("middle", Exact(2), &["other", "m4", "m5"], "conflict at 3"),
+        ("together-2", NoStream, &["t3", "t4"], "appended at 0"),
+        ("absent-2", Exact(1), &["t5", "t6"], "conflict, no stream"),
+        ("middle", Exact(3), &["m4", "m5"], "appended at 4"),
+        ("together-3", NoStream, &["t7"], "appended at 0"),
+    ];
+    let appends = together.iter().map(|(stream, expected, names, _)| {
+        let append = append(stream, *expected, names);
+        async move { short(&store.append(append).await) }
+    });
+    for (outcome, (stream, _, names, expected)) in join_all(appends).await.iter().zip(together) {
+        assert_eq!(outcome, expected, "{names:?} to {stream}");
+    }
+    assert_eq!(names_of(store, "together-1", 3).await, ["t0", "t1", "t2"]);
+    assert_eq!(names_of(store, "together-2", 2).await, ["t3", "t4"]);
+    assert_eq!(names_of(store, "together-3", 1).await, ["t7"]);
+    assert_eq!(names_of(store, "middle", 6).await, ["m0", "m1", "m2", "m3", "m4", "m5"]);
+    assert!(names_of(store, "absent-2", 0).await.is_empty());
+}
+
+#[allow(clippy::unwrap_used)]
+async fn concurrent_appends_of_several_events_do_not_mix(store: &Arc<dyn EventStore>) {
+    const ROUNDS: u64 = 20;
+    const WRITERS: usize = 4;
+    let names = |round: u64, writer: usize| [0, 1, 2].map(|event| format!("mix-{round}-{writer}-{event}"));
+    let mut stands = vec![];
+    for round in 0..ROUNDS {
+        let expected = (round * 3).checked_sub(1);
+        let expected = expected.map_or(ExpectedVersion::NoStream, ExpectedVersion::Exact);
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let store = store.clone();
+            let names = names(round, writer);
+            let append = append("mix", expected, &names.each_ref().map(String::as_str));
+            tasks.spawn(async move { (writer, short(&store.append(append).await)) });
+        }
+        let outcomes = tasks.join_all().await;
+        let first = round * 3;
+        let won = |(_, outcome): &&(usize, String)| *outcome == format!("appended at {first}");
+        let lost = format!("conflict at {}", first + 2);
+        assert_eq!(outcomes.iter().filter(won).count(), 1, "{outcomes:?}");
+        assert_eq!(
+            outcomes.iter().filter(|(_, outcome)| *outcome == lost).count(),
+            WRITERS - 1,
+            "{outcomes:?}"
+        );
+        stands.extend(names(round, outcomes.iter().find(won).unwrap().0));
+    }
+    assert_eq!(names_of(store.as_ref(), "mix", ROUNDS * 3).await, stands);
+}
+
+/// The whole log, a page at a time.
+#[allow(clippy::unwrap_used)]
+async fn whole(store: &dyn EventStore) -> Vec<RecordedEvent> {
+    let mut all: Vec<RecordedEvent> = vec![];
+    loop {
+        let page = store.read_all(all.last().map(|last| last.position), 100).await.unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// An append of three events, its number, and what became of it.
+type AtClose = (usize, AppendOutcome);
+
+fn closing_names(number: usize) -> [String; 3] {
+    [0, 1, 2].map(|event| format!("closing-{number}-{event}"))
+}
+
+/// Closes the store with appends in flight: some were there before, some race with the close.
+#[allow(clippy::unwrap_used)]
+async fn appends_that_wait_at_the_close_get_an_outcome(store: &Arc<dyn EventStore>) -> Vec<AtClose> {
+    const BEFORE: usize = 100;
+    const RACING: usize = 300;
+    let close = |number: usize| {
+        let store = store.clone();
+        async move {
+            let names = closing_names(number);
+            let names = names.each_ref().map(String::as_str);
+            let append = append(&format!("closing-{number}"), ExpectedVersion::NoStream, &names);
+            (number, store.append(append).await)
+        }
+    };
+    let mut racing = tokio::task::JoinSet::new();
+    for number in BEFORE..BEFORE + RACING {
+        racing.spawn(close(number));
+    }
+    let waiting = join_all((0..BEFORE).map(close));
+    let all = async {
+        let (before, ()) = tokio::join!(waiting, store.close());
+        [before, racing.join_all().await].concat()
+    };
+    let outcomes = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    assert_eq!(outcomes.len(), BEFORE + RACING);
+    for (number, outcome) in &outcomes {
+        let allowed = ["appended at 0", "not written: the store is closing", "unknown: the store is closing"];
+        assert!(allowed.contains(&short(outcome).as_str()), "{number}: {outcome:?}");
+    }
+    assert!(outcomes.iter().any(|(_, outcome)| short(outcome) == "appended at 0"), "{outcomes:?}");
+    outcomes
+}
+
+async fn what_is_closed_writes_nothing_and_reads_without_a_panic(store: &dyn EventStore) {
+    use ExpectedVersion::{Exact, NoStream};
+    for (stream, expected, names) in [("late", NoStream, &["late"][..]), ("a", Exact(3), &["a4", "a5"])] {
+        let late = store.append(append(stream, expected, names)).await;
+        assert_eq!(short(&late), "not written: the store is closing");
+    }
+    // A closed store may refuse to read; what it reads is right.
+    let a = StreamName("a".into());
+    for (what, read, count) in [
+        ("a stream", store.read_stream(&a, 0, 100).await, 4),
+        ("no stream", store.read_stream(&StreamName("late".into()), 0, 100).await, 0),
+        ("the log", store.read_all(None, 7).await, 7),
+        ("a category", store.read_category("cat", None, 100).await, 3),
+    ] {
+        if let Ok(read) = read {
+            assert_eq!(read.len(), count, "{what}");
+        }
+    }
+    store.close().await;
+}
+
+#[allow(clippy::unwrap_used)]
+async fn what_was_appended_is_there_after_the_store_is_opened_again(
+    store: &dyn EventStore,
+    before: &[RecordedEvent],
+    outcomes: &[AtClose],
+) {
+    use ExpectedVersion::NoStream;
+    let after = whole(store).await;
+    assert_eq!(&after[..before.len()], before, "what stood before the close stands as it did");
+    assert_eq!(*store.head().borrow(), after.last().map(|last| last.position));
+    for (number, outcome) in outcomes {
+        let (stream, names) = (format!("closing-{number}"), closing_names(*number));
+        let read = store.read_stream(&StreamName(stream.clone()), 0, 100).await.unwrap();
+        let ids: Vec<_> = read.iter().map(|recorded| recorded.id).collect();
+        let whole = names.each_ref().map(|name| event(name).id);
+        match outcome {
+            AppendOutcome::Appended { position, .. } => {
+                assert_eq!(ids, whole, "{stream} was appended");
+                assert_eq!(read[2].position, *position, "{stream}");
+            }
+            AppendOutcome::NotWritten(_) => assert!(ids.is_empty(), "{stream} was not written"),
+            AppendOutcome::Conflict { .. } | AppendOutcome::Unknown(_) => {
+                assert!(ids.is_empty() || ids == whole, "{stream}: a part of it stands");
+            }
+        }
+        // WeChat comes again: the end is the same for all of them.
+        let again = append(&stream, NoStream, &names.each_ref().map(String::as_str));
+        let is_new = ids.is_empty();
+        let done = short(&store.append(again).await);
+        assert_eq!(done, if is_new { "appended at 0" } else { "repeated at 0" }, "{stream}");
+    }
+    assert_eq!(store.read_stream(&StreamName("late".into()), 0, 100).await.unwrap(), []);
 }

@@ -44,13 +44,31 @@ impl FaultyDisk {
         self.fail(&[]);
     }
 
+    /// `CALL FILE` of each system call that met a fault so far, and `synced FILE` of each sync among them
+    /// that has returned with success.
+    fn noted(&self) -> Vec<String> {
+        let noted = std::fs::read_to_string(self.control().with_extension("hits")).unwrap_or_default();
+        noted.lines().map(str::to_owned).collect()
+    }
+
     /// How many system calls had a fault so far.
-    pub fn hits(&self) -> u64 {
-        std::fs::metadata(self.control().with_extension("hits")).map_or(0, |metadata| metadata.len())
+    pub fn hits(&self) -> usize {
+        self.noted().iter().filter(|line| !line.starts_with("synced ")).count()
+    }
+
+    /// The files that were synced with success while a fault of `sync` was on them, in order. To only
+    /// count, let it be a delay of 0.
+    pub fn synced(&self) -> Vec<String> {
+        self.noted().iter().filter_map(|line| line.strip_prefix("synced ")).map(str::to_owned).collect()
+    }
+
+    /// Forgets what was counted.
+    pub fn forget(&self) {
+        std::fs::write(self.control().with_extension("hits"), "").unwrap();
     }
 
     /// Waits until one more system call meets a fault.
-    pub async fn until_hit_after(&self, hits: u64) {
+    pub async fn until_hit_after(&self, hits: usize) {
         until("the disk shows its fault", || self.hits() > hits).await;
     }
 

@@ -46,6 +46,8 @@ async fn rotated_keys_are_taken_over_at_a_hangup_and_no_push_is_dropped() {
     let new = app_of(&home, rotate);
     let before = server.push(&goods_push(&new, goods("ROTATED", 600))).await;
     assert_eq!(before.code(), 40101, "not known yet: {before:?}");
+    let signed_before = server.push(&goods_push(&old, goods("SIGNED-BEFORE", 600))).await;
+    assert_eq!(signed_before.code(), 0, "{signed_before:?}");
 
     let (stop, pushed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let lines: Vec<_> = (0..8)
@@ -84,10 +86,14 @@ async fn rotated_keys_are_taken_over_at_a_hangup_and_no_push_is_dropped() {
         line.await.unwrap();
     }
     // A repeat signed with the new key is the same order, signed with the old one.
-    let repeat = server.push(&goods_push(&new, goods("LOAD-0-0", 600))).await;
-    assert!([0, 40901].contains(&repeat.code()), "{repeat:?}");
+    let repeat = server.push(&goods_push(&new, goods("SIGNED-BEFORE", 600))).await;
+    assert_eq!(repeat, signed_before);
     assert_eq!(server.complaints(), Vec::<String>::new());
     assert!(server.terminate().success());
+    let log = LogFile::open(&home.store());
+    for number in ["SIGNED-BEFORE", "ROTATED"] {
+        assert_eq!(log.types_of(&format!("order-demo.{number}")), ["GoodsDelivered"], "{number}");
+    }
 }
 
 #[tokio::test]

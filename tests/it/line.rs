@@ -43,7 +43,13 @@ impl Line {
 }
 
 pub fn is_success(answer: &str) -> bool {
-    answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""ErrCode":0,"#)
+    code_of(answer) == Some(0)
+}
+
+/// `ErrCode` of a JSON answer with status 200.
+pub fn code_of(answer: &str) -> Option<u32> {
+    let answer = answer.strip_prefix("HTTP/1.1 200 ")?;
+    answer.split_once(r#""ErrCode":"#)?.1.split_once(',')?.0.parse().ok()
 }
 
 fn wire(push: &PushRequest) -> Vec<u8> {

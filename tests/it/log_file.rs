@@ -5,6 +5,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+/// A stream and the type of an event in it.
+pub type Trace = (String, String);
+
 pub struct LogFile(Connection);
 
 impl LogFile {
@@ -25,6 +28,20 @@ impl LogFile {
             "SELECT substr(stream, 12), count(*) FROM events WHERE stream LIKE 'order-demo.%' GROUP BY 1";
         let mut statement = self.0.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// How often each type of event stands in each stream. A stream of quarantine is named by the order
+    /// number of its push.
+    pub fn tally(&self) -> HashMap<Trace, i64> {
+        let sql = "SELECT CASE WHEN stream LIKE 'quarantine-%'
+                       THEN 'quarantine ' || json_extract(first.data, '$.out_trade_no') ELSE stream END,
+                   type, count(*)
+                   FROM events JOIN (SELECT stream AS s, data FROM events WHERE version = 0) AS first
+                       ON first.s = stream
+                   GROUP BY 1, 2";
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?))).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     }
 

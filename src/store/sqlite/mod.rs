@@ -248,7 +248,39 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_embedded_log_keeps_the_contract_of_stores() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&Settings::at(folder.path().join("new/events.db"))).unwrap();
-        contract::check_all(Arc::new(store)).await;
+        let settings = Settings::at(folder.path().join("new/events.db"));
+        contract::check_all(async || {
+            let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&settings).unwrap());
+            store
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_the_close_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap();
+        let waiting = (0..100).map(|number: u128| {
+            let event = super::super::NewEvent {
+                id: uuid::Uuid::from_u128(number),
+                event_type: "Tested",
+                data: "{}".into(),
+                metadata: "{}".into(),
+            };
+            store.append(Append {
+                stream: StreamName(format!("waiting-{number}")),
+                expected: super::super::ExpectedVersion::NoStream,
+                events: [event].into(),
+                urgency: if number < 50 { Urgency::Push } else { Urgency::Command },
+            })
+        });
+        // Polled in this order: all of them wait before the store is told to close.
+        let (outcomes, ()) = tokio::join!(futures_util::future::join_all(waiting), store.close());
+        for outcome in outcomes {
+            let AppendOutcome::Appended { first_version: 0, repeated: false, .. } = outcome else {
+                panic!("{outcome:?}")
+            };
+        }
+        assert_eq!(store.read_all(None, 1000).await.unwrap().len(), 100);
     }
 }
