@@ -331,7 +331,8 @@ impl Ledger {
             urgency: target.urgency,
         };
         let mut outcome = self.store.append(append.clone()).await;
-        if matches!(outcome, AppendOutcome::Unknown(_)) && begun.elapsed() < limits::APPEND_WAIT / 2 {
+        let is_worth_another_try = matches!(&outcome, AppendOutcome::Unknown(fault) if *fault != Fault::Slow);
+        if is_worth_another_try && begun.elapsed() < limits::APPEND_WAIT / 2 {
             // The same ids again are the same append, whatever became of the first try.
             outcome = self.store.append(append).await;
         }
