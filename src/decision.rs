@@ -40,7 +40,9 @@ pub enum DecisionError {
          paid cannot be dismissed"
     )]
     WouldBeAccepted { number: String },
-    #[error("the push would be accepted now, but {number} stands in the ledger with a different content")]
+    #[error(
+        "{number} stands in the ledger with a different content: dismiss the push, and settle the difference"
+    )]
     Conflict { number: String },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -70,11 +72,14 @@ pub async fn decide<'a>(
     };
     let Decision { how, by, reason, at } = *decision;
     let Some((push, evidence)) = accepted else {
-        let recorded = ledger.resolve(id, how, by, reason, at).await?;
-        return Ok(if recorded { Decided::Recorded } else { Decided::Before });
+        return by_hand(ledger, id, decision).await;
     };
     let number = push.key().to_owned();
     if how == Resolution::Dismissed {
+        // What contradicts an order will never be one.
+        if ledger.is_contradicted(&held.app, &push).await? {
+            return by_hand(ledger, id, decision).await;
+        }
         return Err(DecisionError::WouldBeAccepted { number });
     }
     match ledger.record(&held.app, &push, &evidence).await? {
@@ -84,4 +89,10 @@ pub async fn decide<'a>(
             Ok(Decided::Delivered { number })
         }
     }
+}
+
+async fn by_hand(ledger: &Ledger, id: &str, decision: &Decision<'_>) -> Result<Decided, DecisionError> {
+    let Decision { how, by, reason, at } = *decision;
+    let recorded = ledger.resolve(id, how, by, reason, at).await?;
+    Ok(if recorded { Decided::Recorded } else { Decided::Before })
 }

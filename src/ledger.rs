@@ -154,6 +154,12 @@ impl Ledger {
         self.settle(&target, Seen::nothing(), Order::evolve, decide).await
     }
 
+    /// Whether a different content stands under a push's number.
+    pub async fn is_contradicted(&self, app: &AppSlug, push: &Push) -> Result<bool, LedgerError> {
+        let seen: Seen<Order> = self.read(&codec::push_stream(app, push), Order::evolve).await?;
+        Ok(seen.state.decide(push).answer == order::Answer::Conflict)
+    }
+
     /// Keeps an authentic push that is unusable, once, and says how to answer it.
     pub async fn quarantine(
         &self,

@@ -41,6 +41,8 @@ pub const ANSWER_WAIT: Duration = Duration::from_millis(2700);
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// After SIGTERM, in-flight pushes are answered within this time.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(5);
+/// Who gives an append up after this time has found the store slow.
+pub const SLOW_AFTER: Duration = Duration::from_millis(500);
 /// How often an append is decided again after another writer was faster.
 pub const DECIDE_TRIES_MAX: usize = 8;
 

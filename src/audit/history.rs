@@ -12,6 +12,8 @@ pub struct Entry {
     pub position: Position,
     pub stream: StreamName,
     pub version: u64,
+    /// Events that must have stood before this one in its stream, and do not.
+    pub missing_before: u64,
     pub id: Uuid,
     /// Whether the id is the one that the content makes.
     pub id_is_right: bool,
@@ -22,13 +24,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether anything shows that the event is not what was recorded.
+    /// Whether anything shows that the event, or what stood before it, is not what was recorded.
     pub fn is_altered(&self) -> bool {
         let altered = match self.proof {
             Proof::Broken { .. } | Proof::Contradicted { .. } | Proof::Missing => true,
             Proof::Verified { .. } | Proof::KeyMissing { .. } | Proof::Transport | Proof::None => false,
         };
-        altered || !self.id_is_right
+        altered || !self.id_is_right || self.missing_before > 0
     }
 }
 
@@ -49,10 +51,13 @@ pub async fn of(log: &dyn ReadLog, app: &App, id: &str) -> Result<Vec<Entry>, Hi
         loop {
             let page = log.read_stream(&stream, from, limits::READ_PAGE_EVENTS_MAX).await;
             let page = page.map_err(HistoryError::Fault)?;
-            let Some(last) = page.last() else { break };
-            from = last.version + 1;
+            if page.is_empty() {
+                break;
+            }
             for recorded in page {
-                entries.push(entry(app, recorded)?);
+                let missing_before = recorded.version.saturating_sub(from);
+                from = recorded.version + 1;
+                entries.push(Entry { missing_before, ..entry(app, recorded)? });
             }
         }
     }
@@ -66,5 +71,5 @@ fn entry(app: &App, recorded: RecordedEvent) -> Result<Entry, DecodeError> {
     let proof = prove(app, &recorded.stream, &decoded.event, decoded.metadata.evidence.as_ref());
     let RecordedEvent { position, stream, version, id, event_type, data, metadata: _ } = recorded;
     let id_is_right = codec::event_id(&stream, &event_type, &data) == id;
-    Ok(Entry { position, stream, version, id, id_is_right, decoded, data, proof })
+    Ok(Entry { position, stream, version, missing_before: 0, id, id_is_right, decoded, data, proof })
 }

@@ -72,6 +72,7 @@ struct Shown<'a> {
     position: String,
     stream: &'a str,
     version: u64,
+    events_missing_before: u64,
     event_id: String,
     event_type: &'static str,
     recorded_at: String,
@@ -99,6 +100,7 @@ fn shown(entry: &Entry) -> anyhow::Result<Shown<'_>> {
         position: entry.position.to_string(),
         stream: entry.stream.as_str(),
         version: entry.version,
+        events_missing_before: entry.missing_before,
         event_id: entry.id.to_string(),
         event_type: entry.decoded.event.type_name(),
         recorded_at: beijing(entry.decoded.metadata.recorded_at),
@@ -151,7 +153,10 @@ fn print(entry: &Entry) {
         entry.decoded.event.type_name()
     );
     let id_note = if entry.id_is_right { "made from its content" } else { "DOES NOT MATCH ITS CONTENT" };
-    out!("    version    {}", entry.version);
+    match entry.missing_before {
+        0 => out!("    version    {}", entry.version),
+        missing => out!("    version    {} ({missing} EVENTS BEFORE IT ARE MISSING)", entry.version),
+    }
     out!("    event id   {} ({id_note})", entry.id);
     out!("    data       {}", entry.data);
     if let Some(evidence) = &metadata.evidence {

@@ -37,7 +37,7 @@ pub fn read(mut section: Section<'_>) -> Limits {
         body_bytes_max: count(&mut section, "body_bytes_max", 4 * KIB, 256 * KIB, default.body_bytes_max),
         connections_max: count(&mut section, "connections_max", 16, 65_536, default.connections_max),
         // WeChat waits 3 s, and the answer has a way to go.
-        append_wait_ms: section.number("append_wait_ms", 100..=2800, default.append_wait_ms),
+        append_wait_ms: section.number("append_wait_ms", 100..=2500, default.append_wait_ms),
         queue_appends_max: count(&mut section, "queue_appends_max", 16, 65_536, default.queue_appends_max),
         quarantine_bytes_per_day: section.number(
             "quarantine_bytes_per_day",

@@ -147,7 +147,7 @@ pub enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     Writable,
-    /// Appends fail for this reason. The store keeps trying and returns by itself.
+    /// Appends fail for this reason. The store keeps trying and returns by itself, unless its file is damaged.
     Failing(Fault),
 }
 

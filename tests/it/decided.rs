@@ -68,3 +68,22 @@ async fn a_push_that_would_be_accepted_by_now_becomes_its_order_when_adopted_and
         assert_eq!(recorded(&home, "PAID"), before);
     }
 }
+
+#[tokio::test]
+async fn a_contradicted_push_can_be_dismissed_though_its_key_is_right_by_now() {
+    let home = Home::with(swapped);
+    let server = home.serve();
+    let other = push(key_of(0), GOODS, &goods("TAKEN", 0).to_string());
+    assert_eq!(server.push(&other).await.code(), 40301);
+    home.reconfigure(swapped);
+    server.signal("HUP");
+    server.logged("reloaded").await;
+    let taken = goods("TAKEN", 0).to_string().replace("1200", "1300");
+    assert_eq!(server.push(&push(key_of(0), GOODS, &taken)).await.code(), 0);
+    let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+    let (exit, said) = decide(&home, "adopt", &id, Some(ADMIN_TOKEN));
+    assert!(exit == 1 && said.contains("TAKEN stands in the ledger with a different content"), "{said}");
+    let (exit, said) = decide(&home, "dismiss", &id, Some(ADMIN_TOKEN));
+    assert_eq!(exit, 0, "{said}");
+    assert!(waiting(&home).is_empty());
+}

@@ -317,3 +317,27 @@ async fn what_is_left_of_a_cut_log_is_not_taken_for_a_new_one() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_order_whose_first_event_was_deleted_is_not_delivered_again_and_people_are_told() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut goods = goods("CUT", 600);
+    let payment = std::mem::take(&mut goods.payment);
+    let push = |goods: &order_ledger::domain::push::GoodsPush| goods_push(&home.app(), goods.clone());
+    assert_eq!(server.push(&push(&goods)).await.code(), 0);
+    goods.payment = payment;
+    assert_eq!(server.push(&push(&goods)).await.code(), 0, "PaymentIdentified");
+    assert!(server.terminate().success());
+    let log = rusqlite::Connection::open(home.store()).unwrap();
+    let deleted = "DELETE FROM events WHERE stream = 'order-demo.CUT' AND version = 0";
+    assert_eq!(log.execute(deleted, []).unwrap(), 1);
+    drop(log);
+    let server = home.serve();
+    assert_eq!(server.push(&push(&goods)).await.code(), 50301);
+    server.logged("alarm=\"stream\"").await;
+    assert!(server.terminate().success());
+    let history = home.run(&["history", "CUT"]);
+    assert_eq!(history.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&history.stdout).contains("1 EVENTS BEFORE IT ARE MISSING"));
+}

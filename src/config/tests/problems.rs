@@ -173,7 +173,7 @@ fn wrong_sections_are_told_with_their_lines() {
         ),
         ("[limits]\nbody_bytes_max = 10", "8: limits.body_bytes_max: must be from 4096 to 262144"),
         ("[limits]\nconnections_max = 0", "8: limits.connections_max: must be from 16 to 65536"),
-        ("[limits]\nappend_wait_ms = 3000", "8: limits.append_wait_ms: must be from 100 to 2800"),
+        ("[limits]\nappend_wait_ms = 3000", "8: limits.append_wait_ms: must be from 100 to 2500"),
         ("[limits]\nqueue_appends_max = -1", "8: limits.queue_appends_max: must be from 16 to 65536"),
         (
             "[limits]\nquarantine_bytes_per_day = 1",

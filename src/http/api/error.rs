@@ -68,6 +68,7 @@ impl From<DecisionError> for ApiError {
                 let message = format!("not recorded: {fault}; try again");
                 return Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message);
             }
+            DecisionError::Ledger(LedgerError::OverQuota(_)) => (StatusCode::TOO_MANY_REQUESTS, "over_quota"),
             DecisionError::Ledger(error) => return Self::internal(error),
         };
         Self::new(status, code, error.to_string())

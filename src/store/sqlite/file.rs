@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -94,7 +95,8 @@ impl Lock {
         let io = |error| OpenError::Io { path: path.clone(), error };
         create_folder_of(log).map_err(io)?;
         // Not truncated: what stands there names the holder.
-        let file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
+        let file =
+            OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}

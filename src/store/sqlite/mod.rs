@@ -14,7 +14,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -119,6 +119,21 @@ impl SqliteStore {
     }
 }
 
+/// Waiting for the writer. Whoever gives up after a good while has found the store slow.
+struct Patience<'a> {
+    condition: &'a Condition,
+    since: Instant,
+    is_over: bool,
+}
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        if !self.is_over && self.since.elapsed() > limits::SLOW_AFTER {
+            self.condition.failed(&Fault::Slow);
+        }
+    }
+}
+
 #[async_trait]
 impl ReadLog for SqliteStore {
     async fn read_stream(
@@ -168,7 +183,10 @@ impl EventStore for SqliteStore {
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return AppendOutcome::NotWritten(Fault::Closing),
         }
-        match tokio::time::timeout(self.append_wait, outcome).await {
+        let mut waiting = Patience { condition: &self.condition, since: Instant::now(), is_over: false };
+        let answered = tokio::time::timeout(self.append_wait, outcome).await;
+        waiting.is_over = true;
+        match answered {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => AppendOutcome::Unknown(Fault::Closing),
             // It may be in the transaction that is being written right now.

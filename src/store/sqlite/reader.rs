@@ -105,11 +105,7 @@ impl ReadLog for Readers {
         let (first, end) = (format!("{category}-"), format!("{category}."));
         let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
         self.read(move |connection| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM events WHERE stream >= ?1 AND stream < ?2 AND position > ?3
-                 ORDER BY position LIMIT ?4"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(&category_sql())?;
             statement.query_map((first, end, after, limit), recorded)?.collect()
         })
         .await
@@ -118,6 +114,14 @@ impl ReadLog for Readers {
     fn log_id(&self) -> LogId {
         self.log_id
     }
+}
+
+/// The pluses keep SQLite from walking the whole log by position: the index over streams is asked.
+fn category_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM events WHERE stream >= ?1 AND stream < ?2 AND +position > ?3
+         ORDER BY +position LIMIT ?4"
+    )
 }
 
 fn page(limit: usize) -> i64 {
@@ -139,4 +143,22 @@ fn recorded(row: &Row<'_>) -> Result<RecordedEvent, rusqlite::Error> {
         data: row.get(5)?,
         metadata: row.get(6)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Settings, SqliteStore};
+    use super::*;
+
+    #[test]
+    fn a_category_is_found_by_the_index_over_streams_however_long_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        drop(SqliteStore::open(&Settings::at(&path)).unwrap());
+        let connection = open_for_reading(&path).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", category_sql())).unwrap();
+        let plan: Vec<String> =
+            statement.query_map(("a", "b", 0, 1), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan[0].contains("(stream>? AND stream<?)"), "{plan:?}");
+    }
 }

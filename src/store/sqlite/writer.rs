@@ -239,25 +239,29 @@ fn write(connection: &mut Connection, group: &[Waiting]) -> Result<Written, Fail
 
 fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
     let first_version = append.expected.next();
-    let next_version = current_version(connection, &append.stream)?.map_or(0, |version| version + 1);
-    if next_version != first_version || append.events.is_empty() {
-        return repeated_or_conflict(connection, append);
-    }
     for (event, version) in append.events.iter().zip(first_version..) {
-        insert(connection, &append.stream, version, event)?;
+        // Only the first can find the stream otherwise than expected: nobody else writes meanwhile.
+        if !insert_next(connection, &append.stream, version, event)? {
+            return repeated_or_conflict(connection, append);
+        }
+    }
+    if append.events.is_empty() {
+        return repeated_or_conflict(connection, append);
     }
     let position = Position(connection.last_insert_rowid().unsigned_abs());
     Ok(AppendOutcome::Appended { first_version, position, repeated: false })
 }
 
-fn insert(
+/// Inserts an event where its version is the stream's next; false where it is not.
+fn insert_next(
     connection: &Connection,
     stream: &StreamName,
     version: u64,
     event: &NewEvent,
-) -> Result<(), rusqlite::Error> {
+) -> Result<bool, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO events (stream, version, id, type, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO events (stream, version, id, type, data, metadata) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+         WHERE (SELECT coalesce(max(version), -1) FROM events WHERE stream = ?1) = ?2 - 1",
     )?;
     let values = (
         stream.as_str(),
@@ -267,8 +271,7 @@ fn insert(
         &event.data,
         &event.metadata,
     );
-    statement.execute(values)?;
-    Ok(())
+    Ok(statement.execute(values)? == 1)
 }
 
 fn current_version(connection: &Connection, stream: &StreamName) -> Result<Option<u64>, rusqlite::Error> {
