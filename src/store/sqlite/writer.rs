@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
@@ -225,79 +225,110 @@ fn write(connection: &mut Connection, group: &[Waiting]) -> Result<Written, Fail
     let before = |error| Failure { stage: Stage::BeforeCommit, error };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(before)?;
     let mut written = Written { outcomes: Vec::with_capacity(group.len()), events: 0, head: None };
+    let mut statements = Statements::prepare(&transaction).map_err(before)?;
     for Waiting { append, .. } in group {
-        let outcome = append_one(&transaction, append).map_err(before)?;
+        let outcome = append_one(&mut statements, append).map_err(before)?;
         if let AppendOutcome::Appended { position, repeated: false, .. } = outcome {
             written.events += append.events.len() as u64;
             written.head = Some(position);
         }
         written.outcomes.push(outcome);
     }
+    drop(statements);
     transaction.commit().map_err(|error| Failure { stage: Stage::Commit, error })?;
     Ok(written)
 }
 
-fn append_one(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
+/// The statements of a group, looked up once.
+struct Statements<'c> {
+    insert: CachedStatement<'c>,
+    current_version: CachedStatement<'c>,
+    position: CachedStatement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    fn prepare(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            insert: connection.prepare_cached(
+                "INSERT INTO events (stream, version, id, type, data, metadata)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            current_version: connection.prepare_cached(
+                "SELECT version FROM events WHERE stream = ?1 ORDER BY version DESC LIMIT 1",
+            )?,
+            position: connection.prepare_cached(
+                "SELECT position FROM events WHERE stream = ?1 AND version = ?2 AND id = ?3",
+            )?,
+        })
+    }
+
+    fn insert(
+        &mut self,
+        stream: &StreamName,
+        version: u64,
+        event: &NewEvent,
+    ) -> Result<i64, rusqlite::Error> {
+        self.insert.insert((
+            stream.as_str(),
+            signed(version),
+            event.id.as_bytes(),
+            event.event_type,
+            &event.data,
+            &event.metadata,
+        ))
+    }
+
+    fn current_version(&mut self, stream: &StreamName) -> Result<Option<u64>, rusqlite::Error> {
+        let version = self.current_version.query_row([stream.as_str()], |row| row.get::<_, i64>(0));
+        Ok(version.optional()?.map(i64::unsigned_abs))
+    }
+
+    /// Where this very event stands, if it does.
+    fn position(
+        &mut self,
+        stream: &StreamName,
+        version: u64,
+        event: &NewEvent,
+    ) -> Result<Option<Position>, rusqlite::Error> {
+        let values = (stream.as_str(), signed(version), event.id.as_bytes());
+        let position = self.position.query_row(values, |row| row.get::<_, i64>(0)).optional()?;
+        Ok(position.map(|position| Position(position.unsigned_abs())))
+    }
+}
+
+fn append_one(statements: &mut Statements<'_>, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
     let first_version = append.expected.next();
+    let current = statements.current_version(&append.stream)?;
+    if current.map_or(0, |version| version + 1) != first_version {
+        return repeated_or_conflict(statements, append, current);
+    }
+    let mut position = None;
     for (event, version) in append.events.iter().zip(first_version..) {
-        // Only the first can find the stream otherwise than expected: nobody else writes meanwhile.
-        if !insert_next(connection, &append.stream, version, event)? {
-            return repeated_or_conflict(connection, append);
-        }
+        position = Some(Position(statements.insert(&append.stream, version, event)?.unsigned_abs()));
     }
-    if append.events.is_empty() {
-        return repeated_or_conflict(connection, append);
+    match position {
+        Some(position) => Ok(AppendOutcome::Appended { first_version, position, repeated: false }),
+        // Nothing was asked for.
+        None => Ok(AppendOutcome::Conflict { current }),
     }
-    let position = Position(connection.last_insert_rowid().unsigned_abs());
-    Ok(AppendOutcome::Appended { first_version, position, repeated: false })
-}
-
-/// Inserts an event where its version is the stream's next; false where it is not.
-fn insert_next(
-    connection: &Connection,
-    stream: &StreamName,
-    version: u64,
-    event: &NewEvent,
-) -> Result<bool, rusqlite::Error> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO events (stream, version, id, type, data, metadata) SELECT ?1, ?2, ?3, ?4, ?5, ?6
-         WHERE (SELECT coalesce(max(version), -1) FROM events WHERE stream = ?1) = ?2 - 1",
-    )?;
-    let values = (
-        stream.as_str(),
-        signed(version),
-        event.id.as_bytes(),
-        event.event_type,
-        &event.data,
-        &event.metadata,
-    );
-    Ok(statement.execute(values)? == 1)
-}
-
-fn current_version(connection: &Connection, stream: &StreamName) -> Result<Option<u64>, rusqlite::Error> {
-    let mut statement = connection.prepare_cached("SELECT max(version) FROM events WHERE stream = ?1")?;
-    let version = statement.query_row([stream.as_str()], |row| row.get::<_, Option<i64>>(0))?;
-    Ok(version.map(i64::unsigned_abs))
 }
 
 /// The same ids at the same versions are the same append: it gets its original result.
-fn repeated_or_conflict(connection: &Connection, append: &Append) -> Result<AppendOutcome, rusqlite::Error> {
+fn repeated_or_conflict(
+    statements: &mut Statements<'_>,
+    append: &Append,
+    current: Option<u64>,
+) -> Result<AppendOutcome, rusqlite::Error> {
     let first_version = append.expected.next();
     let mut position = None;
     for (event, version) in append.events.iter().zip(first_version..) {
-        let mut statement = connection
-            .prepare_cached("SELECT position FROM events WHERE stream = ?1 AND version = ?2 AND id = ?3")?;
-        let values = (append.stream.as_str(), signed(version), event.id.as_bytes());
-        position = statement.query_row(values, |row| row.get::<_, i64>(0)).optional()?;
+        position = statements.position(&append.stream, version, event)?;
         if position.is_none() {
             break;
         }
     }
-    match position {
-        Some(position) => {
-            let position = Position(position.unsigned_abs());
-            Ok(AppendOutcome::Appended { first_version, position, repeated: true })
-        }
-        None => Ok(AppendOutcome::Conflict { current: current_version(connection, &append.stream)? }),
-    }
+    Ok(match position {
+        Some(position) => AppendOutcome::Appended { first_version, position, repeated: true },
+        None => AppendOutcome::Conflict { current },
+    })
 }
