@@ -88,7 +88,9 @@ impl SqliteStore {
             head: head_sender,
             condition: condition.clone(),
             counters: counters.clone(),
+            health: condition.watch(),
             groups_since_command: 0,
+            probe_at: None,
         };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
@@ -300,5 +302,16 @@ mod tests {
             };
         }
         assert_eq!(store.read_all(None, 1000).await.unwrap().len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_fault_that_a_reader_found_is_over_when_writing_works_though_nobody_appends() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap();
+        let mut health = store.health();
+        store.condition.failed(&Fault::Locked);
+        assert_eq!(*health.borrow_and_update(), Health::Failing(Fault::Locked));
+        let over = health.wait_for(|health| *health == Health::Writable);
+        tokio::time::timeout(10 * limits::PROBE_INTERVAL, over).await.unwrap().unwrap();
     }
 }

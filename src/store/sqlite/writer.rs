@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
-use super::super::{Append, AppendOutcome, Counters, Fault, NewEvent, Position, StreamName};
+use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName};
 use super::checkpoint::Checkpoints;
 use super::condition::Condition;
 use super::reader::signed;
@@ -31,7 +32,9 @@ pub struct Writer {
     pub head: watch::Sender<Option<Position>>,
     pub condition: Arc<Condition>,
     pub counters: Arc<Counters>,
+    pub health: watch::Receiver<Health>,
     pub groups_since_command: u32,
+    pub probe_at: Option<Instant>,
 }
 
 /// Ends the process when the writer ends unasked: without it nothing could be recorded any more.
@@ -52,6 +55,8 @@ enum Next {
     WriteCommand,
     /// See whether the store can be written again.
     Probe,
+    /// See what has changed.
+    Look,
     Close,
 }
 
@@ -75,6 +80,7 @@ impl Writer {
                         self.write_group(&mut group);
                     }
                     Next::Probe => self.probe(),
+                    Next::Look => {}
                     Next::Close => break,
                 }
             }
@@ -84,7 +90,11 @@ impl Writer {
 
     /// Pushes go first; a command gets a transaction of its own when no push waits, or after a while.
     async fn next(&mut self, group: &mut Vec<Waiting>) -> Next {
-        let failing = self.condition.is_failing();
+        let probe_at = self.probe_at();
+        if probe_at.is_some_and(|at| at <= Instant::now()) {
+            self.probe_at = None;
+            return Next::Probe;
+        }
         if self.groups_since_command >= limits::GROUPS_BEFORE_COMMAND
             && let Ok(command) = self.commands.try_recv()
         {
@@ -95,7 +105,7 @@ impl Writer {
         tokio::select! {
             biased;
             received = self.pushes.recv_many(group, limits::GROUP_APPENDS_MAX) => {
-                self.groups_since_command += 1;
+                self.groups_since_command = self.groups_since_command.saturating_add(1);
                 if received == 0 { Next::Close } else { Next::WritePushes }
             }
             command = self.commands.recv() => match command {
@@ -107,8 +117,19 @@ impl Writer {
                 None => Next::Close,
             },
             _ = self.closing.wait_for(|closing| *closing) => Next::Close,
-            () = tokio::time::sleep(limits::PROBE_INTERVAL), if failing => Next::Probe,
+            () = sleep_until(probe_at.unwrap_or_else(Instant::now)), if probe_at.is_some() => Next::Look,
+            // Somebody else found a fault while nothing is to be written.
+            _ = self.health.changed() => Next::Look,
         }
+    }
+
+    /// While the log is failing, when it is tried next, also where repeats alone keep the writer busy.
+    fn probe_at(&mut self) -> Option<Instant> {
+        if !self.condition.is_failing() {
+            self.probe_at = None;
+            return None;
+        }
+        Some(*self.probe_at.get_or_insert_with(|| Instant::now() + limits::PROBE_INTERVAL))
     }
 
     /// Lets those go first who are about to append, where processors are short: fewer and larger groups
