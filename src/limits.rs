@@ -62,12 +62,16 @@ pub const WAL_PAGES: u32 = 8192;
 pub const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// While the store refuses writes, it is tried this often.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
-/// A store that is overloaded again and again is told of this often.
+/// A store that is overloaded again and again is told of this often, and of any other fault that comes and
+/// goes so many times within that time.
 pub const FAULT_TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
+pub const FAULT_TOLD_TIMES: usize = 5;
 /// After this many groups of pushes in a row a waiting command gets its turn.
 pub const GROUPS_BEFORE_COMMAND: u32 = 16;
 /// At the start, how long readers of other processes may keep the write-ahead log from being folded.
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
+/// How often that is tried meanwhile.
+pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
 

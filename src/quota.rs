@@ -86,7 +86,8 @@ impl Quotas {
         let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let today = in_beijing(at).date_naive();
         let entry = used.entry(key.clone()).or_insert(Used::nothing_on(today));
-        if entry.day != today {
+        // A push of an earlier day, adopted today, counts with today.
+        if entry.day < today {
             *entry = Used::nothing_on(today);
         }
         if entry.bytes.saturating_add(bytes) > max {

@@ -70,6 +70,8 @@ async fn converse(
         },
         () = seat.given_up() => debug!("an idle connection made room for another"),
     }
+    // First the seat: who waits for a turn must not tell a connection to go that has gone.
+    drop(seat);
     drop(turn);
 }
 

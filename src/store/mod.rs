@@ -138,6 +138,9 @@ pub enum Fault {
     Corrupt,
     #[error("input or output failed: {0}")]
     Io(String),
+    /// One event only; the log itself can be read.
+    #[error("an event cannot be read: {0}")]
+    Unreadable(String),
     #[error("the event is larger than {max} bytes")]
     TooLarge { max: usize },
     #[error("the store is closing")]

@@ -21,3 +21,15 @@ async fn a_repeated_push_gets_the_same_answer_and_delivers_nothing() {
     assert_eq!(events[0]["event_type"], "GoodsDelivered");
     assert!(events[0]["signature"].as_str().unwrap().starts_with("verified now"));
 }
+
+#[tokio::test]
+async fn nothing_that_is_unsigned_decides_that_a_payment_is_ignored() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut push = goods_push(&home.app(), goods("MSG-TYPE", 600));
+    let body = String::from_utf8(push.body).unwrap();
+    push.body = body.replace("\"MsgType\":\"event\"", "\"MsgType\":\" Event\"").into_bytes();
+    assert!(String::from_utf8_lossy(&push.body).contains(" Event"));
+    assert_eq!(server.push(&push).await.body, SUCCESS);
+    assert!(home.run(&["history", "MSG-TYPE"]).status.success(), "it is recorded");
+}

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
+use std::time::Instant;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tracing::{error, info};
 
 use super::file::{OpenError, open_beside};
@@ -31,14 +32,25 @@ pub struct Checkpoints {
 /// been synced: that process may have ended between the two, and repeats of its pushes are going to be
 /// answered success because they stand in the log.
 pub fn fold_what_was_left(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.busy_timeout(limits::FOLD_WAIT)?;
-    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    connection.busy_timeout(limits::BUSY_WAIT)?;
-    if busy {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        return Err(rusqlite::Error::SqliteFailure(code, None));
+    let begun = Instant::now();
+    loop {
+        // FULL waits for readers of older states; those of the newest, and those of an empty log, do not matter.
+        let folded = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+            let (pages, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok(pages == copied)
+        });
+        match folded {
+            Ok(true) => return Ok(()),
+            Err(error) if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => return Err(error),
+            Ok(false) | Err(_) if begun.elapsed() < limits::FOLD_WAIT => {
+                std::thread::park_timeout(limits::FOLD_TRY_INTERVAL);
+            }
+            Ok(false) | Err(_) => {
+                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(code, None));
+            }
+        }
     }
-    Ok(())
 }
 
 /// Whether checkpoints fail at the moment.

@@ -15,11 +15,24 @@ pub struct Condition {
     told: Mutex<Told>,
 }
 
-/// What people were told last.
+/// What people were told.
 #[derive(Default)]
 struct Told {
+    /// That the log fails, and not yet that it works again.
     failing: bool,
-    at: Option<Instant>,
+    /// Each fault that was told of lately, and when.
+    of: Vec<(Fault, Instant)>,
+}
+
+impl Told {
+    /// Whether a fault has been told of often enough for now. Under too much load two of them come and go
+    /// many times a second.
+    fn is_enough(&mut self, fault: &Fault) -> bool {
+        self.of.retain(|(_, at)| at.elapsed() < limits::FAULT_TOLD_AGAIN_AFTER);
+        let times = self.of.iter().filter(|(known, _)| known == fault).count();
+        let flickers = matches!(fault, Fault::QueueFull | Fault::Slow);
+        times >= if flickers { 1 } else { limits::FAULT_TOLD_TIMES }
+    }
 }
 
 impl Default for Condition {
@@ -39,28 +52,25 @@ impl Condition {
 
     /// Something was written and synced.
     pub fn wrote(&self) {
-        if self.changes_to(Health::Writable) {
-            let mut told = self.told();
-            if std::mem::take(&mut told.failing) {
-                info!("the log can be written again");
-            }
-        }
-    }
-
-    /// Something could not be written or read. One line when that begins; where it comes and goes quickly,
-    /// one in a while.
-    pub fn failed(&self, fault: &Fault) {
-        if !self.changes_to(Health::Failing(fault.clone())) {
+        if !self.is_failing() {
             return;
         }
         let mut told = self.told();
-        // Under too much load these two come and go many times a second.
-        let flickers = matches!(fault, Fault::QueueFull | Fault::Slow);
-        let lately = told.at.is_some_and(|at| at.elapsed() < limits::FAULT_TOLD_AGAIN_AFTER);
-        if flickers && lately {
+        if self.changes_to(Health::Writable) && std::mem::take(&mut told.failing) {
+            info!("the log can be written again");
+        }
+    }
+
+    /// Something could not be written or read. One line when that begins. What comes and goes quickly, as
+    /// under too much load, is told once in a while.
+    pub fn failed(&self, fault: &Fault) {
+        let mut told = self.told();
+        let is_news = self.changes_to(Health::Failing(fault.clone()));
+        if (told.failing && !is_news) || told.is_enough(fault) {
             return;
         }
-        *told = Told { failing: true, at: Some(Instant::now()) };
+        told.failing = true;
+        told.of.push((fault.clone(), Instant::now()));
         error!(alarm = "store", %fault, "the log cannot be written; pushes are answered with a failure");
     }
 

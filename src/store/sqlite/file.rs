@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 use uuid::Uuid;
 
 use super::super::{LogId, Position, create_folder_of, create_private};
@@ -153,7 +154,8 @@ pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags);
     let mut connection = connection.map_err(failed)?;
-    connection.busy_timeout(limits::BUSY_WAIT).map_err(failed)?;
+    // A command that ends may be folding the write-ahead log just now.
+    connection.busy_timeout(limits::FOLD_WAIT).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(OpenError::ReadOnly { path: path.to_owned() });
     }
@@ -174,6 +176,7 @@ pub fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
         create(&mut connection).map_err(failed)?;
     }
     fold_what_was_left(&connection).map_err(failed)?;
+    connection.busy_timeout(limits::BUSY_WAIT).map_err(failed)?;
     sync_folders(path)?;
     let log_id: String =
         connection.query_row("SELECT log_id FROM log", [], |row| row.get(0)).map_err(failed)?;
@@ -240,12 +243,17 @@ fn create(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     transaction.commit()
 }
 
-/// Makes the file's name durable, as its content is, and the name of its folder, which may be new.
+/// Makes the file's name durable, as its content is, and, as far as that is allowed, the name of its folder,
+/// which may be new.
 fn sync_folders(path: &Path) -> Result<(), OpenError> {
     let full = path.canonicalize().map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
-    for folder in full.ancestors().skip(1).take(2) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| OpenError::Io { path: folder.to_owned(), error })?;
+    let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all());
+    let Some(folder) = full.parent() else { return Ok(()) };
+    sync(folder).map_err(|error| OpenError::Io { path: folder.to_owned(), error })?;
+    if let Some(outer) = folder.parent()
+        && let Err(error) = sync(outer)
+    {
+        debug!(folder = %outer.display(), %error, "the name of the log's folder cannot be synced");
     }
     Ok(())
 }

@@ -111,8 +111,18 @@ impl SqliteStore {
     }
 
     /// A log that cannot be read cannot be trusted to be written either.
-    fn noting<T>(&self, read: Result<T, Fault>) -> Result<T, Fault> {
-        read.inspect_err(|fault| self.condition.failed(fault))
+    async fn noting<T>(&self, reading: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let mut patience = self.patience();
+        let read = reading.await;
+        patience.is_over = true;
+        read.inspect_err(|fault| match fault {
+            Fault::Unreadable(_) | Fault::Closing => {}
+            fault => self.condition.failed(fault),
+        })
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience { condition: &self.condition, since: Instant::now(), is_over: false }
     }
 
     /// Writes into the lock file who holds it, for commands that look for the server.
@@ -121,7 +131,7 @@ impl SqliteStore {
     }
 }
 
-/// Waiting for the writer. Whoever gives up after a good while has found the store slow.
+/// Waiting for the writer or a reader. Whoever gives up after a good while has found the store slow.
 struct Patience<'a> {
     condition: &'a Condition,
     since: Instant,
@@ -144,11 +154,11 @@ impl ReadLog for SqliteStore {
         from: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.noting(self.readers.read_stream(stream, from, limit).await)
+        self.noting(self.readers.read_stream(stream, from, limit)).await
     }
 
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        self.noting(self.readers.read_all(after, limit).await)
+        self.noting(self.readers.read_all(after, limit)).await
     }
 
     async fn read_category(
@@ -157,7 +167,7 @@ impl ReadLog for SqliteStore {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.noting(self.readers.read_category(category, after, limit).await)
+        self.noting(self.readers.read_category(category, after, limit)).await
     }
 
     fn log_id(&self) -> LogId {
@@ -185,7 +195,7 @@ impl EventStore for SqliteStore {
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return AppendOutcome::NotWritten(Fault::Closing),
         }
-        let mut waiting = Patience { condition: &self.condition, since: Instant::now(), is_over: false };
+        let mut waiting = self.patience();
         let answered = tokio::time::timeout(self.append_wait, outcome).await;
         waiting.is_over = true;
         match answered {
@@ -250,7 +260,7 @@ fn end_process_if_sync_failed(error: &rusqlite::Error) {
 /// Sorts SQLite's errors into what can be said to people and done about them.
 fn fault(error: &rusqlite::Error) -> Fault {
     use rusqlite::ErrorCode;
-    let Some(code) = error.sqlite_error_code() else { return Fault::Io(error.to_string()) };
+    let Some(code) = error.sqlite_error_code() else { return Fault::Unreadable(error.to_string()) };
     match code {
         ErrorCode::DiskFull => Fault::DiskFull,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Fault::ReadOnly,

@@ -54,7 +54,11 @@ impl Readers {
             let taken = idle.lock().ok().and_then(|mut idle| idle.pop());
             let connection = match taken {
                 Some(connection) => connection,
-                None => open_for_reading(&path).map_err(|error| Fault::Io(error.to_string()))?,
+                None => open_for_reading(&path).map_err(|error| match error {
+                    OpenError::Fault { fault, .. } => fault,
+                    OpenError::NotALog { .. } => Fault::Corrupt,
+                    other => Fault::Io(other.to_string()),
+                })?,
             };
             let found = query(&connection).map_err(|error| fault(&error))?;
             if let Ok(mut idle) = idle.lock() {

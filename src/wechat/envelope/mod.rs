@@ -90,7 +90,9 @@ impl Envelope {
     pub fn read(mut top: Map<String, Value>) -> Result<Option<Self>, FieldError> {
         let mini_game = top.remove("MiniGame");
         let fields = Fields::of_map(&top);
-        if fields.optional_text("MsgType")?.is_some_and(|msg_type| msg_type != "event") {
+        // Nothing signs MsgType, so it never decides that a payment is ignored.
+        let has_content = mini_game.is_some() || fields.has("Event");
+        if !has_content && fields.optional_text("MsgType")?.is_some_and(|msg_type| msg_type != "event") {
             return Ok(None);
         }
         let (event, create_time) = (fields.text("Event")?, fields.optional_int("CreateTime")?);
@@ -115,9 +117,11 @@ impl Envelope {
         }
     }
 
-    /// The whole message, for an event of which nothing else is known.
+    /// The whole message but for the time it was sent, which differs from repeat to repeat: for an event of
+    /// which nothing else is known.
     pub fn message(&self) -> Value {
         let mut message = self.beside.clone();
+        message.remove("CreateTime");
         if let Content::Fields(fields) = &self.content {
             message.insert("MiniGame".into(), fields.clone());
         }
