@@ -9,8 +9,15 @@ use crate::domain::app::AppSlug;
 use crate::domain::order;
 use crate::domain::quarantine::{Resolution, ResolveError};
 use crate::ledger::{Ledger, LedgerError, ResolveQuarantineError};
+use crate::limits;
 use crate::wechat::App;
 use crate::wechat::receive::judge_again;
+
+/// The reason a person gives, without blanks around it; `None` where it is empty or too long.
+pub fn usable_reason(text: &str) -> Option<&str> {
+    let reason = text.trim();
+    (1..=limits::REASON_CHARS_MAX).contains(&reason.chars().count()).then_some(reason)
+}
 
 /// Who decides what, and why.
 pub struct Decision<'a> {

@@ -217,14 +217,7 @@ impl Ledger {
         let stream = codec::quarantine_stream(id);
         let seen = self.read(&stream, Quarantine::evolve).await?;
         let Some(app) = seen.app.clone() else { return Err(ResolveError::NotHeld.into()) };
-        let target = Target {
-            stream: &stream,
-            app: &app,
-            evidence: None,
-            recorded_at: at,
-            budget: None,
-            urgency: Urgency::Command,
-        };
+        let target = command_target(&stream, &app, at);
         let decide = |held: &Quarantine| match held.resolve(how, by, reason) {
             Ok(event) => {
                 let decided = event.is_some();
@@ -262,14 +255,7 @@ impl Ledger {
         at: DateTime<Utc>,
     ) -> Result<(), RegisterError> {
         let stream = codec::app_stream(app);
-        let target = Target {
-            stream: &stream,
-            app,
-            evidence: None,
-            recorded_at: at,
-            budget: None,
-            urgency: Urgency::Command,
-        };
+        let target = command_target(&stream, app, at);
         let seen = self.read(&stream, Registration::evolve).await?;
         let decide = |known: &Registration| (known.decide(app_id, actual_price_is), known.app_id.clone());
         let bound = self.settle(&target, seen, Registration::evolve, decide).await?;
@@ -396,6 +382,10 @@ fn check_binding(app: &AppSlug, app_id: &str, bound: Option<String>) -> Result<(
 fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
     error!(alarm = "stream", %stream, expected, found, "a stream was deleted or altered; nothing is added to it");
     LedgerError::Altered { stream: stream.clone(), expected, found }
+}
+
+fn command_target<'a>(stream: &'a StreamName, app: &'a AppSlug, recorded_at: DateTime<Utc>) -> Target<'a> {
+    Target { stream, app, evidence: None, recorded_at, budget: None, urgency: Urgency::Command }
 }
 
 fn push_target<'a>(

@@ -164,10 +164,9 @@ fn as_json(held: &Held, config: &Config) -> serde_json::Value {
 
 async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&decide.config)?;
-    let reason = decide.reason.trim();
-    if reason.is_empty() || reason.chars().count() > limits::REASON_CHARS_MAX {
+    let Some(reason) = decision::usable_reason(&decide.reason) else {
         bail!("--reason: 1 to {} characters", limits::REASON_CHARS_MAX);
-    }
+    };
     let Some(id) = full_id(&config, &decide.id).await? else {
         return Ok(not_held(&decide.config, &decide.id));
     };

@@ -167,12 +167,8 @@ fn judge_now(config: &Config, entry: &Entry) -> Now {
     let Some(app) = config.apps.iter().find(|config| config.app.slug.as_str() == entry.app) else {
         return refused("no app of this name is configured".into());
     };
-    let channel = match entry.channel.as_str() {
-        "" => Channel::Default,
-        name => match Channel::parse(name) {
-            Some(channel) => channel,
-            None => return refused("there is no channel of this name".into()),
-        },
+    let Some(channel) = Channel::in_url(&entry.channel) else {
+        return refused("there is no channel of this name".into());
     };
     let query: UrlQuery = serde_json::from_str(&entry.query).unwrap_or_default();
     match receive(&app.app, app.app.channel(channel), &query, &entry.body, clock::now()) {

@@ -55,10 +55,7 @@ impl Place {
     }
 
     fn find(&self, service: &Service) -> Option<(Arc<App>, Channel)> {
-        let channel = match self.channel.as_str() {
-            "" => Channel::Default,
-            name => Channel::parse(name)?,
-        };
+        let channel = Channel::in_url(&self.channel)?;
         Some((service.keys.load().app(&self.app)?.clone(), channel))
     }
 }
@@ -93,14 +90,14 @@ fn is_echo(text: &str) -> bool {
     (1..=limits::ECHOSTR_CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-fn read_query(uri: &Uri) -> Result<UrlQuery, Box<Refusal>> {
-    let refused = |message: &str| Refusal::new(Code::Unparseable, message);
+/// The URL parameters, or what is wrong with them.
+fn read_query(uri: &Uri) -> Result<UrlQuery, &'static str> {
     if uri.query().is_some_and(|query| query.len() > limits::QUERY_BYTES_MAX) {
-        return Err(refused("the URL parameters are too long"));
+        return Err("the URL parameters are too long");
     }
     let read = Query::<UrlQuery>::try_from_uri(uri);
     read.map(|Query(query)| query)
-        .map_err(|_| refused("the URL parameters cannot be read: one stands twice or is no UTF-8"))
+        .map_err(|_| "the URL parameters cannot be read: one stands twice or is no UTF-8")
 }
 
 async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, body: Body) -> Response {
@@ -108,7 +105,7 @@ async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, 
     let deadline = tokio::time::Instant::now() + limits::ANSWER_WAIT;
     let place = Place::named(place);
     let body = body::read(body, service.body_bytes_max, &service.body_budget).await;
-    let arrival = Arrival { place, uri, body, at: clock::now() };
+    let arrival = Arrival { place, query: read_query(&uri), body, at: clock::now() };
     let format = answer_format(arrival.bytes());
     // What is given up here may still be recorded; then WeChat's next repeat finds it.
     let judged = tokio::time::timeout_at(deadline, judge(&service, &arrival)).await;
@@ -129,7 +126,7 @@ async fn push(State(service): State<Arc<Service>>, place: NamedPlace, uri: Uri, 
 /// One request by somebody who may be WeChat.
 struct Arrival<'a> {
     place: Place,
-    uri: Uri,
+    query: Result<UrlQuery, &'static str>,
     body: Read<'a>,
     at: DateTime<Utc>,
 }
@@ -194,9 +191,11 @@ impl Arrival<'_> {
             mock: note.is_mock,
             stranger: note.is_stranger,
             claimed: serde_json::to_string(&note.claimed).unwrap_or_default(),
-            query: read_query(&self.uri)
+            query: self
+                .query
+                .as_ref()
                 .ok()
-                .and_then(|query| serde_json::to_string(&query).ok())
+                .and_then(|query| serde_json::to_string(query).ok())
                 .unwrap_or_default(),
             body: self.bytes().to_vec(),
             at: self.at,
@@ -217,15 +216,17 @@ async fn judge(service: &Service, arrival: &Arrival<'_>) -> Verdict {
     let Some((app, channel)) = arrival.place.find(service) else {
         return Refusal::new(Code::UnknownApp, "no app or channel of this name is configured").into();
     };
-    let query = match read_query(&arrival.uri) {
+    let query = match &arrival.query {
         Ok(query) => query,
-        Err(refusal) => return refusal.into(),
+        Err(problem) => return Refusal::new(Code::Unparseable, *problem).into(),
     };
     let keys = app.channel(channel);
-    let received = match receive(&app, keys, &query, body, arrival.at) {
+    let received = match receive(&app, keys, query, body, arrival.at) {
         Ok(received) => received,
         Err(refusal) => {
-            warn_of_refusal(&app, &refusal);
+            let Refusal { code, message, claimed, .. } = &*refusal;
+            let out_trade_no = claimed.out_trade_no.as_deref().unwrap_or("-");
+            debug!(app = %app.slug, code = code.number(), %message, ?out_trade_no, "a push is refused");
             return refusal.into();
         }
     };
@@ -233,12 +234,6 @@ async fn judge(service: &Service, arrival: &Arrival<'_>) -> Verdict {
     let mut verdict = decide(service, &app, received).await;
     verdict.encrypt_for = encrypts.then_some((app, channel));
     verdict
-}
-
-fn warn_of_refusal(app: &App, refusal: &Refusal) {
-    let Refusal { code, message, claimed, .. } = refusal;
-    let out_trade_no = claimed.out_trade_no.as_deref().unwrap_or("-");
-    debug!(app = %app.slug, code = code.number(), %message, ?out_trade_no, "a push is refused");
 }
 
 async fn decide(service: &Service, app: &App, received: Received) -> Verdict {
@@ -344,12 +339,12 @@ fn encrypted(app: &App, channel: Channel, arrival: &Arrival<'_>, text: &str, for
     let (Some(key), Some(token)) = (keys.aes_keys.first(), keys.tokens.first()) else {
         return text.to_owned();
     };
-    let nonce = read_query(&arrival.uri).ok().and_then(|query| query.nonce).unwrap_or_default();
+    let nonce = arrival.query.as_ref().ok().and_then(|query| query.nonce.as_deref()).unwrap_or_default();
     let timestamp = arrival.at.timestamp();
     let encrypted = key.encrypt(&rand::random(), text, &app.app_id);
-    let parts = [token.reveal(), &timestamp.to_string(), nonce.as_str(), encrypted.as_str()];
+    let parts = [token.reveal(), &timestamp.to_string(), nonce, encrypted.as_str()];
     let msg_signature = signature::sha1_of_sorted(parts);
-    answer::render_encrypted(format, &encrypted, &msg_signature, timestamp, &nonce)
+    answer::render_encrypted(format, &encrypted, &msg_signature, timestamp, nonce)
 }
 
 fn respond(format: Format, text: String, code: Code) -> Response {

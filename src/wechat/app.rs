@@ -50,6 +50,11 @@ impl Channel {
         }
     }
 
+    /// By the last part of its URL, which is empty for the app's own.
+    pub fn in_url(part: &str) -> Option<Self> {
+        if part.is_empty() { Some(Self::Default) } else { Self::parse(part) }
+    }
+
     pub fn parse(name: &str) -> Option<Self> {
         Self::NAMED.into_iter().find(|channel| channel.as_str() == name)
     }

@@ -14,7 +14,7 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("codec", &["domain", "moment", "store"]),
     ("quota", &["domain", "limits", "moment"]),
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
-    ("decision", &["domain", "ledger", "wechat"]),
+    ("decision", &["domain", "ledger", "limits", "wechat"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "store", "wechat"]),

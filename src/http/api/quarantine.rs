@@ -69,11 +69,10 @@ async fn resolve(
 ) -> Result<Json<Resolved>, ApiError> {
     let now = clock::now();
     let by = service.keys.load().access.administrator(headers, now)?;
-    let reason = decision.reason.trim();
-    if reason.is_empty() || reason.chars().count() > limits::REASON_CHARS_MAX {
+    let Some(reason) = decision::usable_reason(&decision.reason) else {
         let message = format!("reason: 1 to {} characters", limits::REASON_CHARS_MAX);
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "reason", message));
-    }
+    };
     let keys = service.keys.load();
     let decision = decision::Decision { how, by: &by, reason, at: now };
     let find_app = |slug: &AppSlug| keys.app(slug.as_str()).map(AsRef::as_ref);
