@@ -13,4 +13,5 @@ pub mod limits;
 pub mod moment;
 pub mod quota;
 pub mod store;
+pub mod table;
 pub mod wechat;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 16] = [
+const MAY_KNOW: [(&str, &[&str]); 17] = [
     ("limits", &[]),
     ("clock", &[]),
+    ("table", &[]),
     ("moment", &[]),
     ("domain", &[]),
     ("store", &["limits", "moment"]),
