@@ -95,6 +95,10 @@ pub const REFUSED_STRANGERS_BURST: u32 = 200;
 pub const REFUSED_QUEUE_MAX: usize = 1024;
 /// Rows that a list command or answer shows unless told otherwise.
 pub const LIST_ROWS: u32 = 50;
+/// Rows of one sheet of an Excel file, below its header: Excel takes 1,048,576 with it.
+pub const XLSX_SHEET_ROWS_MAX: usize = 1_048_575;
+/// Characters of one cell of an Excel file, as Excel counts them; a longer text is cut and ends with `…`.
+pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 

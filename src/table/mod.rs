@@ -1,6 +1,18 @@
 //! An answer as a table: columns with units, and rows. How it is written, as JSON, CSV, XLSX or text, stands
 //! in the files beside.
 
+pub mod csv;
+pub mod json;
+pub mod mask;
+#[cfg(test)]
+mod sample;
+pub mod text;
+pub mod xlsx;
+
+use chrono::{DateTime, Utc};
+
+use crate::moment::beijing;
+
 /// What a column holds, which decides how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -43,6 +55,21 @@ impl Unit {
     pub fn parse(text: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, unit)| unit)
     }
+
+    /// Whether people calculate with it.
+    pub fn is_number(self) -> bool {
+        match self {
+            Self::Fen | Self::Count | Self::Seconds => true,
+            Self::Text
+            | Self::Id
+            | Self::OpenId
+            | Self::Moment
+            | Self::Day
+            | Self::Flag
+            | Self::Position
+            | Self::Json => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,4 +94,9 @@ pub enum Cell {
 pub struct Table {
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Cell>>,
+}
+
+/// A moment as people in Beijing read it; what is none stays as it is.
+fn beijing_moment(text: &str) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }

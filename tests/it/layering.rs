@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("limits", &[]),
     ("clock", &[]),
-    ("table", &[]),
+    ("table", &["domain", "limits", "moment"]),
     ("moment", &[]),
     ("domain", &[]),
     ("store", &["limits", "moment"]),
