@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
+use crate::http::roles::NoDirectory;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
 use crate::quota::Quotas;
@@ -99,8 +100,9 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let log = || format!("the log {}", config.store_path.display());
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
-    let keys = Keys::new(&config.apps, &config.access);
-    let service = Arc::new(Service::new(ledger, keys, ring, config.limits.body_bytes_max)?);
+    let keys = Keys::new(&config.apps, &config.access)?;
+    let service = Service::new(ledger, keys, ring, Arc::new(NoDirectory), config.limits.body_bytes_max)?;
+    let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -165,13 +167,19 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!("the configuration is not reloaded; the one before stays in force");
         }
     };
+    let keys = match Keys::new(&config.apps, &config.access) {
+        Ok(keys) => keys,
+        Err(error) => {
+            return error!(%error, "the configuration is not reloaded; the one before stays in force");
+        }
+    };
     if let Err(error) = register_apps(service, &config.apps).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
         warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
     }
-    service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
+    service.keys.store(Arc::new(keys));
     info!(apps = config.apps.len(), "the configuration is reloaded");
     *current = config;
 }
