@@ -103,10 +103,10 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let log = || format!("the log {}", config.store_path.display());
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
-    let keys = Keys::new(&config.apps, &config.access);
+    let keys = Keys::new(&config.apps, &config.access)?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
-    let body_bytes_max = config.limits.body_bytes_max;
-    let service = Arc::new(Service::new(ledger, keys, ring, projector.clone(), body_bytes_max)?);
+    let service = Service::new(ledger, keys, ring, projector.clone(), config.limits.body_bytes_max)?;
+    let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -174,13 +174,19 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!("the configuration is not reloaded; the one before stays in force");
         }
     };
+    let keys = match Keys::new(&config.apps, &config.access) {
+        Ok(keys) => keys,
+        Err(error) => {
+            return error!(%error, "the configuration is not reloaded; the one before stays in force");
+        }
+    };
     if let Err(error) = register_apps(service, &config.apps).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
         warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
     }
-    service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
+    service.keys.store(Arc::new(keys));
     info!(apps = config.apps.len(), "the configuration is reloaded");
     *current = config;
 }
