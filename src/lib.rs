@@ -11,6 +11,8 @@ pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod moment;
+pub mod projector;
 pub mod quota;
 pub mod store;
+pub mod table;
 pub mod wechat;

@@ -9,6 +9,11 @@ pub fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// Any RFC 3339, in UTC.
+pub fn parse_stamp(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
+    DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc))
+}
+
 /// The same moment in Beijing: its date is the day it counts for.
 pub fn in_beijing(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     // Eight hours east are within a day, so there is such a zone.

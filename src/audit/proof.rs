@@ -77,6 +77,10 @@ fn needs(event: &Event) -> Needs {
         | Event::PushQuarantined { .. } => Needs::Push,
         Event::AppRegistered { .. }
         | Event::PriceMeaningChanged { .. }
+        | Event::GoodsGranted { .. }
+        | Event::GrantRefused { .. }
+        | Event::GrantRevoked { .. }
+        | Event::RoleReported { .. }
         | Event::QuarantineAdopted { .. }
         | Event::QuarantineDismissed { .. } => Needs::Nothing,
     }
@@ -141,6 +145,10 @@ fn says_the_same(
         (
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
+            | Event::GoodsGranted { .. }
+            | Event::GrantRefused { .. }
+            | Event::GrantRevoked { .. }
+            | Event::RoleReported { .. }
             | Event::QuarantineAdopted { .. }
             | Event::QuarantineDismissed { .. },
             _,

@@ -1,11 +1,14 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::*;
 use crate::domain::app::PriceMeaning;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{KeyFingerprint, SignatureEvidence, Transport};
-use crate::domain::push::Push;
+use crate::domain::id::{OpenId, OutTradeNo, RefundId};
+use crate::domain::push::{CoinPush, Push, RefundPush};
 use crate::domain::quarantine::Reason;
+use crate::domain::role::{PlayedRole, RoleFields};
 use crate::domain::samples;
 use crate::store::StreamName;
 
@@ -45,6 +48,16 @@ fn every_event() -> Vec<(&'static str, Event)> {
         attach: None,
         ..samples::goods()
     };
+    let payment = || samples::payment(Some("M"), Some("T"));
+    let paid_coins = CoinPush { zone_id: Some("1".into()), payment: payment(), ..samples::coins() };
+    let paid_refund = RefundPush { payment: payment(), ..samples::refund() };
+    let role = |role| Event::RoleReported {
+        env: Environment::Sandbox,
+        open_id: OpenId::parse("oTest_中文").unwrap(),
+        role,
+        revision: 1,
+    };
+    let bare_role = RoleFields { zones: vec![], attach: None, ..samples::role_fields() };
     let (by, reason) = ("finance-lin".to_owned(), "已核对 ticket 4711".to_owned());
     vec![
         (
@@ -58,14 +71,26 @@ fn every_event() -> Vec<(&'static str, Event)> {
         ("GoodsDelivered", Event::GoodsDelivered(samples::goods())),
         ("GoodsDelivered-bare", Event::GoodsDelivered(bare_goods)),
         ("CoinsDelivered", Event::CoinsDelivered(samples::coins())),
+        ("CoinsDelivered-paid", Event::CoinsDelivered(paid_coins)),
         ("PaymentIdentified", Event::PaymentIdentified(samples::payment(None, Some("42")))),
+        ("PaymentIdentified-both", Event::PaymentIdentified(payment())),
         ("ConflictingPushReceived", Event::ConflictingPushReceived(Push::Goods(samples::goods()))),
         ("ConflictingPushReceived-coins", Event::ConflictingPushReceived(Push::Coins(samples::coins()))),
         ("ConflictingPushReceived-refund", Event::ConflictingPushReceived(Push::Refund(samples::refund()))),
         ("ConflictingPushReceived-gift", Event::ConflictingPushReceived(Push::Gift(samples::gift()))),
         ("RefundSucceeded", Event::RefundSucceeded(samples::refund())),
+        ("RefundSucceeded-paid", Event::RefundSucceeded(paid_refund)),
         ("GiftDelivered", Event::GiftDelivered(samples::gift())),
         ("MockReceived", Event::MockReceived(Push::Goods(samples::goods()))),
+        ("MockReceived-coins", Event::MockReceived(Push::Coins(samples::coins()))),
+        ("MockReceived-refund", Event::MockReceived(Push::Refund(samples::refund()))),
+        ("MockReceived-gift", Event::MockReceived(Push::Gift(samples::gift()))),
+        ("GoodsGranted", Event::GoodsGranted { by: by.clone(), reason: None }),
+        ("GoodsGranted-reason", Event::GoodsGranted { by: by.clone(), reason: Some(reason.clone()) }),
+        ("GrantRefused", Event::GrantRefused { by: by.clone(), reason: Some(reason.clone()) }),
+        ("GrantRevoked", Event::GrantRevoked { by: by.clone(), reason: Some(reason.clone()) }),
+        ("RoleReported", role(samples::role())),
+        ("RoleReported-bare", role(PlayedRole::new(bare_role).unwrap())),
         ("PushQuarantined", quarantined(Reason::Unusable("OutTradeNo: is missing".into()), None)),
         ("PushQuarantined-other-key", quarantined(Reason::OtherEnvironmentKey, Some("1"))),
         (
@@ -115,8 +140,63 @@ fn every_event_is_written_as_its_golden_file_says_and_read_back() {
 #[test]
 fn there_is_a_golden_file_for_every_event_type() {
     let all = every_event();
-    let known: std::collections::BTreeSet<_> = all.iter().map(|(_, event)| event.type_name()).collect();
-    assert_eq!(known.len(), 12, "a new event type needs a golden file: {known:?}");
+    let known: BTreeSet<_> = all.iter().map(|(_, event)| event.type_name()).collect();
+    assert_eq!(known.len(), 16, "a new event type needs a golden file: {known:?}");
+}
+
+#[test]
+fn the_catalogue_names_every_field_of_every_event_type_and_no_other() {
+    let mut written: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (name, event) in every_event() {
+        let text = data::encode(&event).unwrap();
+        let data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let mut keys: Vec<String> = data.into_iter().map(|(key, _)| key).collect();
+        keys.sort_by_key(|key| text.find(&format!("\"{key}\":")));
+        let event_type = event.type_name();
+        let listed = catalogue().iter().find(|listed| listed.event_type == event_type);
+        let listed = listed.unwrap_or_else(|| panic!("{event_type} is missing"));
+        let places = keys.iter().map(|key| {
+            let place = listed.fields.iter().position(|field| field == key);
+            place.unwrap_or_else(|| panic!("{key} of {name} is missing"))
+        });
+        assert!(places.is_sorted(), "{name}: not in the order they are stored");
+        written.entry(event_type).or_default().extend(keys);
+    }
+    for EventFields { event_type, fields } in catalogue() {
+        let listed: BTreeSet<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+        assert_eq!(written.remove(event_type), Some(listed), "{event_type}");
+    }
+}
+
+#[test]
+fn a_stream_tells_its_environment() {
+    use Environment::{Production, Sandbox};
+    let number = OutTradeNo::parse("1").unwrap();
+    let player = |env, open_id| player_stream(&app(), env, &OpenId::parse(open_id).unwrap());
+    let sandbox_refund =
+        RefundPush { env: Sandbox, refund_id: RefundId::parse("-.sandbox.").unwrap(), ..samples::refund() };
+    for (stream, name, env) in [
+        (order_stream(&app(), Production, &number), "order-demo.1", Some(Production)),
+        (order_stream(&app(), Sandbox, &number), "sandboxOrder-demo.1", Some(Sandbox)),
+        (push_stream(&app(), &Push::Refund(samples::refund())), "refund-demo.R-1", Some(Production)),
+        (push_stream(&app(), &Push::Refund(sandbox_refund)), "sandboxRefund-demo.-.sandbox.", Some(Sandbox)),
+        (mock_stream(&app(), &Push::Refund(samples::refund())), "mock-demo.R-1", Some(Production)),
+        (mock_stream(&app(), &Push::Coins(samples::coins())), "sandboxMock-demo._20260101", Some(Sandbox)),
+        (player(Production, "o.sandbox.-"), "player-demo.production.o.sandbox.-", Some(Production)),
+        (player(Sandbox, "oTest"), "player-demo.sandbox.oTest", Some(Sandbox)),
+        (app_stream(&app()), "app-demo", None),
+        (
+            push_stream(&app(), &Push::Gift(samples::gift())),
+            "gift-demo.wxag_game_gift20240417wgsn12hiLo",
+            None,
+        ),
+        (quarantine_stream("00"), "quarantine-00", None),
+    ] {
+        assert_eq!((stream.as_str(), env_of(&stream)), (name, env));
+    }
+    for push in samples::one_of_each() {
+        assert_eq!(env_of(&push_stream(&app(), &push)), push.env(), "{push:?}");
+    }
 }
 
 #[test]

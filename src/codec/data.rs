@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
+use super::role_data::Role;
 use crate::domain::app::PriceMeaning;
 use crate::domain::event::Event;
 use crate::domain::quarantine::Reason;
@@ -41,6 +42,14 @@ struct Quarantined {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Granting {
+    by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Resolved {
     by: String,
     reason: String,
@@ -64,6 +73,14 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::PaymentIdentified(payment) => serde_json::to_string(&Payment::from(payment)),
         Event::ConflictingPushReceived(push) | Event::MockReceived(push) => {
             serde_json::to_string(&AnyPush::from(push))
+        }
+        Event::GoodsGranted { by, reason }
+        | Event::GrantRefused { by, reason }
+        | Event::GrantRevoked { by, reason } => {
+            serde_json::to_string(&Granting { by: by.clone(), reason: reason.clone() })
+        }
+        Event::RoleReported { env, open_id, role, revision } => {
+            serde_json::to_string(&Role::new(*env, open_id, role, *revision))
         }
         Event::PushQuarantined { event, reason, out_trade_no } => serde_json::to_string(&Quarantined {
             event: event.clone(),
@@ -99,6 +116,19 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
         "PaymentIdentified" => Event::PaymentIdentified(parse::<Payment>(data)?.into()),
         "ConflictingPushReceived" => Event::ConflictingPushReceived(parse::<AnyPush>(data)?.try_into()?),
         "MockReceived" => Event::MockReceived(parse::<AnyPush>(data)?.try_into()?),
+        "GoodsGranted" => {
+            let Granting { by, reason } = parse(data)?;
+            Event::GoodsGranted { by, reason }
+        }
+        "GrantRefused" => {
+            let Granting { by, reason } = parse(data)?;
+            Event::GrantRefused { by, reason }
+        }
+        "GrantRevoked" => {
+            let Granting { by, reason } = parse(data)?;
+            Event::GrantRevoked { by, reason }
+        }
+        "RoleReported" => parse::<Role>(data)?.into_event()?,
         "PushQuarantined" => {
             let stored: Quarantined = parse(data)?;
             let reason = reason(&stored)?;

@@ -10,7 +10,7 @@ use super::data::SCHEMA;
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
-use crate::moment::stamp;
+use crate::moment::{parse_stamp, stamp};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,9 +38,8 @@ struct StoredEvidence<'a> {
     received_at: String,
 }
 
-fn parse_stamp(text: &str) -> Result<DateTime<Utc>, String> {
-    let parsed = DateTime::parse_from_rfc3339(text).map_err(|error| format!("metadata: {text:?}: {error}"));
-    parsed.map(|at| at.with_timezone(&Utc))
+fn stamped(text: &str) -> Result<DateTime<Utc>, String> {
+    parse_stamp(text).map_err(|error| format!("metadata: {text:?}: {error}"))
 }
 
 pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
@@ -69,7 +68,7 @@ pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
     let stored: Stored = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
     let metadata = Metadata {
         app: AppSlug::parse(&stored.app).map_err(|error| format!("metadata: {error}"))?,
-        recorded_at: parse_stamp(&stored.recorded_at)?,
+        recorded_at: stamped(&stored.recorded_at)?,
         evidence: stored.evidence.map(evidence).transpose()?,
     };
     Ok((metadata, stored.schema))
@@ -93,6 +92,6 @@ fn evidence(stored: StoredEvidence<'_>) -> Result<Evidence, String> {
         transport: Transport::parse(&stored.transport)
             .ok_or_else(|| format!("metadata: transport is {:?}", stored.transport))?,
         create_time: stored.create_time,
-        received_at: parse_stamp(&stored.received_at)?,
+        received_at: stamped(&stored.received_at)?,
     })
 }

@@ -1,9 +1,12 @@
 //! Domain events to stored bytes and back: names, schema versions, event ids. The only place that knows
 //! both sides; a golden file per event type and version holds it to its word.
 
+mod catalogue;
 mod data;
+mod fields;
 mod metadata;
 mod push_data;
+mod role_data;
 mod stream;
 
 use chrono::{DateTime, Utc};
@@ -15,10 +18,12 @@ use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::store::{NewEvent, RecordedEvent, StreamName};
 
+pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
+pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
 pub use stream::{
-    QUARANTINE, app_stream, mock_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream,
-    streams_of_id,
+    QUARANTINE, app_stream, env_of, key_of, mock_stream, order_stream, player_stream, push_stream,
+    quarantine_id, quarantine_id_of, quarantine_stream, streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.

@@ -94,11 +94,11 @@ pub enum AnyPush {
     Gift(Gift),
 }
 
-fn env(number: i64) -> Result<Environment, String> {
+pub(super) fn env(number: i64) -> Result<Environment, String> {
     Environment::from_number(number).ok_or_else(|| format!("data: env is {number}, must be 0 or 1"))
 }
 
-fn id<T>(name: &str, parsed: Result<T, IdError>) -> Result<T, String> {
+pub(super) fn id<T>(name: &str, parsed: Result<T, IdError>) -> Result<T, String> {
     parsed.map_err(|error| format!("data: {name} {error}"))
 }
 

@@ -5,11 +5,15 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
+use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::push::Push;
 use crate::store::StreamName;
 
 /// The category of the streams that hold pushes in quarantine.
 pub const QUARANTINE: &str = "quarantine";
+
+/// The category of the streams that hold players' roles.
+const PLAYER: &str = "player";
 
 pub fn app_stream(app: &AppSlug) -> StreamName {
     StreamName(format!("app-{app}"))
@@ -18,13 +22,49 @@ pub fn app_stream(app: &AppSlug) -> StreamName {
 /// The stream of the order, refund or gift that a push is about.
 pub fn push_stream(app: &AppSlug, push: &Push) -> StreamName {
     let category = match (push, push.env()) {
-        (Push::Goods(_) | Push::Coins(_), Some(Environment::Sandbox)) => "sandboxOrder",
-        (Push::Goods(_) | Push::Coins(_), _) => "order",
+        (Push::Goods(goods), _) => return order_stream(app, goods.env, &goods.out_trade_no),
+        (Push::Coins(coins), _) => return order_stream(app, coins.env, &coins.out_trade_no),
         (Push::Refund(_), Some(Environment::Sandbox)) => "sandboxRefund",
         (Push::Refund(_), _) => "refund",
         (Push::Gift(_), _) => "gift",
     };
     StreamName(format!("{category}-{app}.{}", push.key()))
+}
+
+pub fn order_stream(app: &AppSlug, env: Environment, out_trade_no: &OutTradeNo) -> StreamName {
+    let category = match env {
+        Environment::Production => "order",
+        Environment::Sandbox => "sandboxOrder",
+    };
+    StreamName(format!("{category}-{app}.{out_trade_no}"))
+}
+
+/// The stream of a player's roles.
+pub fn player_stream(app: &AppSlug, env: Environment, open_id: &OpenId) -> StreamName {
+    StreamName(format!("{PLAYER}-{app}.{env}.{open_id}"))
+}
+
+/// The environment that a stream's name tells; `None` where it belongs to none.
+pub fn env_of(stream: &StreamName) -> Option<Environment> {
+    match stream.category() {
+        "order" | "refund" | "mock" => Some(Environment::Production),
+        "sandboxOrder" | "sandboxRefund" | "sandboxMock" => Some(Environment::Sandbox),
+        PLAYER => {
+            let env = stream.as_str().split('.').nth(1)?;
+            Environment::ALL.into_iter().find(|named| named.to_string() == env)
+        }
+        _ => None,
+    }
+}
+
+/// What names the thing in its category: the order number of an order, say. What follows the app, or all that
+/// follows the category where no app is named.
+pub fn key_of(stream: &StreamName) -> Option<&str> {
+    let (category, rest) = stream.as_str().split_once('-')?;
+    match category {
+        QUARANTINE | "app" => Some(rest),
+        _ => rest.split_once('.').map(|(_, key)| key),
+    }
 }
 
 /// The stream of the mock pushes that name one order, refund or gift.
@@ -55,10 +95,11 @@ pub fn quarantine_id_of(stream: &StreamName) -> Option<&str> {
     stream.as_str().strip_prefix(QUARANTINE)?.strip_prefix('-')
 }
 
-/// Every stream that an id may name: order, refund or gift of the app in either environment, mocks, and
-/// quarantine.
+/// Every stream that an id may name: order, refund, gift or player of the app in either environment, mocks,
+/// and quarantine.
 pub fn streams_of_id(app: &AppSlug, id: &str) -> Vec<StreamName> {
     let categories = ["order", "sandboxOrder", "refund", "sandboxRefund", "gift", "mock", "sandboxMock"];
     let keyed = categories.into_iter().map(|category| StreamName(format!("{category}-{app}.{id}")));
-    keyed.chain([quarantine_stream(id)]).collect()
+    let players = Environment::ALL.map(|env| StreamName(format!("{PLAYER}-{app}.{env}.{id}")));
+    keyed.chain(players).chain([quarantine_stream(id)]).collect()
 }

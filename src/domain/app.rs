@@ -81,6 +81,10 @@ impl Registration {
             | Event::RefundSucceeded(_)
             | Event::GiftDelivered(_)
             | Event::MockReceived(_)
+            | Event::GoodsGranted { .. }
+            | Event::GrantRefused { .. }
+            | Event::GrantRevoked { .. }
+            | Event::RoleReported { .. }
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
             | Event::QuarantineDismissed { .. } => {}

@@ -2,8 +2,11 @@
 //! it matters.
 
 use super::app::PriceMeaning;
+use super::environment::Environment;
+use super::id::OpenId;
 use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
 use super::quarantine::Reason;
+use super::role::PlayedRole;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -29,6 +32,29 @@ pub enum Event {
     GiftDelivered(GiftPush),
     /// A mock push that carried a valid signature: its ids must never turn up in a bill.
     MockReceived(Push),
+    /// The game has given the player what the order bought. `by` is the access token's name.
+    GoodsGranted {
+        by: String,
+        reason: Option<String>,
+    },
+    /// The player will not get it.
+    GrantRefused {
+        by: String,
+        reason: Option<String>,
+    },
+    /// It was granted, and has been taken back.
+    GrantRevoked {
+        by: String,
+        reason: Option<String>,
+    },
+    /// A role is new, told of differently, or still being played. `revision` counts how often what it is
+    /// has changed, so that a change back and forth is two different facts.
+    RoleReported {
+        env: Environment,
+        open_id: OpenId,
+        role: PlayedRole,
+        revision: u64,
+    },
     PushQuarantined {
         event: String,
         reason: Reason,
@@ -59,6 +85,10 @@ impl Event {
             Self::RefundSucceeded(_) => "RefundSucceeded",
             Self::GiftDelivered(_) => "GiftDelivered",
             Self::MockReceived(_) => "MockReceived",
+            Self::GoodsGranted { .. } => "GoodsGranted",
+            Self::GrantRefused { .. } => "GrantRefused",
+            Self::GrantRevoked { .. } => "GrantRevoked",
+            Self::RoleReported { .. } => "RoleReported",
             Self::PushQuarantined { .. } => "PushQuarantined",
             Self::QuarantineAdopted { .. } => "QuarantineAdopted",
             Self::QuarantineDismissed { .. } => "QuarantineDismissed",

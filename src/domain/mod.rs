@@ -6,10 +6,12 @@ pub mod environment;
 pub mod event;
 pub mod evidence;
 pub mod fen;
+pub mod grant;
 pub mod id;
 pub mod order;
 pub mod push;
 pub mod quarantine;
+pub mod role;
 
 #[cfg(test)]
 pub mod samples;

@@ -2,6 +2,7 @@
 //! for it.
 
 use super::event::Event;
+use super::grant::{Grant, GrantCommand, GrantError};
 use super::push::{PaymentIds, Push};
 
 /// What the stream says so far.
@@ -13,6 +14,8 @@ pub struct Order {
     pub payment: PaymentIds,
     /// The different contents that were refused, each once.
     pub conflicts: Vec<Push>,
+    /// What the game has said of it.
+    pub grant: Grant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +46,20 @@ impl Order {
             Event::GiftDelivered(gift) => self.begin(Push::Gift(gift.clone())),
             Event::PaymentIdentified(news) => self.payment.learn(news),
             Event::ConflictingPushReceived(push) => self.conflicts.push(push.clone()),
+            Event::GoodsGranted { by, reason } => {
+                self.grant = Grant::Granted { by: by.clone(), reason: reason.clone() };
+            }
+            Event::GrantRefused { by, reason } => {
+                self.grant = Grant::Refused { by: by.clone(), reason: reason.clone() };
+            }
+            Event::GrantRevoked { by, reason } => {
+                self.grant = Grant::Revoked { by: by.clone(), reason: reason.clone() };
+            }
             // Facts of other streams change nothing here.
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
             | Event::MockReceived(_)
+            | Event::RoleReported { .. }
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
             | Event::QuarantineDismissed { .. } => {}
@@ -77,6 +90,22 @@ impl Order {
             }
         };
         Decision { events, answer }
+    }
+
+    /// What the game says of the order. Which `by` and `reason` come with the same word again does not
+    /// matter; pushes that contradict the order do not stop a grant.
+    pub fn decide_grant(
+        &self,
+        command: GrantCommand,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Option<Event>, GrantError> {
+        match &self.first {
+            Some(Push::Goods(_)) => self.grant.decide(command, by, reason),
+            Some(Push::Coins(_)) => Err(GrantError::Coins),
+            // Neither is an order.
+            Some(Push::Refund(_) | Push::Gift(_)) | None => Err(GrantError::NotFound),
+        }
     }
 }
 

@@ -141,6 +141,10 @@ fn begins(event: &Event) -> bool {
         | Event::PaymentIdentified(_)
         | Event::ConflictingPushReceived(_)
         | Event::MockReceived(_)
+        | Event::GoodsGranted { .. }
+        | Event::GrantRefused { .. }
+        | Event::GrantRevoked { .. }
+        | Event::RoleReported { .. }
         | Event::PushQuarantined { .. }
         | Event::QuarantineAdopted { .. }
         | Event::QuarantineDismissed { .. } => false,

@@ -90,7 +90,11 @@ impl Quarantine {
             | Event::ConflictingPushReceived(_)
             | Event::RefundSucceeded(_)
             | Event::GiftDelivered(_)
-            | Event::MockReceived(_) => {}
+            | Event::MockReceived(_)
+            | Event::GoodsGranted { .. }
+            | Event::GrantRefused { .. }
+            | Event::GrantRevoked { .. }
+            | Event::RoleReported { .. } => {}
         }
         self
     }

@@ -1,4 +1,4 @@
-//! Orders to test with.
+//! Orders and roles to test with.
 
 use super::environment::Environment;
 use super::fen::Fen;
@@ -6,6 +6,7 @@ use super::id::{GiftOrderId, OpenId, OutTradeNo, RefundId};
 use super::push::{
     CoinPush, GiftItem, GiftPush, GoodsPush, OrderSource, PaymentIds, Push, RefundPush, RefundSource,
 };
+use super::role::{PlayedRole, RoleFields};
 
 pub fn payment(mch_order_no: Option<&str>, transaction_id: Option<&str>) -> PaymentIds {
     PaymentIds {
@@ -68,4 +69,19 @@ pub fn gift() -> GiftPush {
 
 pub fn one_of_each() -> [Push; 4] {
     [Push::Goods(goods()), Push::Coins(coins()), Push::Refund(refund()), Push::Gift(gift())]
+}
+
+pub fn role_fields() -> RoleFields {
+    RoleFields {
+        role_id: "10001".into(),
+        role_name: "剑客 <一>".into(),
+        zones: vec![("1".into(), "华东大区".into()), ("1-2".into(), "二服".into())],
+        midas_zone_id: "1".into(),
+        attach: Some("srv=2&v=1".into()),
+        played_at: chrono::DateTime::from_timestamp_millis(1_767_225_600_123).unwrap(),
+    }
+}
+
+pub fn role() -> PlayedRole {
+    PlayedRole::new(role_fields()).unwrap()
 }

@@ -43,9 +43,33 @@ impl fmt::Display for StreamName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(u64);
 
+impl Position {
+    /// For those who keep it: checkpoints and cursors. Means something only beside the log's id.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Reading after it begins with the event at `self`; `None`: reading from the start does.
+    pub fn before(self) -> Option<Self> {
+        self.0.checked_sub(1).filter(|number| *number > 0).map(Self)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 
@@ -190,6 +214,9 @@ pub trait ReadLog: Send + Sync {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault>;
+
+    /// The position of the last event; `None` for an empty log.
+    async fn last(&self) -> Result<Option<Position>, Fault>;
 
     fn log_id(&self) -> LogId;
 }

@@ -47,6 +47,10 @@ impl ReadLog for Nothing {
         Ok(vec![])
     }
 
+    async fn last(&self) -> Result<Option<Position>, Fault> {
+        Ok(None)
+    }
+
     fn log_id(&self) -> LogId {
         self.log_id
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 16] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("limits", &[]),
     ("clock", &[]),
+    ("table", &["domain", "limits", "moment"]),
     ("moment", &[]),
     ("domain", &[]),
     ("store", &["limits", "moment"]),
@@ -15,6 +16,7 @@ const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("quota", &["domain", "limits", "moment"]),
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
     ("decision", &["domain", "ledger", "limits", "wechat"]),
+    ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "store", "wechat"]),

@@ -170,6 +170,10 @@ impl ReadLog for SqliteStore {
         self.noting(self.readers.read_category(category, after, limit)).await
     }
 
+    async fn last(&self) -> Result<Option<Position>, Fault> {
+        self.noting(self.readers.last()).await
+    }
+
     fn log_id(&self) -> LogId {
         self.readers.log_id()
     }

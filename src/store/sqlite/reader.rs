@@ -115,6 +115,15 @@ impl ReadLog for Readers {
         .await
     }
 
+    async fn last(&self) -> Result<Option<Position>, Fault> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT max(position) FROM events")?;
+            let last = statement.query_row([], |row| row.get::<_, Option<i64>>(0))?;
+            Ok(last.map(|number| Position(number.unsigned_abs())))
+        })
+        .await
+    }
+
     fn log_id(&self) -> LogId {
         self.log_id
     }

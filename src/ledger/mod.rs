@@ -1,0 +1,140 @@
+//! The write side: decide what a push means, append it, and on a conflict read and decide again.
+
+mod grant;
+mod quarantine;
+mod register;
+mod roles;
+mod settle;
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::error;
+
+use crate::codec::{self, DecodeError, EncodeError};
+use crate::domain::app::AppSlug;
+use crate::domain::environment::Environment;
+use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
+use crate::domain::order::{self, Order};
+use crate::domain::push::Push;
+use crate::domain::quarantine::Quarantine;
+use crate::limits;
+use crate::quota::{Budget, OverQuota, Quotas};
+use crate::store::{EventStore, Fault, StreamName};
+
+pub use grant::{GrantOrderError, GrantOutcome};
+pub use quarantine::{Held, ResolveQuarantineError};
+pub use register::RegisterError;
+pub use roles::Reported;
+
+use settle::{Seen, push_target};
+
+pub struct Ledger {
+    store: Arc<dyn EventStore>,
+    quotas: Quotas,
+    /// The pushes in quarantine that people have decided about. Such a push may verify later, when a key has
+    /// been put right; it stays decided.
+    decided: RwLock<HashSet<String>>,
+}
+
+/// Why something could not be recorded. Nothing of it was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{0}")]
+    Unavailable(Fault),
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
+    #[error("other writers were faster {} times in a row", limits::DECIDE_TRIES_MAX)]
+    Contended,
+    #[error(
+        "{stream} has an event with version {found} where {expected} must stand: it was deleted or altered"
+    )]
+    Altered { stream: StreamName, expected: u64, found: u64 },
+    #[error(transparent)]
+    Unreadable(#[from] DecodeError),
+    #[error(transparent)]
+    Unwritable(#[from] EncodeError),
+}
+
+impl Ledger {
+    pub async fn open(store: Arc<dyn EventStore>, quotas: Quotas) -> Result<Self, LedgerError> {
+        let mut decided = HashSet::new();
+        let mut after = None;
+        loop {
+            let page = store.read_category(codec::QUARANTINE, after, limits::READ_PAGE_EVENTS_MAX).await;
+            let page = page.map_err(LedgerError::Unavailable)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.position);
+            for recorded in &page {
+                let Some(id) = codec::quarantine_id_of(&recorded.stream) else { continue };
+                match codec::decode(recorded) {
+                    Ok(decoded) if Quarantine::default().evolve(&decoded.event).resolution.is_some() => {
+                        decided.insert(id.to_owned());
+                    }
+                    Ok(_) => {}
+                    // One damaged event must not keep all pushes out.
+                    Err(error) => error!(alarm = "ledger", %error, "a decision may be forgotten"),
+                }
+            }
+        }
+        Ok(Self { store, quotas, decided: RwLock::new(decided) })
+    }
+
+    fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
+        let decided = self.decided.read().unwrap_or_else(PoisonError::into_inner);
+        !decided.is_empty()
+            && decided.contains(&codec::quarantine_id(app, &evidence.event, &evidence.payload))
+    }
+
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// Records a verified push, or finds that it stands already.
+    pub async fn record(
+        &self,
+        app: &AppSlug,
+        push: &Push,
+        evidence: &Evidence,
+    ) -> Result<order::Answer, LedgerError> {
+        if self.is_decided(app, evidence) {
+            return Ok(order::Answer::Success);
+        }
+        let stream = codec::push_stream(app, push);
+        let budget = (push.env() == Some(Environment::Sandbox)).then_some(Budget::Sandbox);
+        let target = push_target(&stream, app, evidence, budget);
+        // Nearly every push is the first of its order: appending tells at once whether it is.
+        let decide = |order: &Order| {
+            let order::Decision { events, answer } = order.decide(push);
+            (events, answer)
+        };
+        Ok(self.settle(&target, Seen::nothing(), Order::evolve, decide).await?.outcome)
+    }
+
+    /// Whether a different content stands under a push's number.
+    pub async fn is_contradicted(&self, app: &AppSlug, push: &Push) -> Result<bool, LedgerError> {
+        let seen: Seen<Order> = self.read(&codec::push_stream(app, push), Order::evolve).await?;
+        Ok(seen.state.decide(push).answer == order::Answer::Conflict)
+    }
+
+    /// Remembers the ids of a mock push that carried a valid signature.
+    pub async fn remember_mock(
+        &self,
+        app: &AppSlug,
+        push: &Push,
+        evidence: &Evidence,
+    ) -> Result<(), LedgerError> {
+        let stream = codec::mock_stream(app, push);
+        let target = push_target(&stream, app, evidence, Some(Budget::Quarantine));
+        // One mock an order is enough to know the order for a mock.
+        let decide =
+            |known: &bool| (if *known { vec![] } else { vec![Event::MockReceived(push.clone())] }, ());
+        self.settle(&target, Seen::nothing(), |_, _| true, decide).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

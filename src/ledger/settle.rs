@@ -1,0 +1,199 @@
+//! Decide, append, and where another writer was faster, read and decide again: what every fact goes through.
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use tracing::error;
+
+use super::{Ledger, LedgerError};
+use crate::codec::{self, Metadata};
+use crate::domain::app::AppSlug;
+use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
+use crate::limits;
+use crate::quota::Budget;
+use crate::store::{Append, AppendOutcome, ExpectedVersion, Fault, NewEvent, Position, StreamName, Urgency};
+
+/// What a stream says, and the version up to which it has been read.
+pub struct Seen<State> {
+    pub state: State,
+    version: ExpectedVersion,
+    /// Of the first event, where there is one.
+    pub app: Option<AppSlug>,
+    /// Of the last event, where there is one.
+    position: Option<Position>,
+}
+
+/// What was decided and stands in the log now.
+pub struct Settled<Outcome> {
+    pub outcome: Outcome,
+    /// Of the stream's last event as far as it was looked at: what was decided, or found to stand already,
+    /// is in every read model that has come so far.
+    pub position: Option<Position>,
+    /// Whether this call recorded it; if not, it stood in the log before, or there was nothing to record.
+    pub recorded: bool,
+}
+
+/// What became of one append.
+enum Appending {
+    /// `recorded`: now, and not by another caller who said the same at the same moment.
+    Appended {
+        first_version: u64,
+        position: Position,
+        recorded: bool,
+    },
+    Conflict,
+}
+
+impl<State: Default> Seen<State> {
+    pub fn nothing() -> Self {
+        Self { state: State::default(), version: ExpectedVersion::NoStream, app: None, position: None }
+    }
+}
+
+/// Where and under which conditions a decision's events are appended.
+pub struct Target<'a> {
+    stream: &'a StreamName,
+    app: &'a AppSlug,
+    evidence: Option<&'a Evidence>,
+    recorded_at: DateTime<Utc>,
+    budget: Option<Budget>,
+    urgency: Urgency,
+}
+
+impl Ledger {
+    /// Decides, appends, and where another writer was faster, reads and decides again.
+    pub(super) async fn settle<State: Default, Outcome>(
+        &self,
+        target: &Target<'_>,
+        mut seen: Seen<State>,
+        evolve: impl Fn(State, &Event) -> State + Copy,
+        decide: impl Fn(&State) -> (Vec<Event>, Outcome),
+    ) -> Result<Settled<Outcome>, LedgerError> {
+        let begun = Instant::now();
+        for _ in 0..limits::DECIDE_TRIES_MAX {
+            let (events, outcome) = decide(&seen.state);
+            if events.is_empty() {
+                return Ok(Settled { outcome, position: seen.position, recorded: false });
+            }
+            match self.append(target, seen.version, &events, begun).await {
+                Ok(Appending::Appended { first_version, position, recorded })
+                    if first_version == seen.version.next() =>
+                {
+                    return Ok(Settled { outcome, position: Some(position), recorded });
+                }
+                Ok(Appending::Appended { first_version: found, .. }) => {
+                    return Err(altered(target.stream, seen.version.next(), found));
+                }
+                Ok(Appending::Conflict) => seen = self.read(target.stream, evolve).await?,
+                Err(LedgerError::OverQuota(over)) => {
+                    // A repeat adds no bytes, and only reading tells it from a first push.
+                    let known = self.read(target.stream, evolve).await?;
+                    let (events, outcome) = decide(&known.state);
+                    if !events.is_empty() {
+                        return Err(over.into());
+                    }
+                    self.quotas.excuse(&over);
+                    return Ok(Settled { outcome, position: known.position, recorded: false });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(LedgerError::Contended)
+    }
+
+    async fn append(
+        &self,
+        target: &Target<'_>,
+        expected: ExpectedVersion,
+        events: &[Event],
+        begun: Instant,
+    ) -> Result<Appending, LedgerError> {
+        let metadata = Metadata {
+            app: target.app.clone(),
+            recorded_at: target.recorded_at,
+            evidence: target.evidence.cloned(),
+        };
+        let encode = |event| codec::encode(target.stream, event, &metadata);
+        let events: Vec<NewEvent> = events.iter().map(encode).collect::<Result<_, _>>()?;
+        let bytes: usize = events.iter().map(|event| event.data.len() + event.metadata.len()).sum();
+        let charge = match target.budget {
+            None => None,
+            Some(budget) => Some(self.quotas.charge(target.app, budget, bytes, target.recorded_at)?),
+        };
+        let append = Append {
+            stream: target.stream.clone(),
+            expected,
+            events: events.into(),
+            urgency: target.urgency,
+        };
+        let mut outcome = self.store.append(append.clone()).await;
+        let is_worth_another_try = matches!(&outcome, AppendOutcome::Unknown(fault) if *fault != Fault::Slow);
+        let tried_before = is_worth_another_try && begun.elapsed() < limits::APPEND_WAIT / 2;
+        if tried_before {
+            // The same ids again are the same append, whatever became of the first try.
+            outcome = self.store.append(append).await;
+        }
+        match outcome {
+            AppendOutcome::Appended { first_version, position, repeated } => {
+                if let Some(charge) = charge.filter(|_| !repeated) {
+                    charge.keep();
+                }
+                Ok(Appending::Appended { first_version, position, recorded: !repeated || tried_before })
+            }
+            AppendOutcome::Conflict { .. } => Ok(Appending::Conflict),
+            AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
+                Err(LedgerError::Unavailable(fault))
+            }
+        }
+    }
+
+    pub(super) async fn read<State: Default>(
+        &self,
+        stream: &StreamName,
+        evolve: impl Fn(State, &Event) -> State,
+    ) -> Result<Seen<State>, LedgerError> {
+        let mut seen = Seen::nothing();
+        loop {
+            let from = seen.version.next();
+            let page = self.store.read_stream(stream, from, limits::READ_PAGE_EVENTS_MAX).await;
+            let page = page.map_err(LedgerError::Unavailable)?;
+            if page.is_empty() {
+                return Ok(seen);
+            }
+            for recorded in &page {
+                if recorded.version != seen.version.next() {
+                    return Err(altered(stream, seen.version.next(), recorded.version));
+                }
+                seen.version = ExpectedVersion::Exact(recorded.version);
+                seen.position = Some(recorded.position);
+                let decoded = codec::decode(recorded)?;
+                seen.app.get_or_insert(decoded.metadata.app);
+                seen.state = evolve(seen.state, &decoded.event);
+            }
+        }
+    }
+}
+
+/// Somebody wrote behind the ledger's back: nothing is acknowledged for such a stream.
+fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
+    error!(alarm = "stream", %stream, expected, found, "a stream was deleted or altered; nothing is added to it");
+    LedgerError::Altered { stream: stream.clone(), expected, found }
+}
+
+pub fn command_target<'a>(
+    stream: &'a StreamName,
+    app: &'a AppSlug,
+    recorded_at: DateTime<Utc>,
+) -> Target<'a> {
+    Target { stream, app, evidence: None, recorded_at, budget: None, urgency: Urgency::Command }
+}
+
+pub fn push_target<'a>(
+    stream: &'a StreamName,
+    app: &'a AppSlug,
+    evidence: &'a Evidence,
+    budget: Option<Budget>,
+) -> Target<'a> {
+    let recorded_at = evidence.received_at;
+    Target { stream, app, evidence: Some(evidence), recorded_at, budget, urgency: Urgency::Push }
+}

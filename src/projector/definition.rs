@@ -1,0 +1,343 @@
+//! A folder that has been checked: everything in it is known to SQLite and to the catalogue of events.
+//! Checking happens in memory and touches no file.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::authorizer::{Gate, Phase};
+use super::declaration::{self, Environments, HeaderReader, QueryDeclaration};
+use super::folder::{Folder, Origin};
+use super::problem::{Problem, Problems, known_names};
+use super::rules::{Rules, of_sqlite};
+use super::script::{self, Statement};
+use super::sources::Source;
+use crate::codec;
+
+/// What folds and answers.
+#[derive(Debug)]
+pub struct Definition {
+    pub name: String,
+    pub question: String,
+    pub environments: Environments,
+    /// Hex; the hash of the files, the catalogue and the engine.
+    pub version: String,
+    pub folder: Folder,
+    /// Tables, views, and the indexes that folding needs.
+    pub schema: Vec<Statement>,
+    /// Indexes for queries only: made at the end of a build.
+    pub late_indexes: Vec<Statement>,
+    pub on: Vec<On>,
+    pub queries: Vec<Arc<Query>>,
+}
+
+/// What one event type does.
+#[derive(Debug)]
+pub struct On {
+    /// Its place in the catalogue.
+    pub kind: usize,
+    pub file: String,
+    pub statements: Vec<OnStatement>,
+}
+
+#[derive(Debug)]
+pub struct OnStatement {
+    pub statement: Statement,
+    /// By place; SQLite counts parameters from 1.
+    pub parameters: Vec<Source>,
+}
+
+#[derive(Debug)]
+pub struct Query {
+    pub declaration: Arc<QueryDeclaration>,
+    pub sql: String,
+}
+
+/// The parameter that every query may use without declaring it: when it is asked.
+pub const AS_OF: &str = "as_of";
+
+impl Definition {
+    pub fn query(&self, name: &str) -> Option<&Arc<Query>> {
+        self.queries.iter().find(|query| query.declaration.name == name)
+    }
+
+    /// Checks folders together, for they may join one another. All problems are told at once.
+    pub fn check_all(folders: Vec<Folder>) -> Result<Vec<Arc<Self>>, Problems> {
+        let mut problems = Vec::new();
+        let mut drafts: Vec<Draft> = Vec::new();
+        for folder in folders {
+            if let Some(other) = drafts.iter().find(|draft| draft.folder.name == folder.name) {
+                problems.push(name_is_taken(&folder.name, other.folder.origin));
+                continue;
+            }
+            drafts.push(Draft::begin(folder, &mut problems));
+        }
+        let mut definitions = Vec::new();
+        for place in 0..drafts.len() {
+            let queries = queries(&drafts, place, &mut problems);
+            definitions.push(queries);
+        }
+        if !problems.is_empty() {
+            problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            problems.dedup();
+            return Err(Problems(problems));
+        }
+        Ok(drafts
+            .into_iter()
+            .zip(definitions)
+            .map(|(draft, queries)| Arc::new(draft.finish(queries)))
+            .collect())
+    }
+}
+
+fn name_is_taken(name: &str, by: Origin) -> Problem {
+    let message = match by {
+        Origin::BuiltIn => "a projection of the program has this name",
+        Origin::User => "another folder has this name",
+    };
+    Problem::new(name, None, message, "give the folder another name")
+}
+
+/// A folder while it is being checked, with its tables in memory.
+struct Draft {
+    folder: Folder,
+    question: String,
+    environments: Environments,
+    schema: Vec<Statement>,
+    on: Vec<On>,
+    /// The indexes that statements of `on/` use.
+    used_indexes: BTreeSet<String>,
+    connection: Option<(Connection, Gate)>,
+    uri: String,
+}
+
+impl Draft {
+    fn begin(folder: Folder, problems: &mut Vec<Problem>) -> Self {
+        let rules = Rules { folder: &folder.name };
+        rules.check_names(&folder, problems);
+        for (path, text) in &folder.files {
+            rules.check_words(path, text, problems);
+        }
+        let (mut question, mut environments) = (String::new(), Environments::Production);
+        let mut schema = Vec::new();
+        if let Some(text) = folder.files.get("schema.sql") {
+            let file = rules.file("schema.sql");
+            (question, environments) = declaration::of_schema(&file, text, problems);
+            schema = script::statements(text);
+        }
+        let uri = scratch_uri();
+        let mut draft = Self {
+            question,
+            environments,
+            schema,
+            on: Vec::new(),
+            used_indexes: BTreeSet::new(),
+            connection: None,
+            uri,
+            folder,
+        };
+        match draft.build() {
+            Ok(opened) => {
+                let file = draft.file("schema.sql");
+                problems.extend(Rules::check_defaults(&opened.0, &file, &draft.schema));
+                draft.connection = Some(opened);
+                draft.check_on(problems);
+            }
+            Err(problem) => problems.push(problem),
+        }
+        draft
+    }
+
+    fn file(&self, path: &str) -> String {
+        Rules { folder: &self.folder.name }.file(path)
+    }
+
+    /// Makes the tables in memory.
+    fn build(&self) -> Result<(Connection, Gate), Problem> {
+        let file = self.file("schema.sql");
+        let engine = |error: rusqlite::Error| {
+            Problem::new(&file, None, error.to_string(), "no database can be made in memory")
+        };
+        let mut connection = scratch(&self.uri).map_err(engine)?;
+        let gate = Gate::install(&mut connection).map_err(engine)?;
+        for statement in &self.schema {
+            Rules::check_schema_statement(&file, statement)?;
+            let made = gate.within(Phase::Schema, || connection.prepare(&statement.sql));
+            let made = made.and_then(|mut made| made.raw_execute());
+            made.map_err(|error| of_sqlite(&file, statement, &error, Phase::Schema))?;
+        }
+        Ok((connection, gate))
+    }
+
+    fn check_on(&mut self, problems: &mut Vec<Problem>) {
+        let Some((connection, gate)) = &self.connection else { return };
+        for (path, text) in &self.folder.files {
+            let Some(event_type) = path.strip_prefix("on/").and_then(|name| name.strip_suffix(".sql")) else {
+                continue;
+            };
+            let file = self.file(path);
+            let Some(kind) = codec::catalogue().iter().position(|event| event.event_type == event_type)
+            else {
+                let known = known_names(event_type, codec::catalogue().iter().map(|event| event.event_type));
+                problems.push(Problem::new(&file, None, format!("there is no event {event_type}"), known));
+                continue;
+            };
+            let mut statements = Vec::new();
+            for statement in script::statements(text) {
+                match on_statement(connection, gate, &file, kind, statement) {
+                    Ok((statement, indexes)) => {
+                        self.used_indexes.extend(indexes);
+                        statements.push(statement);
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            if statements.is_empty() {
+                problems.push(Problem::new(
+                    &file,
+                    None,
+                    "does nothing",
+                    "write a statement, or remove the file",
+                ));
+            }
+            self.on.push(On { kind, file, statements });
+        }
+    }
+
+    fn finish(self, queries: Vec<Arc<Query>>) -> Definition {
+        let is_late = |statement: &Statement| {
+            statement.begins_with(&["CREATE", "INDEX"])
+                && !self.used_indexes.contains(&index_name(statement).to_ascii_lowercase())
+        };
+        let (late_indexes, schema) = self.schema.into_iter().partition(is_late);
+        Definition {
+            name: self.folder.name.clone(),
+            question: self.question,
+            environments: self.environments,
+            version: self.folder.version(),
+            schema,
+            late_indexes,
+            on: self.on,
+            queries,
+            folder: self.folder,
+        }
+    }
+}
+
+/// The name in `CREATE INDEX [IF NOT EXISTS] name`.
+fn index_name(statement: &Statement) -> String {
+    let after = |word: &str| {
+        let place = statement.sql.to_ascii_uppercase().find(word)?;
+        statement.sql.get(place + word.len()..)
+    };
+    let rest = after(" EXISTS").or_else(|| after("INDEX")).unwrap_or_default();
+    let name = rest.split_whitespace().next().unwrap_or_default();
+    name.trim_matches(['"', '`', '[', ']']).to_owned()
+}
+
+/// A database in memory that other connections of this process can attach.
+fn scratch_uri() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("file:order-ledger-check-{}?mode=memory&cache=shared", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn scratch(uri: &str) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri, flags)
+}
+
+/// A statement of `on/`, and the indexes it uses, in lower case.
+fn on_statement(
+    connection: &Connection,
+    gate: &Gate,
+    file: &str,
+    kind: usize,
+    statement: Statement,
+) -> Result<(OnStatement, Vec<String>), Problem> {
+    Rules::check_on_statement(file, &statement)?;
+    let failed = |error: rusqlite::Error| of_sqlite(file, &statement, &error, Phase::Fold);
+    let prepared = gate.within(Phase::Fold, || connection.prepare(&statement.sql)).map_err(failed)?;
+    let mut parameters = Vec::new();
+    for name in Rules::parameters(file, &statement, &prepared)? {
+        let source = Source::of(kind, &name);
+        parameters.push(source.ok_or_else(|| {
+            let known = known_names(&name, Source::names(kind));
+            let line = Rules::line_of_parameter(&statement, &name);
+            Problem::new(file, line, format!("this event has no field {name}"), known)
+        })?);
+    }
+    drop(prepared);
+    let indexes = used_indexes(connection, &statement.sql).map_err(failed)?;
+    Ok((OnStatement { statement, parameters }, indexes))
+}
+
+/// From the plan: `SEARCH orders USING COVERING INDEX orders_by_number (…)`.
+fn used_indexes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let mut rows = plan.raw_query();
+    let mut indexes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let detail: String = row.get(3)?;
+        let named = detail.split_once(" INDEX ").and_then(|(_, rest)| rest.split_whitespace().next());
+        indexes.extend(named.map(str::to_ascii_lowercase));
+    }
+    Ok(indexes)
+}
+
+/// Checks the queries of one draft, which may join the others.
+fn queries(drafts: &[Draft], place: usize, problems: &mut Vec<Problem>) -> Vec<Arc<Query>> {
+    let mut checked = Vec::new();
+    let Some(draft) = drafts.get(place) else { return checked };
+    for (path, text) in &draft.folder.files {
+        let Some(name) = path.strip_prefix("queries/").and_then(|name| name.strip_suffix(".sql")) else {
+            continue;
+        };
+        let file = draft.file(path);
+        let mut found = Vec::new();
+        let declaration = HeaderReader::new(&file, &mut found).read(&draft.folder.name, name, text);
+        let result = match found.is_empty() {
+            true => query(drafts, draft, &file, &declaration, text),
+            false => Err(found),
+        };
+        match result {
+            Ok(sql) => checked.push(Arc::new(Query { declaration: Arc::new(declaration), sql })),
+            Err(found) => problems.extend(found),
+        }
+    }
+    checked
+}
+
+fn query(
+    drafts: &[Draft],
+    draft: &Draft,
+    file: &str,
+    declaration: &QueryDeclaration,
+    text: &str,
+) -> Result<String, Vec<Problem>> {
+    let statement = Rules::the_query(file, script::statements(text)).map_err(|problem| vec![problem])?;
+    let Some((_, _)) = &draft.connection else { return Err(vec![]) };
+    let engine = |error: rusqlite::Error| {
+        vec![Problem::new(file, None, error.to_string(), "no database can be made in memory")]
+    };
+    let mut connection = scratch(&draft.uri).map_err(engine)?;
+    let gate = Gate::install(&mut connection).map_err(engine)?;
+    for name in &declaration.uses {
+        let Some(other) = drafts.iter().find(|other| other.folder.name == *name) else {
+            let known = known_names(name, drafts.iter().map(|draft| draft.folder.name.as_str()));
+            return Err(vec![Problem::new(file, 1, format!("uses: there is no projection {name:?}"), known)]);
+        };
+        if other.connection.is_none() {
+            return Err(vec![]);
+        }
+        connection.execute(&format!("ATTACH ?1 AS \"{name}\""), [&other.uri]).map_err(engine)?;
+    }
+    let prepared = gate.within(Phase::Query, || connection.prepare(&statement.sql));
+    let prepared = prepared.map_err(|error| vec![of_sqlite(file, &statement, &error, Phase::Query)])?;
+    let problems = Rules::check_query(file, &statement, declaration, &prepared);
+    if problems.is_empty() { Ok(statement.sql) } else { Err(problems) }
+}

@@ -1,0 +1,131 @@
+//! One event as statements see it: by name, without knowing what it means.
+
+use chrono::DateTime;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+
+use super::sources::Source;
+use crate::codec::{self, FieldValue, FieldsOfEvent};
+use crate::domain::environment::Environment;
+use crate::moment::in_beijing;
+use crate::store::{Position, RecordedEvent};
+
+#[derive(Debug)]
+pub struct Event {
+    pub position: Position,
+    pub env: Option<Environment>,
+    pub id: uuid::Uuid,
+    recorded: RecordedEvent,
+    day: String,
+    /// Or why it cannot be read.
+    pub fields: Result<FieldsOfEvent, String>,
+}
+
+impl Event {
+    pub fn read(recorded: RecordedEvent, days: &mut Days) -> Self {
+        let fields = codec::fields(&recorded);
+        let day = fields.as_ref().map(|fields| days.of(&fields.recorded_at)).unwrap_or_default();
+        let (position, env, id) = (recorded.position, codec::env_of(&recorded.stream), recorded.id);
+        Self { position, env, id, recorded, day, fields }
+    }
+
+    /// The place of its type in the catalogue; `None` for a type that only a newer version knows.
+    pub fn kind(&self) -> Option<usize> {
+        match &self.fields {
+            Ok(fields) => fields.kind,
+            Err(_) => codec::kind_of(&self.recorded.event_type),
+        }
+    }
+
+    pub fn event_type(&self) -> &str {
+        &self.recorded.event_type
+    }
+
+    pub fn value(&self, source: Source) -> ToSqlOutput<'_> {
+        let text = |text: &'static str| ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()));
+        let borrowed = |text| ToSqlOutput::Borrowed(ValueRef::from(text));
+        let owned = |text: Option<String>| ToSqlOutput::Owned(text.map_or(Value::Null, Value::Text));
+        let fields = self.fields.as_ref().ok();
+        match source {
+            Source::Field(place) => {
+                fields.and_then(|fields| fields.values.get(place)).map_or_else(null, field)
+            }
+            Source::Position => ToSqlOutput::Owned(Value::Integer(signed(self.position.number()))),
+            Source::Stream => borrowed(self.recorded.stream.as_str()),
+            Source::Version => ToSqlOutput::Owned(Value::Integer(signed(self.recorded.version))),
+            Source::EventId => owned(Some(self.id.to_string())),
+            Source::EventType => borrowed(self.event_type()),
+            Source::RecordedAt => fields.map_or_else(null, |fields| borrowed(fields.recorded_at.as_str())),
+            Source::Day => borrowed(self.day.as_str()),
+            Source::App => fields.map_or_else(null, |fields| borrowed(fields.app.as_str())),
+            Source::Env => match self.env {
+                Some(Environment::Production) => text("production"),
+                Some(Environment::Sandbox) => text("sandbox"),
+                None => null(),
+            },
+            Source::Key => codec::key_of(&self.recorded.stream).map_or_else(null, borrowed),
+            Source::Payload => owned(codec::payload(&self.recorded.metadata)),
+        }
+    }
+}
+
+fn null<'a>() -> ToSqlOutput<'a> {
+    ToSqlOutput::Owned(Value::Null)
+}
+
+fn field(value: &FieldValue) -> ToSqlOutput<'_> {
+    match value {
+        FieldValue::Null => null(),
+        FieldValue::Integer(number) => ToSqlOutput::Owned(Value::Integer(*number)),
+        FieldValue::Real(number) => ToSqlOutput::Owned(Value::Real(*number)),
+        FieldValue::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+    }
+}
+
+/// SQLite counts in signed numbers; no log is that long.
+pub fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Days of moments that come nearly in order: most share an hour with the one before.
+#[derive(Debug, Default)]
+pub struct Days {
+    hour: String,
+    day: String,
+}
+
+/// `2026-01-01T00`
+const HOUR_BYTES: usize = 13;
+
+impl Days {
+    fn of(&mut self, recorded_at: &str) -> String {
+        // An hour of a moment in UTC lies in one day in Beijing.
+        let hour = recorded_at.get(..HOUR_BYTES).filter(|_| recorded_at.ends_with('Z'));
+        if hour != Some(self.hour.as_str()) {
+            let at = DateTime::parse_from_rfc3339(recorded_at).ok();
+            self.day =
+                at.map_or_else(String::new, |at| in_beijing(at.to_utc()).format("%Y-%m-%d").to_string());
+            self.hour = hour.unwrap_or_default().to_owned();
+        }
+        self.day.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_beijing_whatever_came_before() {
+        let mut days = Days::default();
+        for (at, day) in [
+            ("2025-12-31T15:59:59.999Z", "2025-12-31"),
+            ("2025-12-31T16:00:00.000Z", "2026-01-01"),
+            ("2025-12-31T16:30:00.000Z", "2026-01-01"),
+            ("2025-12-31T16:30:00.000+08:00", "2025-12-31"),
+            ("2025-12-31T15:00:00.000Z", "2025-12-31"),
+            ("no moment", ""),
+        ] {
+            assert_eq!(days.of(at), day, "{at}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A table as CSV: a header of the columns' names, integers in fen, moments in UTC. For programs, and for
+//! spreadsheets that must not take a player's text for a formula.
+
+use std::borrow::Cow;
+
+use super::{Cell, Table, Unit};
+
+/// Whether the file begins with the mark by which Excel knows UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bom {
+    With,
+    Without,
+}
+
+const BOM: &[u8] = "\u{feff}".as_bytes();
+/// A cell that begins with one of these is a formula to some spreadsheet, the wide forms among them.
+const FORMULA_BEGINS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+#[derive(Debug, thiserror::Error)]
+#[error("the table cannot be written as CSV: {0}")]
+pub struct CsvError(#[from] csv::Error);
+
+/// Lines end with CR LF. A null is an empty cell, a flag is `true` or `false`.
+pub fn write(table: &Table, bom: Bom) -> Result<Vec<u8>, CsvError> {
+    let begin = match bom {
+        Bom::With => BOM.to_vec(),
+        Bom::Without => Vec::new(),
+    };
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begin);
+    writer.write_record(table.columns.iter().map(|column| column.name.as_str()))?;
+    for row in &table.rows {
+        for (column, cell) in table.columns.iter().zip(row) {
+            writer.write_field(text(column.unit, cell).as_bytes())?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.into_inner().map_err(|error| CsvError(error.into_error().into()))
+}
+
+fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
+    match (cell, unit) {
+        (Cell::Null, _) => "".into(),
+        (Cell::Integer(flag), Unit::Flag) => (*flag != 0).to_string().into(),
+        (Cell::Integer(number), _) => number.to_string().into(),
+        (Cell::Real(number), _) => number.to_string().into(),
+        (Cell::Text(text), unit) => harmless(unit, text),
+    }
+}
+
+/// The text with an apostrophe before what a spreadsheet would calculate.
+fn harmless(unit: Unit, text: &str) -> Cow<'_, str> {
+    let is_number = unit.is_number() && text.parse::<i64>().is_ok();
+    if text.starts_with(FORMULA_BEGINS) && !is_number { format!("'{text}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::sample;
+
+    #[test]
+    fn a_table_is_written_with_names_above_and_without_formulas() {
+        let written = String::from_utf8(write(&sample::table(), Bom::Without).unwrap()).unwrap();
+        let lines: Vec<_> = written.split("\r\n").collect();
+        assert_eq!(
+            lines,
+            [
+                "out_trade_no,open_id,amount_fen,count,share,first_at,day,granted,position,goods,age_s,note",
+                "00123,oPlayer0000000000000000000001,1234,2,0.5,2025-12-31T16:00:00.123Z,2026-01-01,true,7,\
+                 \"[{\"\"id\"\":\"\"a\"\"}]\",60,\"a, \"\"b\"\"\"",
+                "9007199254740993,,-5,,,,,false,,,,\"'=HYPERLINK(\"\"x\"\")\"",
+                "",
+            ]
+        );
+        let with = write(&sample::table(), Bom::With).unwrap();
+        assert_eq!(with.strip_prefix(BOM).unwrap(), written.as_bytes());
+    }
+
+    #[test]
+    fn what_begins_like_a_formula_is_made_harmless_unless_it_is_a_number() {
+        for (unit, text, written) in [
+            (Unit::Text, "=1+1", "'=1+1"),
+            (Unit::Text, "+1", "'+1"),
+            (Unit::Text, "-1", "'-1"),
+            (Unit::Id, "-1", "'-1"),
+            (Unit::Id, "@a", "'@a"),
+            (Unit::Text, "\t=1", "'\t=1"),
+            (Unit::Text, "\r=1", "'\r=1"),
+            (Unit::Text, "＝1", "'＝1"),
+            (Unit::Json, "-1", "'-1"),
+            (Unit::Fen, "-1", "-1"),
+            (Unit::Fen, "-1+1", "'-1+1"),
+            (Unit::Count, "=1", "'=1"),
+            (Unit::Text, "a=1", "a=1"),
+            (Unit::Text, "", ""),
+        ] {
+            assert_eq!(harmless(unit, text), written, "{unit:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_of_one_empty_cell_keeps_its_row() {
+        let mut table = sample::table();
+        table.columns.truncate(1);
+        table.rows = vec![vec![Cell::Null]];
+        let written = String::from_utf8(write(&table, Bom::Without).unwrap()).unwrap();
+        assert_eq!(written, "out_trade_no\r\n\"\"\r\n");
+    }
+}

@@ -1,0 +1,102 @@
+//! An answer as a table: columns with units, and rows. How it is written, as JSON, CSV, XLSX or text, stands
+//! in the files beside.
+
+pub mod csv;
+pub mod json;
+pub mod mask;
+#[cfg(test)]
+mod sample;
+pub mod text;
+pub mod xlsx;
+
+use chrono::{DateTime, Utc};
+
+use crate::moment::beijing;
+
+/// What a column holds, which decides how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Text,
+    /// Never a number, whatever it looks like.
+    Id,
+    /// A player; support sees it masked.
+    OpenId,
+    /// Integer fen.
+    Fen,
+    Count,
+    /// RFC 3339 in UTC, to the millisecond.
+    Moment,
+    /// A day in Beijing, `2026-01-01`.
+    Day,
+    /// 0 or 1.
+    Flag,
+    /// A place in the log.
+    Position,
+    /// A JSON text.
+    Json,
+    Seconds,
+}
+
+impl Unit {
+    pub const WORDS: [(&str, Self); 11] = [
+        ("text", Self::Text),
+        ("id", Self::Id),
+        ("open_id", Self::OpenId),
+        ("fen", Self::Fen),
+        ("count", Self::Count),
+        ("moment", Self::Moment),
+        ("day", Self::Day),
+        ("flag", Self::Flag),
+        ("position", Self::Position),
+        ("json", Self::Json),
+        ("seconds", Self::Seconds),
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, unit)| unit)
+    }
+
+    /// Whether people calculate with it.
+    pub fn is_number(self) -> bool {
+        match self {
+            Self::Fen | Self::Count | Self::Seconds => true,
+            Self::Text
+            | Self::Id
+            | Self::OpenId
+            | Self::Moment
+            | Self::Day
+            | Self::Flag
+            | Self::Position
+            | Self::Json => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Stable; programs read it.
+    pub name: String,
+    pub unit: Unit,
+    /// For people; may be empty.
+    pub label: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Null,
+    Integer(i64),
+    /// Averages and shares; never money.
+    Real(f64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A moment as people in Beijing read it; what is none stays as it is.
+fn beijing_moment(text: &str) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
+}
