@@ -12,10 +12,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::folding::{Projections, Serving};
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
+use crate::projector::Projector;
 use crate::quota::Quotas;
 use crate::store::EventStore;
 use crate::store::refused::RefusedRing;
@@ -26,6 +28,8 @@ use crate::{clock, limits};
 pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
+    #[command(flatten)]
+    projections: Projections,
     /// How the log lines on stderr look. What is shown is chosen by RUST_LOG, default: info
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -100,7 +104,9 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
     let keys = Keys::new(&config.apps, &config.access);
-    let service = Arc::new(Service::new(ledger, keys, ring, config.limits.body_bytes_max)?);
+    let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
+    let body_bytes_max = config.limits.body_bytes_max;
+    let service = Arc::new(Service::new(ledger, keys, ring, projector.clone(), body_bytes_max)?);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -119,17 +125,20 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = api::router(service.clone());
     let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
     let admin = tokio::spawn(admin);
+    let folding = Serving::begin(&args.projections, &config, &projector);
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
     let mut current = config;
     while signals.next().await == Signal::Reload {
         reload(&service, &args.config, &mut current).await;
+        folding.reload(&current, &projector);
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
+    folding.end(projector).await;
     service.ring.close().await;
     store.close().await;
     info!("stopped");

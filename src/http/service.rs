@@ -11,6 +11,7 @@ use super::metrics::Metrics;
 use crate::config::{AccessToken, AppConfig};
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::projector::Projector;
 use crate::store::refused::RefusedRing;
 use crate::wechat::App;
 
@@ -36,6 +37,7 @@ pub struct Service {
     pub ledger: Ledger,
     pub keys: ArcSwap<Keys>,
     pub ring: RefusedRing,
+    pub projector: Arc<Projector>,
     pub metrics: Metrics,
     pub body_bytes_max: usize,
     /// Bytes of bodies that may still be held in memory.
@@ -47,12 +49,14 @@ impl Service {
         ledger: Ledger,
         keys: Keys,
         ring: RefusedRing,
+        projector: Arc<Projector>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
         Ok(Self {
             ledger,
             keys: ArcSwap::from_pointee(keys),
             ring,
+            projector,
             metrics: Metrics::new()?,
             body_bytes_max,
             body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
