@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use order_ledger::cli::simulate::{PushRequest, Writing};
+use order_ledger::projector::Views;
 use serde_json::{Value, json};
 
 use super::by_hand::{DEMO, ROLES, key_of, pay_event_sig, signed_message};
@@ -11,6 +12,7 @@ use super::game::{Game, TOKEN, ok, roles_at};
 use super::server::{Home, Server, until};
 
 const PLAYER: &str = "oAsking_中文";
+const NO_ROLES: &str = r#"{"ErrCode":0,"ErrMsg":"Success","RecentPlayedRoleList":[]}"#;
 const UNAVAILABLE: &str = r#"{"ErrCode":50302,"ErrMsg":"the roles cannot be told now, ask again"}"#;
 
 /// WeChat's question, signed with the key of an environment.
@@ -190,10 +192,15 @@ async fn a_server_that_cannot_be_asked_stops_the_start_and_a_reload_keeps_the_on
 #[tokio::test]
 async fn while_the_ledgers_directory_of_roles_is_not_ready_the_answer_is_a_failure_and_never_an_empty_list() {
     let home = Home::new();
+    // The server waits for whoever folds into its folder, and answers pushes meanwhile.
+    let folded_elsewhere = Views::take(&home.views()).unwrap();
     let server = home.serve();
     assert_eq!(answered(&server, Writing::Json).await.0, UNAVAILABLE);
     server.logged("the directory of roles is not ready").await;
     assert!(!server.log().contains(PLAYER));
+    drop(folded_elsewhere);
+    server.logged("a new build answers projection=\"roles\"").await;
+    assert_eq!(answered(&server, Writing::Json).await.0, NO_ROLES);
 }
 
 #[tokio::test]
