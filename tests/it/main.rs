@@ -27,6 +27,7 @@ mod projections_environments;
 mod projections_inventory;
 mod projections_operations;
 mod projections_orders;
+mod projections_plans;
 mod projections_roles;
 mod projector;
 mod pushes;

@@ -58,7 +58,11 @@ async fn a_push_in_quarantine_is_found_by_every_id_that_its_payload_claims() {
     for id in ["oAnna", "R1", "M1", "42", "O1", "stated", &held] {
         for query in ["operations/quarantine_by_id", "operations/by_id"] {
             let column = if query.ends_with("/by_id") { "number" } else { columns[0] };
-            assert_eq!(folded.columns(query, &[("id", id)], [column]).await, [[held.as_str()]], "{query} {id}");
+            assert_eq!(
+                folded.columns(query, &[("id", id)], [column]).await,
+                [[held.as_str()]],
+                "{query} {id}"
+            );
         }
     }
     for id in ["broken", &broken] {
