@@ -44,5 +44,5 @@ SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_sour
        r.order_kind, r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
        r.order_grant_state
 FROM page AS p
-JOIN refunds_with_orders AS r ON r.position = p.position
+CROSS JOIN refunds_with_orders AS r ON r.position = p.position
 ORDER BY r.position DESC

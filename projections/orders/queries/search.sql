@@ -104,5 +104,5 @@ SELECT o.position, o.app, o.env, o.kind, o.state, o.out_trade_no, o.mch_order_no
        o.order_source, o.delivered_at, o.day, o.grant_state, o.grant_by, o.grant_reason, o.grant_at,
        o.refunded_fen, o.refund_count, o.conflicts
 FROM page AS p
-JOIN order_states AS o ON o.position = p.position
+CROSS JOIN order_states AS o ON o.position = p.position
 ORDER BY o.position DESC
