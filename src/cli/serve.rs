@@ -37,6 +37,10 @@ pub struct Args {
     #[cfg(feature = "bench")]
     #[arg(long)]
     store_nothing: bool,
+    /// Run no projections, for measuring the rest
+    #[cfg(feature = "bench")]
+    #[arg(long)]
+    fold_nothing: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -95,6 +99,17 @@ fn open_store(args: &Args, config: &Config) -> anyhow::Result<OpenStore> {
     Ok(OpenStore { store: sqlite.clone(), sqlite: Some(sqlite) })
 }
 
+/// Always, but for measuring what it costs.
+fn folds(args: &Args) -> bool {
+    #[cfg(feature = "bench")]
+    return !args.fold_nothing;
+    #[cfg(not(feature = "bench"))]
+    {
+        let _ = args;
+        true
+    }
+}
+
 async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     // Before anything else, so that no early signal kills what is half begun.
     let mut signals = Signals::listen()?;
@@ -103,10 +118,10 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let log = || format!("the log {}", config.store_path.display());
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
-    let keys = Keys::new(&config.apps, &config.access);
+    let keys = Keys::new(&config.apps, &config.access)?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
-    let body_bytes_max = config.limits.body_bytes_max;
-    let service = Arc::new(Service::new(ledger, keys, ring, projector.clone(), body_bytes_max)?);
+    let service = Service::new(ledger, keys, ring, projector.clone(), config.limits.body_bytes_max)?;
+    let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -125,20 +140,24 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = api::router(service.clone());
     let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
     let admin = tokio::spawn(admin);
-    let folding = Serving::begin(&args.projections, &config, &projector);
+    let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
     let mut current = config;
     while signals.next().await == Signal::Reload {
         reload(&service, &args.config, &mut current).await;
-        folding.reload(&current, &projector);
+        if let Some(folding) = &folding {
+            folding.reload(&current, &projector);
+        }
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
-    folding.end(projector).await;
+    if let Some(folding) = folding {
+        folding.end(projector).await;
+    }
     service.ring.close().await;
     store.close().await;
     info!("stopped");
@@ -174,13 +193,19 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!("the configuration is not reloaded; the one before stays in force");
         }
     };
+    let keys = match Keys::new(&config.apps, &config.access) {
+        Ok(keys) => keys,
+        Err(error) => {
+            return error!(%error, "the configuration is not reloaded; the one before stays in force");
+        }
+    };
     if let Err(error) = register_apps(service, &config.apps).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
         warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
     }
-    service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
+    service.keys.store(Arc::new(keys));
     info!(apps = config.apps.len(), "the configuration is reloaded");
     *current = config;
 }

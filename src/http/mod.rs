@@ -4,10 +4,14 @@
 pub mod access;
 pub mod api;
 mod body;
+pub mod dial;
+mod game_server;
 mod idle;
 pub mod metrics;
 pub mod push;
+mod role_directory;
+pub mod roles;
 pub mod server;
 pub mod service;
 
-pub use service::{Keys, Service};
+pub use service::{Keys, KeysError, Service};

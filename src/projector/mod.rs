@@ -59,6 +59,8 @@ pub struct Projector {
     turns: Semaphore,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
+    /// Whether the projections are known.
+    begun: watch::Sender<bool>,
 }
 
 /// A projection as it stands.
@@ -80,6 +82,7 @@ impl Projector {
             follow: Follow { head },
             turns: Semaphore::new(limits::QUERIES_MAX),
             views: OnceLock::new(),
+            begun: watch::Sender::new(false),
         })
     }
 
@@ -88,7 +91,9 @@ impl Projector {
         if self.views.set(views).is_err() {
             return Ok(());
         }
-        self.take(definitions)
+        let taken = self.take(definitions);
+        self.begun.send_replace(true);
+        taken
     }
 
     /// Answers from the files that are there, which another process may be folding. Blocks.
@@ -98,6 +103,7 @@ impl Projector {
             let Some(slot) = Slot::found_to_ask(name, place) else { continue };
             self.write().insert(name.clone(), Arc::new(slot));
         }
+        self.begun.send_replace(true);
     }
 
     /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends.
@@ -218,6 +224,9 @@ impl Projector {
         position: Option<Position>,
         until: Instant,
     ) -> Result<Arc<Generation>, AskError> {
+        let mut begun = self.begun.subscribe();
+        // What is unknown after that is unknown.
+        let _waited = tokio::time::timeout_at(until, begun.wait_for(|begun| *begun)).await.is_ok();
         let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
         let mut progress = slot.progress.subscribe();
         loop {
@@ -295,6 +304,9 @@ impl Projector {
     }
 
     fn unknown(&self, name: &str) -> AskError {
+        if !*self.begun.borrow() {
+            return AskError::NotBuilt { projection: name.to_owned(), done: "not begun yet".into() };
+        }
         let slots = self.slots();
         let known = known_names(name, slots.iter().map(|slot| slot.name.as_str()));
         AskError::UnknownProjection { name: name.to_owned(), known }

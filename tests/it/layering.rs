@@ -19,7 +19,21 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
-    ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "projector", "store", "wechat"]),
+    (
+        "http",
+        &[
+            "clock",
+            "config",
+            "decision",
+            "domain",
+            "ledger",
+            "limits",
+            "projector",
+            "store",
+            "table",
+            "wechat",
+        ],
+    ),
     (
         "cli",
         &[
