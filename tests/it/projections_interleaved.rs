@@ -24,7 +24,7 @@ const POSITIONS: [&str; 3] = ["position", "first_position", "last_position"];
 type Seen = BTreeMap<String, Vec<Vec<String>>>;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_interleaving_gives_the_same_tables_and_the_same_answers(
