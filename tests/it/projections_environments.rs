@@ -3,7 +3,7 @@
 use order_ledger::domain::quarantine::Reason;
 
 use super::folded::Folded;
-use super::told::{Pushed, coins, goods, refund};
+use super::told::{Asked, Pushed, coins, goods, refund};
 
 const DAY: i64 = 24 * 60;
 
@@ -103,7 +103,7 @@ async fn mall_test_orders_in_production_are_listed() {
     let folded = both().await;
     folded.told(DAY, goods("S9").sandbox().mall_test()).await;
     folded.told(DAY, goods("P9").mall_test()).await;
-    let cases: [(&[(&str, &str)], &str); 5] = [
+    let cases: [(Asked<'_>, &str); 5] = [
         (&[], "P9 P5"),
         (&[("env", "both")], "P9 S9 P5"),
         (&[("env", "sandbox")], "S9"),

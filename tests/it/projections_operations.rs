@@ -8,7 +8,7 @@ use order_ledger::domain::push::Push;
 use order_ledger::domain::quarantine::{Reason, Resolution};
 
 use super::folded::{Folded, at, demo, evidence};
-use super::told::{Granted, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
+use super::told::{Asked, Granted, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
 
 fn missing() -> Reason {
     Reason::Unusable("GoodsInfo.Quantity: is missing".into())
@@ -144,7 +144,7 @@ async fn goods_that_the_game_has_said_nothing_about_are_outstanding() {
     let query = "operations/grants_outstanding";
     let columns = ["out_trade_no", "age_s", "is_refunded", "refunded_fen"];
     let rows = [["A", "86340", "1", "600"], ["E", "86100", "0", "0"]];
-    let cases: [(&[(&str, &str)], std::ops::Range<usize>); 8] = [
+    let cases: [(Asked<'_>, std::ops::Range<usize>); 8] = [
         (&[], 0..2),
         (&[("app", "demo")], 0..2),
         (&[("app", "other")], 0..0),
@@ -213,7 +213,7 @@ async fn a_mock_is_remembered_under_all_its_ids() {
     for mock in [goods("A").paid("M1", "T1"), refund("R", 5).of_order("A"), gift("G", &[("gem", 1)])] {
         folded.ledger.remember_mock(&demo(), &mock.0, &evidence(&mock.0, at(1))).await.unwrap();
     }
-    let cases: [(&[(&str, &str)], &str); 8] = [
+    let cases: [(Asked<'_>, &str); 8] = [
         (&[], "gift/G refund/R goods/A"),
         (&[("id", "A")], "refund/R goods/A"),
         (&[("id", "T1")], "goods/A"),

@@ -4,7 +4,7 @@ use order_ledger::domain::app::PriceMeaning;
 use order_ledger::projector::AskError;
 
 use super::folded::{Folded, at, demo};
-use super::told::{Granted, Happens, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
+use super::told::{Asked, Granted, Happens, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
 
 const ALL: [(&str, &str); 1] = [("env", "both")];
 
@@ -175,7 +175,7 @@ async fn orders_are_searched_by_anything_newest_first() {
         .await;
     folded.told(of_the_next_day + 4, goods("D").by("oBert")).await;
     folded.told(of_the_next_day + 6, goods("E").of("sword", 1)).await;
-    let cases: [(&[(&str, &str)], &str); 27] = [
+    let cases: [(Asked<'_>, &str); 27] = [
         (&[], "E D C B A"),
         (&ALL, "E D S C B A"),
         (&[("env", "sandbox")], "S"),
@@ -222,7 +222,7 @@ async fn pages_have_neither_gaps_nor_doubles() {
             folded.told(number * 200, refund(&format!("R{number}"), 600).of_order(&name)).await;
         }
     }
-    let cases: [&[(&str, &str)]; 7] = [
+    let cases: [Asked<'_>; 7] = [
         &ALL,
         &[],
         &[("app", "demo")],

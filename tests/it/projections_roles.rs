@@ -4,7 +4,7 @@ use order_ledger::domain::environment::Environment::{Production, Sandbox};
 use order_ledger::projector::AskError;
 
 use super::folded::Folded;
-use super::told::role;
+use super::told::{Asked, role};
 
 const ANNA: [(&str, &str); 3] = [("app", "demo"), ("env", "production"), ("open_id", "oAnna")];
 
@@ -16,7 +16,7 @@ async fn the_most_recently_played_role_comes_first_and_ties_are_broken_by_its_id
     }
     folded.reported(10, Sandbox, "oAnna", role("s", "name", 1)).await;
     folded.reported(10, Production, "oBert", role("x", "name", 1)).await;
-    let ids = async |parameters: &[(&str, &str)]| {
+    let ids = async |parameters: Asked<'_>| {
         folded.columns("roles/recent", parameters, ["role_id"]).await.concat().join(" ")
     };
     assert_eq!(ids(&ANNA).await, "a b c d");
@@ -56,7 +56,7 @@ async fn a_role_is_found_by_player_by_its_id_and_by_its_name() {
     folded.reported(10, Production, "oAnna", role("2", "法师", 2)).await;
     folded.reported(10, Production, "oBert", role("1", "法师", 3)).await;
     folded.reported(10, Sandbox, "oBert", role("9", "剑客", 4)).await;
-    let cases: [(&[(&str, &str)], &str); 8] = [
+    let cases: [(Asked<'_>, &str); 8] = [
         (&[("open_id", "oAnna")], "oAnna/2 oAnna/1"),
         (&[("open_id", "oBert"), ("env", "both")], "oBert/9 oBert/1"),
         (&[("role_id", "1")], "oBert/1 oAnna/1"),

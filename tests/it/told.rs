@@ -13,6 +13,9 @@ use order_ledger::domain::role::{PlayedRole, RoleFields};
 
 use super::folded::{Folded, at, demo, evidence};
 
+/// Parameters of a question.
+pub type Asked<'a> = &'a [(&'a str, &'a str)];
+
 /// A push, told piece by piece.
 #[derive(Clone, Debug)]
 pub struct Told(pub Push);
