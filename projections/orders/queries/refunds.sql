@@ -1,7 +1,7 @@
 -- Refunds, newest first, each with its order where one is known.
 -- role: support, finance
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: from_day day | First Beijing day of the refund's push
 -- parameter: to_day day | Last Beijing day of the refund's push
 -- parameter: without_order flag = 0 | 1: only refunds whose order is not known
