@@ -92,7 +92,7 @@ fn questions(declaration: &QueryDeclaration) -> Vec<Vec<(String, String)>> {
     for parameter in &declaration.parameters {
         let limit = parameter.max.map(|max| max.to_string());
         let values: Vec<&str> = match parameter.name.as_str() {
-            "env" => vec!["production", "sandbox", "both"],
+            _ if !parameter.words.is_empty() => parameter.words.iter().map(String::as_str).collect(),
             "limit" => limit.as_deref().into_iter().collect(),
             "app" if parameter.required => APPS.to_vec(),
             "open_id" if parameter.required => PLAYERS.to_vec(),
