@@ -11,6 +11,10 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const NESTING_DEPTH_MAX: usize = 32;
 /// The URL parameters of a push, together.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+/// One URL parameter of the admin listener.
+pub const PARAMETER_CHARS_MAX: usize = 256;
+/// Of what was sent, at most so much is repeated in an error.
+pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.
 pub const ECHOSTR_CHARS_MAX: usize = 128;
 /// Roles in one answer to a role list query.
@@ -21,6 +25,22 @@ pub const CONNECTIONS_MAX: usize = 4096;
 pub const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// A body sent to the admin listener.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Access tokens that are refused a second, from one address and from all together, and at once after a quiet
+/// time; beyond that the answer is 429. A token that is right is never refused for it.
+pub const ACCESS_FAILURES_PER_SECOND_OF_PEER: u32 = 1;
+pub const ACCESS_FAILURES_BURST_OF_PEER: u32 = 20;
+pub const ACCESS_FAILURES_PER_SECOND: u32 = 20;
+pub const ACCESS_FAILURES_BURST: u32 = 200;
+/// When somebody beyond that may try again.
+pub const ACCESS_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Addresses whose failures are counted one by one; the one that has been quiet longest makes room.
+pub const ACCESS_PEERS_MAX: usize = 1024;
+/// A request id that is taken over from who asks.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Roles that a game may tell of a player in one request.
+pub const ROLES_IN_REPORT_MAX: usize = 50;
 
 // How long things may take. WeChat waits 3 s.
 
@@ -33,6 +53,8 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
 pub const BODY_WAIT: Duration = Duration::from_secs(2);
+/// A body sent to the admin listener must have come within this time after its head.
+pub const ADMIN_BODY_WAIT: Duration = Duration::from_secs(10);
 /// `limits.append_wait_ms`: slower than this, and the push is answered 50301.
 pub const APPEND_WAIT: Duration = Duration::from_millis(2000);
 /// A push is answered within this time after its head, whatever happens: WeChat waits 3 s.

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod api;
 mod body;
+mod failures;
 mod idle;
 pub mod metrics;
 pub mod push;

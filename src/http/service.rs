@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use super::access::Access;
+use super::failures::Failures;
 use super::metrics::Metrics;
 use crate::config::{AccessToken, AppConfig};
 use crate::ledger::Ledger;
@@ -37,6 +38,8 @@ pub struct Service {
     pub keys: ArcSwap<Keys>,
     pub ring: RefusedRing,
     pub metrics: Metrics,
+    /// Access tokens that were refused lately.
+    pub failures: Failures,
     pub body_bytes_max: usize,
     /// Bytes of bodies that may still be held in memory.
     pub body_budget: Semaphore,
@@ -54,6 +57,7 @@ impl Service {
             keys: ArcSwap::from_pointee(keys),
             ring,
             metrics: Metrics::new()?,
+            failures: Failures::default(),
             body_bytes_max,
             body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
         })

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 17] = [
+const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
     ("moment", &[]),
+    ("pace", &[]),
     ("domain", &[]),
-    ("store", &["limits", "moment"]),
+    ("store", &["limits", "moment", "pace"]),
     ("wechat", &["domain", "limits"]),
     ("codec", &["domain", "moment", "store"]),
     ("quota", &["domain", "limits", "moment"]),
@@ -18,7 +19,7 @@ const MAY_KNOW: [(&str, &[&str]); 17] = [
     ("decision", &["domain", "ledger", "limits", "wechat"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
-    ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "store", "wechat"]),
+    ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "pace", "store", "wechat"]),
     (
         "cli",
         &[

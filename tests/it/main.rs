@@ -1,6 +1,8 @@
 //! Drives the program as its users do: a real process, real sockets, real signals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admin_errors;
+mod asking;
 mod bad_encryption;
 mod bad_input;
 mod by_hand;
@@ -14,6 +16,7 @@ mod expecting;
 mod families;
 mod faulty_disk;
 mod gifts;
+mod grants;
 mod keys;
 mod layering;
 mod lifecycle;
@@ -26,6 +29,7 @@ mod quarantine;
 mod quotas;
 mod receiving;
 mod refused;
+mod role_reports;
 mod server;
 mod store_damage;
 mod store_faults;

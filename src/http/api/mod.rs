@@ -1,21 +1,29 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
+mod code;
+mod envelope;
 mod error;
+mod extract;
+mod grants;
 mod quarantine;
+mod roles;
+mod schema;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 
 use super::Service;
 use crate::limits;
 use crate::store::Health;
 
-pub use error::ApiError;
+use error::ApiError;
+
 pub use quarantine::{Decision, Resolved};
 
 pub fn router(service: Arc<Service>) -> Router {
@@ -25,7 +33,12 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/quarantine/{id}/adopt", post(quarantine::adopt))
         .route("/v1/quarantine/{id}/dismiss", post(quarantine::dismiss))
+        .route("/v1/apps/{app}/players/{open_id}/roles", put(roles::report))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/grant", post(grants::grant))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
+        .layer(middleware::from_fn(envelope::with_request_id))
         .with_state(service)
 }
 
@@ -35,7 +48,8 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     match health {
         Health::Writable => "ready\n".into_response(),
         Health::Failing(fault) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {fault}\n")).into_response()
+            let said = format!("not ready: {fault}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, Extension(envelope::NoError), said).into_response()
         }
     }
 }
