@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod limits;
 pub mod moment;
 pub mod pace;
+pub mod projector;
 pub mod quota;
 pub mod store;
 pub mod table;

@@ -11,8 +11,6 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const NESTING_DEPTH_MAX: usize = 32;
 /// The URL parameters of a push, together.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
-/// One URL parameter of the admin listener.
-pub const PARAMETER_CHARS_MAX: usize = 256;
 /// Of what was sent, at most so much is repeated in an error.
 pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.
@@ -123,3 +121,43 @@ pub const XLSX_SHEET_ROWS_MAX: usize = 1_048_575;
 pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
+
+// Read models.
+
+/// A file of a projection's folder.
+pub const PROJECTION_FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Batches of `READ_PAGE_EVENTS_MAX` events that projections at about the same place share.
+pub const FEED_BATCHES_MAX: usize = 16;
+/// How long a projection waits there for slower ones before it leaves them behind.
+pub const FEED_WAIT: Duration = Duration::from_millis(500);
+/// Events of one transaction while a projection is built; it is thrown away where it is interrupted.
+pub const BUILD_TRANSACTION_EVENTS: u64 = 500_000;
+/// Events of one transaction of a projection that follows the log.
+pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
+/// A projection that has caught up waits so long before it looks again: what comes meanwhile shares a transaction.
+pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
+/// A statement of `on/` that runs longer stops its projection.
+pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(10);
+/// After a fault of file or log, folding is tried again after this time.
+pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How much folding yields to pushes (`nice`).
+pub const FOLD_NICENESS: i32 = 10;
+/// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
+/// connection.
+pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;
+pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
+/// A projection's write-ahead log is folded into its file when it has grown to this many pages.
+pub const VIEW_WAL_PAGES: u32 = 2000;
+/// Queries that run at once; more wait for their turn.
+pub const QUERIES_MAX: usize = 4;
+/// A query that runs longer is ended.
+pub const QUERY_WAIT: Duration = Duration::from_secs(2);
+/// Rows of one answer, and the bytes of their texts.
+pub const ANSWER_ROWS_MAX: usize = 100_000;
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long an answer waits for `min_position`, or for a projection that is being built.
+pub const QUERY_POSITION_WAIT: Duration = Duration::from_secs(2);
+/// While it waits, it looks at least this often.
+pub const QUERY_LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A text given as a parameter of a query.
+pub const PARAMETER_CHARS_MAX: usize = 1000;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{ConfigFile, FOUND_WRONG};
-use crate::config::{self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, mode_name};
+use crate::config::{self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, RoleSource, mode_name};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -62,12 +62,19 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
         format!("{file} is right."),
         format!("push {}, admin {}", config.push_listen, config.admin_listen),
         format!("store {}, refused {}", config.store_path.display(), config.refused_path.display()),
+        format!("views {}", config.views_dir.display()),
     ];
+    if let Some(projections) = &config.projections_dir {
+        lines.push(format!("projections of your own in {}", projections.display()));
+    }
     for app in &config.apps {
         let mode = mode_name(app.app.default_channel.mode);
         lines.push(format!("app {}: {}, mode {mode}", app.app.slug, app.app.app_id));
         for (channel, own) in &app.app.channels {
             lines.push(format!("  channel {}: mode {}", channel.as_str(), mode_name(own.mode)));
+        }
+        if let RoleSource::Url { url, .. } = &app.roles {
+            lines.push(format!("  roles: from {url}"));
         }
         for ((list, state), fingerprints) in keys(app) {
             let shown = fingerprints.join(" ");
@@ -102,6 +109,10 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
             "mode": mode_name(app.app.default_channel.mode),
             "actual_price_is": app.actual_price_is.as_str(),
             "channels": channels,
+            "roles": match &app.roles {
+                RoleSource::Ledger => json!("ledger"),
+                RoleSource::Url { url, .. } => json!({ "url": url }),
+            },
             "keys": keys(app).into_iter().map(key).collect::<Vec<_>>(),
         })
     };
@@ -120,6 +131,8 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
         "admin": config.admin_listen.to_string(),
         "store": config.store_path.display().to_string(),
         "refused": config.refused_path.display().to_string(),
+        "views": config.views_dir.display().to_string(),
+        "projections": config.projections_dir.as_ref().map(|folder| folder.display().to_string()),
         "apps": config.apps.iter().map(app).collect::<Vec<_>>(),
         "access": config.access.iter().map(access).collect::<Vec<_>>(),
         "warnings": warnings,
@@ -133,12 +146,15 @@ mod tests {
     use super::*;
 
     const RIGHT: &str = r#"
+        [views]
+        projections = "mine"
         [app.demo]
         app_id = "wxdemo"
         mode = "security"
         tokens = [{ value = "SecretToken" }, { value = "SecretOld", state = "accepted" }]
         encoding_aes_keys = [{ value = "SecretAesKeyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }]
         production_keys = [{ value = "SecretKey" }, { value = "SecretRetired", state = "retired" }]
+        roles = { url = "https://game.example.com/roles", token = "SecretRoles" }
         [app.demo.channel.goods]
         mode = "plain"
         [access.lin]
@@ -158,6 +174,10 @@ mod tests {
             "order-ledger.toml is right.",
             "app demo: wxdemo, mode security",
             "  channel goods: mode plain",
+            "views data/views",
+            "projections of your own in mine",
+            "  roles: from https://game.example.com/roles",
+            "  roles.token: 1 active",
             "  tokens: 1 active",
             "  tokens: 1 accepted",
             &format!("  production_keys: 1 active {fingerprint}"),
@@ -167,7 +187,8 @@ mod tests {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }
         let json = as_json("order-ledger.toml", &config, &warnings);
-        assert_eq!(json["apps"][0]["keys"].as_array().unwrap().len(), 5);
+        assert_eq!(json["apps"][0]["keys"].as_array().unwrap().len(), 6);
+        assert_eq!(json["apps"][0]["roles"]["url"], "https://game.example.com/roles");
         assert!(!format!("{text}{json}").contains("Secret"), "{text}{json}");
     }
 

@@ -169,7 +169,7 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
-        warn!("listeners, store, refused ring and limits are taken over at the next start only");
+        warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
     }
     service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
     info!(apps = config.apps.len(), "the configuration is reloaded");

@@ -120,3 +120,8 @@ const CATALOGUE: &[EventFields] = &[
 pub fn catalogue() -> &'static [EventFields] {
     CATALOGUE
 }
+
+/// The place of an event type in the catalogue; `None` for one that only a newer version knows.
+pub fn kind_of(event_type: &str) -> Option<usize> {
+    CATALOGUE.iter().position(|event| event.event_type == event_type)
+}

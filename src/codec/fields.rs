@@ -6,8 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::catalogue::EventFields;
-use super::catalogue;
+use super::catalogue::{EventFields, catalogue, kind_of};
 use crate::store::RecordedEvent;
 
 /// One field. Truth is 0 or 1; lists and objects are their JSON text.
@@ -56,7 +55,7 @@ pub fn payload(metadata: &str) -> Option<String> {
 pub fn fields(recorded: &RecordedEvent) -> Result<FieldsOfEvent, String> {
     let beside: Beside<'_> =
         serde_json::from_str(&recorded.metadata).map_err(|error| format!("metadata: {error}"))?;
-    let kind = catalogue().iter().position(|event| event.event_type == recorded.event_type);
+    let kind = kind_of(&recorded.event_type);
     let values = match kind.and_then(|kind| catalogue().get(kind)) {
         None => Vec::new(),
         Some(event) => {

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod data;
+mod fields;
 mod metadata;
 mod push_data;
 mod role_data;
@@ -17,11 +18,12 @@ use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::store::{NewEvent, RecordedEvent, StreamName};
 
-pub use catalogue::{EventFields, catalogue};
+pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
+pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
 pub use stream::{
-    QUARANTINE, app_stream, env_of, mock_stream, order_stream, player_stream, push_stream, quarantine_id,
-    quarantine_id_of, quarantine_stream, streams_of_id,
+    QUARANTINE, app_stream, env_of, key_of, mock_stream, order_stream, player_stream, push_stream,
+    quarantine_id, quarantine_id_of, quarantine_stream, streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.

@@ -57,6 +57,16 @@ pub fn env_of(stream: &StreamName) -> Option<Environment> {
     }
 }
 
+/// What names the thing in its category: the order number of an order, say. What follows the app, or all that
+/// follows the category where no app is named.
+pub fn key_of(stream: &StreamName) -> Option<&str> {
+    let (category, rest) = stream.as_str().split_once('-')?;
+    match category {
+        QUARANTINE | "app" => Some(rest),
+        _ => rest.split_once('.').map(|(_, key)| key),
+    }
+}
+
 /// The stream of the mock pushes that name one order, refund or gift.
 pub fn mock_stream(app: &AppSlug, push: &Push) -> StreamName {
     let category = match push.env() {

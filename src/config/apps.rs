@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::keys::{self, KeyKind, KeyList, KeyState, KeySummary, TO_FILL_IN};
 use super::place::{Placed, Problems};
+use super::roles::{self, RoleSource};
 use super::section::Section;
 use crate::domain::app::{AppSlug, PriceMeaning};
 use crate::wechat::crypt::AesKey;
@@ -16,6 +17,7 @@ pub struct AppConfig {
     /// The `gh_…` name, the `ToUserName` of its pushes.
     pub original_id: Option<String>,
     pub actual_price_is: PriceMeaning,
+    pub roles: RoleSource,
     /// Every key that is configured, as it may be shown.
     pub keys: Vec<KeySummary>,
 }
@@ -75,13 +77,14 @@ fn read_app_id(section: &mut Section<'_>) -> Option<Placed<String>> {
         section.problems().to_fill_in(&app_id.place, &app_id.key, "fill in the AppID from WeChat's console");
         return None;
     }
-    is_visible(&app_id, section.problems()).then_some(app_id)
+    is_visible(&app_id, &app_id.value, section.problems()).then_some(app_id)
 }
 
-fn is_visible(text: &Placed<String>, problems: &Problems) -> bool {
-    let visible = !text.value.is_empty() && text.value.bytes().all(|byte| byte.is_ascii_graphic());
+/// Whether the text of a setting can stand where blanks and control characters cannot.
+pub fn is_visible<T>(setting: &Placed<T>, text: &str, problems: &Problems) -> bool {
+    let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !visible {
-        text.report(problems, "must be visible ASCII characters without blanks");
+        setting.report(problems, "must be visible ASCII characters without blanks");
     }
     visible
 }
@@ -93,14 +96,14 @@ fn read_app(
     folder: &Path,
 ) -> Option<AppConfig> {
     let problems = section.problems();
-    let original_id = section.text("original_id").filter(|id| is_visible(id, problems));
+    let original_id = section.text("original_id").filter(|id| is_visible(id, &id.value, problems));
     let default = ChannelSettings::read(&mut section, folder);
     default.check(&default, &section);
     let actual_price_is = section.choice("actual_price_is", &PRICE_MEANINGS);
     let production = keys::read(&mut section, "production_keys", KeyKind::AppKey, folder);
     let sandbox = keys::read(&mut section, "sandbox_keys", KeyKind::AppKey, folder);
     check_app_keys(production.as_ref(), sandbox.as_ref(), &section);
-    read_roles(&mut section);
+    let (roles, roles_token) = roles::read(&mut section, folder);
     let mut channels = Vec::new();
     let mut channel_sections = section.section("channel");
     for channel in Channel::NAMED {
@@ -123,6 +126,7 @@ fn read_app(
     for (channel, settings) in &channels {
         summaries.extend(settings.summaries(&format!("channel.{}.", channel.as_str())));
     }
+    summaries.extend(roles_token);
     let app = App {
         slug: slug?,
         app_id: app_id?,
@@ -136,18 +140,9 @@ fn read_app(
         app,
         original_id: original_id.map(|id| id.value),
         actual_price_is: actual_price_is.map_or(PriceMeaning::Order, |meaning| meaning.value),
+        roles,
         keys: summaries,
     })
-}
-
-/// Role lists come from the ledger; other sources are for later versions.
-fn read_roles(section: &mut Section<'_>) {
-    if section.node("roles").is_some_and(|node| node.value.as_table().is_some()) {
-        section
-            .report_key("roles", "asking a URL for roles is not in this version; write roles = \"ledger\"");
-    } else {
-        section.choice("roles", &[("ledger", ())]);
-    }
 }
 
 fn check_app_keys(production: Option<&KeyList>, sandbox: Option<&KeyList>, section: &Section<'_>) {

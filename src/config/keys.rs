@@ -10,6 +10,15 @@ use crate::wechat::crypt::AesKey;
 use crate::wechat::secret::Secret;
 use crate::wechat::signature::AppKey;
 
+/// How the keys of a section are called that hold one secret: itself, or the file it stands in.
+#[derive(Clone, Copy)]
+pub struct SecretKeys {
+    pub value: &'static str,
+    pub file: &'static str,
+}
+
+const VALUE: SecretKeys = SecretKeys { value: "value", file: "value_file" };
+
 /// What `init` writes where only the user knows the value.
 pub const TO_FILL_IN: &str = "FILL-IN";
 
@@ -164,7 +173,10 @@ pub fn read(section: &mut Section<'_>, key: &'static str, kind: KeyKind, folder:
 
 fn read_key(mut item: Section<'_>, list_key: &str, kind: KeyKind, folder: &Path) -> Option<Key> {
     let problems = item.problems();
-    let secret = read_secret(&mut item, folder);
+    let secret = read_secret(&mut item, folder, VALUE);
+    if !item.has(VALUE.value) && !item.has(VALUE.file) {
+        item.report("must be { value = \"…\" } or { value_file = \"path\" }");
+    }
     let state = match item.choice("state", &KeyState::WORDS) {
         Some(state) => Some(state.value),
         None if item.has("state") => None,
@@ -184,9 +196,14 @@ fn read_key(mut item: Section<'_>, list_key: &str, kind: KeyKind, folder: &Path)
     Some(Key { state: state?, source, secret })
 }
 
-fn read_secret(item: &mut Section<'_>, folder: &Path) -> Option<(Placed<Secret>, KeySource)> {
-    let (value, file) = (item.text("value"), item.text("value_file"));
-    match (item.has("value"), item.has("value_file")) {
+/// A secret and where it stands; `None` where there is none, and where it is wrong, which is told.
+pub fn read_secret(
+    item: &mut Section<'_>,
+    folder: &Path,
+    keys: SecretKeys,
+) -> Option<(Placed<Secret>, KeySource)> {
+    let (value, file) = (item.text(keys.value), item.text(keys.file));
+    match (item.has(keys.value), item.has(keys.file)) {
         (true, false) => {
             let value = value?;
             let source = match value.place {
@@ -197,13 +214,10 @@ fn read_secret(item: &mut Section<'_>, folder: &Path) -> Option<(Placed<Secret>,
         }
         (false, true) => Some((read_value_file(&file?, folder, item.problems())?, KeySource::ValueFile)),
         (true, true) => {
-            item.report("has value and value_file; keep one of them");
+            item.report(format!("has {} and {}; keep one of them", keys.value, keys.file));
             None
         }
-        (false, false) => {
-            item.report("must be { value = \"…\" } or { value_file = \"path\" }");
-            None
-        }
+        (false, false) => None,
     }
 }
 

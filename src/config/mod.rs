@@ -7,6 +7,7 @@ mod keys;
 mod limits;
 mod place;
 mod raw;
+mod roles;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use apps::{AppConfig, mode_name};
 pub use keys::{KeySource, KeyState, KeySummary, TO_FILL_IN};
 pub use limits::Limits;
 pub use place::{ConfigErrors, Place, Problem};
+pub use roles::RoleSource;
 pub use warnings::warnings;
 
 use place::{Placed, Problems, quoted};
@@ -30,6 +32,7 @@ pub const DEFAULT_PUSH_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr:
 pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 pub const DEFAULT_STORE_PATH: &str = "data/events.db";
 const REFUSED_FILE: &str = "refused.db";
+const VIEWS_FOLDER: &str = "views";
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -41,6 +44,10 @@ pub struct Config {
     pub public_url: Option<String>,
     pub store_path: PathBuf,
     pub refused_path: PathBuf,
+    /// The folder of the read models, which are built from the log.
+    pub views_dir: PathBuf,
+    /// The folder of the user's own projections.
+    pub projections_dir: Option<PathBuf>,
     pub limits: Limits,
     /// At least one, sorted by slug.
     pub apps: Vec<AppConfig>,
@@ -52,8 +59,9 @@ impl Config {
     /// Whether anything differs that is read at the start only.
     pub fn needs_restart_after(&self, before: &Self) -> bool {
         let fixed = |config: &Self| {
-            let Self { push_listen, admin_listen, store_path, refused_path, limits, .. } = config.clone();
-            (push_listen, admin_listen, store_path, refused_path, limits)
+            let Self { push_listen, admin_listen, store_path, refused_path, views_dir, limits, .. } =
+                config.clone();
+            (push_listen, admin_listen, store_path, refused_path, views_dir, limits)
         };
         fixed(self) != fixed(before)
     }
@@ -117,7 +125,14 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
     }
     refused.finish();
     let mut views = root.section("views");
-    read_path(&mut views, "dir");
+    let views_dir = read_path(&mut views, "dir").unwrap_or_else(|| store_path.with_file_name(VIEWS_FOLDER));
+    if views_dir == store_path || views_dir == refused_path {
+        views.report_key("dir", "is the path of a file of the ledger; give the views a folder of their own");
+    }
+    let projections_dir = read_path(&mut views, "projections");
+    if projections_dir.as_ref() == Some(&views_dir) {
+        views.report_key("projections", "is the folder of the views; keep your projections in another");
+    }
     views.finish();
 
     let limits = limits::read(root.section("limits"));
@@ -131,6 +146,8 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
         public_url,
         store_path,
         refused_path,
+        views_dir,
+        projections_dir,
         limits,
         apps: apps.configs,
         access,
@@ -153,20 +170,20 @@ fn taken_by(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0 && one.port() == other.port() && same_ip
 }
 
-fn read_public_url(url: &Placed<String>, problems: &Problems) -> Option<String> {
-    let after_scheme = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
+/// Whether a text is an `http` or `https` URL without query and fragment.
+fn is_web_url(url: &str) -> bool {
+    let after_scheme = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'?' && byte != b'#';
-    match after_scheme {
-        Some(rest) if !rest.trim_matches('/').is_empty() && rest.bytes().all(allowed) => {
-            Some(url.value.trim_end_matches('/').to_owned())
-        }
-        _ => {
-            let message =
-                format!("must be a URL such as https://pay.example.com, not {}", quoted(&url.value));
-            url.report(problems, message);
-            None
-        }
+    after_scheme.is_some_and(|rest| !rest.trim_matches('/').is_empty() && rest.bytes().all(allowed))
+}
+
+fn read_public_url(url: &Placed<String>, problems: &Problems) -> Option<String> {
+    if !is_web_url(&url.value) {
+        let message = format!("must be a URL such as https://pay.example.com, not {}", quoted(&url.value));
+        url.report(problems, message);
+        return None;
     }
+    Some(url.value.trim_end_matches('/').to_owned())
 }
 
 fn check_store_kind(store: &mut Section<'_>) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::domain::app::PriceMeaning;
 use crate::domain::environment::Environment;
+use crate::wechat::secret::Secret;
 use crate::wechat::{Channel, Mode, Reply};
 
 mod problems;
@@ -62,11 +63,14 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.public_url, None);
     assert_eq!(config.store_path, Path::new("data/events.db"));
     assert_eq!(config.refused_path, Path::new("data/refused.db"));
+    assert_eq!(config.views_dir, Path::new("data/views"));
+    assert_eq!(config.projections_dir, None);
     assert_eq!(config.limits, Limits::default());
     assert!(config.access.is_empty());
     let [demo] = config.apps.as_slice() else { panic!("one app") };
     assert_eq!(demo.original_id, None);
     assert_eq!(demo.actual_price_is, PriceMeaning::Order);
+    assert_eq!(demo.roles, RoleSource::Ledger);
     let keys = &demo.app.default_channel;
     assert_eq!((keys.mode, keys.reply), (Mode::Plain, Reply::Plain));
     assert!(demo.app.channels.is_empty() && demo.app.sandbox_keys.is_empty() && keys.aes_keys.is_empty());
@@ -87,7 +91,8 @@ fn everything_can_be_set() {
         [refused]
         path = "/var/tmp/refused.db"
         [views]
-        dir = "data/views"
+        dir = "/var/cache/views"
+        projections = "/etc/projections"
         [limits]
         body_bytes_max = 131_072
         connections_max = 100
@@ -97,6 +102,7 @@ fn everything_can_be_set() {
         sandbox_bytes_per_day = 2097152
         [app.zebra]
         app_id = "wxzebra"
+        roles = { url = "https://game.example.com:8443/roles", token = "t0k" }
         tokens = [{ value = "Zebra" }]
         sandbox_keys = [{ value = "sandbox" }]
         [app.ant]
@@ -125,6 +131,8 @@ fn everything_can_be_set() {
     assert_eq!(config.public_url.as_deref(), Some("https://pay.example.com/games"));
     assert_eq!(config.store_path, Path::new("/var/lib/ledger/log.db"));
     assert_eq!(config.refused_path, Path::new("/var/tmp/refused.db"));
+    assert_eq!(config.views_dir, Path::new("/var/cache/views"));
+    assert_eq!(config.projections_dir.as_deref(), Some(Path::new("/etc/projections")));
     let limits = config.limits;
     assert_eq!((limits.body_bytes_max, limits.connections_max), (131_072, 100));
     assert_eq!((limits.append_wait_ms, limits.queue_appends_max), (1500, 1000));
@@ -137,12 +145,27 @@ fn everything_can_be_set() {
         (ant.app.default_channel.mode, ant.app.default_channel.reply),
         (Mode::Compatible, Reply::Encrypted)
     );
+    assert_eq!(ant.roles, RoleSource::Ledger);
+    let (url, token) = ("https://game.example.com:8443/roles".to_owned(), Some(Secret::new("t0k".into())));
+    assert_eq!(config.apps[1].roles, RoleSource::Url { url, token });
     let [lin, game] = config.access.as_slice() else { panic!("two tokens") };
     assert_eq!((lin.name.as_str(), lin.role, lin.token_sha256[31]), ("finance-lin", Role::Finance, 0xff));
     assert_eq!(lin.app, Some(ant.app.slug.clone()));
     assert_eq!(lin.expires.unwrap().to_rfc3339(), "2027-12-31T16:00:00+00:00");
     assert_eq!((game.role, game.app.clone()), (Role::Game, None));
     assert_eq!(game.expires.unwrap().to_rfc3339(), "2027-12-31T10:00:00+00:00");
+}
+
+#[test]
+fn the_views_stand_beside_the_store_and_moving_them_needs_a_restart_while_projections_do_not() {
+    let config = |views: &str| right(&format!("[store]\npath = \"/srv/log.db\"\n[views]\n{views}\n{RIGHT}"));
+    let before = config("");
+    assert_eq!(before.views_dir, Path::new("/srv/views"));
+    for (views, needs_restart) in
+        [("dir = \"/srv/views\"", false), ("dir = \"/srv/v\"", true), ("projections = \"p\"", false)]
+    {
+        assert_eq!(config(views).needs_restart_after(&before), needs_restart, "{views}");
+    }
 }
 
 #[test]

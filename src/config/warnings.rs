@@ -1,9 +1,10 @@
 //! What is worth saying of a configuration that is right.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::Path;
 
-use super::{AppConfig, Config, KeySource, Role};
+use super::{AppConfig, Config, KeySource, Role, RoleSource};
 
 /// `path` is the file the configuration was read from.
 pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
@@ -27,8 +28,24 @@ pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
             config.admin_listen
         ));
     }
+    warnings.extend(config.apps.iter().filter_map(token_in_clear));
     warnings.extend(shared_app_keys(config));
     warnings
+}
+
+/// A game's server on another machine that is sent a secret without TLS.
+fn token_in_clear(app: &AppConfig) -> Option<String> {
+    let RoleSource::Url { url, token: Some(_) } = &app.roles else { return None };
+    let url: hyper::Uri = url.parse().ok().filter(|url: &hyper::Uri| url.scheme_str() == Some("http"))?;
+    let host = url.host()?;
+    let is_here = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    (!is_here).then(|| {
+        format!(
+            "app {} sends the token of its roles over http, which anybody on the way can read",
+            app.app.slug
+        )
+    })
 }
 
 /// A payload does not name its app: only the AppKey tells one app's pushes from another's.

@@ -249,7 +249,11 @@ impl<'a> HeaderReader<'a> {
     fn next(&mut self, line: usize, value: &str) -> Option<Next> {
         let named = value.split_once('=').map(|(one, other)| (one.trim(), other.trim()));
         let Some((parameter, column)) = named else {
-            self.wrong(line, "does not say how the next page is asked", "write `-- next: PARAMETER = COLUMN`");
+            self.wrong(
+                line,
+                "does not say how the next page is asked",
+                "write `-- next: PARAMETER = COLUMN`",
+            );
             return None;
         };
         Some(Next { parameter: parameter.to_owned(), column: column.to_owned() })

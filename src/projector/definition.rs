@@ -84,7 +84,11 @@ impl Definition {
             problems.dedup();
             return Err(Problems(problems));
         }
-        Ok(drafts.into_iter().zip(definitions).map(|(draft, queries)| Arc::new(draft.finish(queries))).collect())
+        Ok(drafts
+            .into_iter()
+            .zip(definitions)
+            .map(|(draft, queries)| Arc::new(draft.finish(queries)))
+            .collect())
     }
 }
 
@@ -191,7 +195,12 @@ impl Draft {
                 }
             }
             if statements.is_empty() {
-                problems.push(Problem::new(&file, None, "does nothing", "write a statement, or remove the file"));
+                problems.push(Problem::new(
+                    &file,
+                    None,
+                    "does nothing",
+                    "write a statement, or remove the file",
+                ));
             }
             self.on.push(On { kind, file, statements });
         }
@@ -328,8 +337,7 @@ fn query(
         connection.execute(&format!("ATTACH ?1 AS \"{name}\""), [&other.uri]).map_err(engine)?;
     }
     let prepared = gate.within(Phase::Query, || connection.prepare(&statement.sql));
-    let prepared =
-        prepared.map_err(|error| vec![of_sqlite(file, &statement, &error, Phase::Query)])?;
+    let prepared = prepared.map_err(|error| vec![of_sqlite(file, &statement, &error, Phase::Query)])?;
     let problems = Rules::check_query(file, &statement, declaration, &prepared);
     if problems.is_empty() { Ok(statement.sql) } else { Err(problems) }
 }

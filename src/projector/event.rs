@@ -46,7 +46,9 @@ impl Event {
         let owned = |text: Option<String>| ToSqlOutput::Owned(text.map_or(Value::Null, Value::Text));
         let fields = self.fields.as_ref().ok();
         match source {
-            Source::Field(place) => fields.and_then(|fields| fields.values.get(place)).map_or_else(null, field),
+            Source::Field(place) => {
+                fields.and_then(|fields| fields.values.get(place)).map_or_else(null, field)
+            }
             Source::Position => ToSqlOutput::Owned(Value::Integer(signed(self.position.number()))),
             Source::Stream => borrowed(self.recorded.stream.as_str()),
             Source::Version => ToSqlOutput::Owned(Value::Integer(signed(self.recorded.version))),
@@ -100,7 +102,8 @@ impl Days {
         let hour = recorded_at.get(..HOUR_BYTES).filter(|_| recorded_at.ends_with('Z'));
         if hour != Some(self.hour.as_str()) {
             let at = DateTime::parse_from_rfc3339(recorded_at).ok();
-            self.day = at.map_or_else(String::new, |at| in_beijing(at.to_utc()).format("%Y-%m-%d").to_string());
+            self.day =
+                at.map_or_else(String::new, |at| in_beijing(at.to_utc()).format("%Y-%m-%d").to_string());
             self.hour = hour.unwrap_or_default().to_owned();
         }
         self.day.clone()

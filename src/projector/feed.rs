@@ -199,6 +199,7 @@ impl Stop {
 
     pub async fn told(&self) {
         // The sender lives as long as `self`.
-        let _told = self.told.subscribe().wait_for(|told| *told).await;
+        let mut told = self.told.subscribe();
+        let _told = told.wait_for(|told| *told).await;
     }
 }

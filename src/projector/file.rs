@@ -111,7 +111,8 @@ impl Place {
         for entry in fs::read_dir(&self.folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_kept = name == CURRENT || current.as_ref().is_some_and(|current| name.starts_with(current));
+            let is_kept =
+                name == CURRENT || current.as_ref().is_some_and(|current| name.starts_with(current));
             if !is_kept && name.contains(".db") {
                 fs::remove_file(&path).map_err(io)?;
             }

@@ -66,12 +66,18 @@ impl Rules<'_> {
 
     pub fn check_on_statement(file: &str, statement: &Statement) -> Result<(), Problem> {
         const ALLOWED: [&[&str]; 5] = [&["INSERT"], &["UPDATE"], &["DELETE"], &["REPLACE"], &["WITH"]];
-        must_begin(file, statement, &ALLOWED, "what an event does is insert, update or delete, or with … of these")
+        must_begin(
+            file,
+            statement,
+            &ALLOWED,
+            "what an event does is insert, update or delete, or with … of these",
+        )
     }
 
     /// Defaults are worked out by SQLite at every insert, and it asks nobody about them.
     pub fn check_defaults(connection: &Connection, file: &str, schema: &[Statement]) -> Vec<Problem> {
-        let calls = "SELECT t.name, c.name, c.dflt_value FROM pragma_table_list t, pragma_table_xinfo(t.name) c
+        let calls =
+            "SELECT t.name, c.name, c.dflt_value FROM pragma_table_list t, pragma_table_xinfo(t.name) c
                      WHERE t.schema = 'main' AND c.dflt_value LIKE '%(%'";
         let found = connection.prepare(calls).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
@@ -155,9 +161,14 @@ impl Rules<'_> {
         }
         for name in names(&declaration.parameters).filter(|name| !used.iter().any(|used| used == name)) {
             let message = format!("the parameter {name} is declared and not used");
-            problems.push(Problem::new(file, 1, message, format!("use :{name}, or take it out of the comment")));
+            problems.push(Problem::new(
+                file,
+                1,
+                message,
+                format!("use :{name}, or take it out of the comment"),
+            ));
         }
-        let gives = prepared.column_names();
+        let gives: Vec<_> = prepared.column_names().collect();
         let declared: Vec<_> = declaration.columns.iter().map(|column| column.name.as_str()).collect();
         if gives != declared {
             let message = format!("its columns are {}, declared are {}", list(&gives), list(&declared));
@@ -212,8 +223,12 @@ pub fn of_sqlite(file: &str, statement: &Statement, error: &rusqlite::Error, pha
         return Problem::new(file, line, message, remedy);
     }
     let remedy = match phase {
-        Phase::Schema => "schema.sql creates tables, indexes and views of its own, with names that do not begin with _",
-        Phase::Fold => "on/*.sql reads and writes the tables of its own folder, and none whose names begin with _",
+        Phase::Schema => {
+            "schema.sql creates tables, indexes and views of its own, with names that do not begin with _"
+        }
+        Phase::Fold => {
+            "on/*.sql reads and writes the tables of its own folder, and none whose names begin with _"
+        }
         Phase::Query | Phase::Engine => {
             "a query reads the tables of its own folder and of those it `uses`, and none whose names begin with _"
         }

@@ -67,14 +67,11 @@ pub fn statements(text: &str) -> Vec<Statement> {
     found
 }
 
-/// The lines of the comment that a file begins with, without their `--`, each with its number.
+/// The comment lines before the first statement, without their `--`, each with its number.
 pub fn header(text: &str) -> Vec<(usize, &str)> {
     let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    let comment = numbered.skip_while(|(_, line)| line.is_empty()).map_while(|(number, line)| {
-        let content = line.strip_prefix("--")?;
-        Some((number, content.trim()))
-    });
-    comment.collect()
+    let before = numbered.take_while(|(_, line)| line.is_empty() || line.starts_with("--"));
+    before.filter_map(|(number, line)| Some((number, line.strip_prefix("--")?.trim()))).collect()
 }
 
 /// Where a word stands outside comments and quotes: its line.
@@ -161,8 +158,8 @@ mod tests {
 
     #[test]
     fn the_header_is_the_comment_that_the_file_begins_with() {
-        let text = "\n-- One.\n--   role: game\nSELECT 1 -- no";
-        assert_eq!(header(text), [(2, "One."), (3, "role: game")]);
+        let text = "\n-- One.\n\n--   role: game\nSELECT 1 -- no";
+        assert_eq!(header(text), [(2, "One."), (4, "role: game")]);
         assert_eq!(header("SELECT 1"), []);
     }
 

@@ -17,6 +17,7 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("quota", &["domain", "limits", "moment"]),
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
     ("decision", &["domain", "ledger", "limits", "wechat"]),
+    ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "pace", "store", "wechat"]),

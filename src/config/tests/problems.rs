@@ -30,11 +30,33 @@ fn a_wrong_app_is_told_with_its_line() {
             "6: app.demo.reply: encrypted replies need an active EncodingAESKey in encoding_aes_keys",
         ),
         (r#"actual_price_is = "each""#, r#"6: app.demo.actual_price_is: must be order or unit"#),
+        (r#"roles = "game""#, r#"6: app.demo.roles: must be "ledger" or { url = "https://…", token = "…" }"#),
+        ("roles = 1", "6: app.demo.roles: must be a text in quotes, not a number"),
+        ("roles = {}", r#"6: app.demo.roles: must have a url, the game's server: { url = "https://…" }"#),
         (
-            r#"roles = { url = "http://127.0.0.1" }"#,
-            r#"6: app.demo.roles: asking a URL for roles is not in this version; write roles = "ledger""#,
+            r#"roles = { url = "game.example.com" }"#,
+            "6: app.demo.roles.url: must be a URL such as https://game.example.com/roles, not \"game.example.com\"",
         ),
-        (r#"roles = "game""#, r#"6: app.demo.roles: must be ledger"#),
+        (
+            r#"roles = { url = "http://:80" }"#,
+            "6: app.demo.roles.url: must be a URL such as https://game.example.com/roles, not \"http://:80\"",
+        ),
+        (
+            r#"roles = { url = "https://me:secret@game.example.com" }"#,
+            "6: app.demo.roles.url: must be a URL such as https://game.example.com/roles, not …",
+        ),
+        (
+            r#"roles = { url = "https://game.example.com", token = "to ken" }"#,
+            "6: app.demo.roles.token: must be visible ASCII characters without blanks",
+        ),
+        (
+            r#"roles = { url = "https://game.example.com", token = "t", token_file = "t" }"#,
+            "6: app.demo.roles: has token and token_file; keep one of them",
+        ),
+        (
+            r#"roles = { url = "https://game.example.com", tokens = "t" }"#,
+            "6: app.demo.roles.tokens: unknown key; the keys here are url, token, token_file",
+        ),
         (
             "moode = 1",
             "6: app.demo.moode: unknown key; the keys here are app_id, original_id, mode, reply, tokens, \
@@ -203,7 +225,15 @@ fn wrong_sections_are_told_with_their_lines() {
             "[servers]\nx = 1",
             "7: servers: unknown key; the keys here are push, admin, store, refused, views, limits, app, merchant, access",
         ),
-        ("[views]\nfolder = \"x\"", "8: views.folder: unknown key; the keys here are dir"),
+        (
+            "[views]\ndir = \"data/events.db\"",
+            "8: views.dir: is the path of a file of the ledger; give the views a folder of their own",
+        ),
+        (
+            "[views]\nprojections = \"data/views\"",
+            "8: views.projections: is the folder of the views; keep your projections in another",
+        ),
+        ("[views]\nfolder = \"x\"", "8: views.folder: unknown key; the keys here are dir, projections"),
     ] {
         assert_eq!(said(&format!("{RIGHT}\n{added}")), expected, "{added}");
     }

@@ -123,6 +123,29 @@ fn a_secret_file_lies_beside_the_configuration_and_loses_its_last_line_break() {
 }
 
 #[test]
+fn the_token_for_the_games_own_server_may_stand_in_a_file_or_in_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    fs::write(folder.path().join("token"), "of-the-file\n").unwrap();
+    let in_file = "roles = { url = \"https://game.example.com\", token_file = \"token\" }";
+    let environment = [
+        ("ORDER_LEDGER__APP__DEMO__ROLES__URL", "https://game.example.com"),
+        ("ORDER_LEDGER__APP__DEMO__ROLES__TOKEN", "of-the-environment"),
+    ];
+    for (added, environment, token, source) in [
+        (in_file, &[][..], "of-the-file", KeySource::ValueFile),
+        ("", &environment[..], "of-the-environment", KeySource::Environment),
+    ] {
+        fs::write(&path, format!("{RIGHT}\n{added}")).unwrap();
+        let config = load(&path, super::environment(environment)).unwrap();
+        let (url, token) = ("https://game.example.com".to_owned(), Some(Secret::new(token.into())));
+        assert_eq!(config.apps[0].roles, RoleSource::Url { url, token });
+        let shown = config.apps[0].keys.iter().find(|key| key.list == "roles.token").unwrap();
+        assert_eq!((shown.source, &shown.fingerprint), (source, &None));
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told_by_its_name() {
     let errors = load(Path::new("not/there.toml"), []).unwrap_err();
     assert_eq!(errors.to_string(), "not/there.toml: cannot be read: No such file or directory (os error 2)");
@@ -140,12 +163,17 @@ fn what_is_right_but_unwise_is_told_as_a_warning() {
     let key_file = RIGHT.replace("value = \"production-key\"", "value_file = \"key\"");
     let no_secret = key_file.replace("value = \"TokenOfDemo\"", "value_file = \"key\"");
     fs::write(folder.path().join("key"), "Key").unwrap();
+    let roles = |url: &str| format!("{RIGHT}roles = {{ url = \"{url}\", token = \"t\" }}\n{admin}");
     for (text, mode, expected) in [
         (format!("{RIGHT}{admin}"), 0o600, &[] as &[&str]),
         (format!("{RIGHT}{admin}"), 0o640, &["holds secrets and others than its owner may read it"]),
         (format!("{key_file}{admin}"), 0o644, &["holds secrets and others than its owner may read it"]),
         (format!("{no_secret}{admin}"), 0o644, &[]),
         (RIGHT.to_owned(), 0o600, &["no access token has the role admin"]),
+        (roles("http://10.0.0.8:81/roles"), 0o600, &["app demo sends the token of its roles over http"]),
+        (roles("http://127.0.0.1:81/roles"), 0o600, &[]),
+        (roles("http://[::1]/roles"), 0o600, &[]),
+        (roles("https://game.example.com"), 0o600, &[]),
         (format!("{RIGHT}{admin}{outside}"), 0o600, &["the admin listener 0.0.0.0:8081 can be reached"]),
     ] {
         fs::write(&path, &text).unwrap();

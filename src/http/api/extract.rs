@@ -140,7 +140,7 @@ pub fn environment(text: &str) -> Option<Environment> {
     Environment::ALL.into_iter().find(|env| env.to_string() == text)
 }
 
-pub fn wrong_parameter(name: &str, problem: impl std::fmt::Display) -> ApiError {
+pub fn wrong_parameter(name: &str, problem: impl fmt::Display) -> ApiError {
     // The name may be anything that was sent.
     let name: String = name.chars().filter(|c| !c.is_control()).take(limits::ECHOED_CHARS_MAX).collect();
     ApiError::at(Code::Parameter, &format!("query.{name}"), problem)

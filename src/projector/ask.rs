@@ -1,0 +1,314 @@
+//! Asks a named query of the build that answers: parameters by their declared types, one snapshot of all files
+//! that are joined, a deadline, and a limit to what comes back.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, ErrorCode};
+
+use super::authorizer::{Gate, Phase};
+use super::declaration::{Parameter, ParameterKind, QueryDeclaration, names};
+use super::definition::{AS_OF, Query};
+use super::file;
+use super::problem::known_names;
+use crate::limits;
+use crate::moment::stamp;
+use crate::store::Position;
+use crate::table::{Cell, Table};
+
+/// What is asked, of which query.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub projection: &'a str,
+    pub query: &'a str,
+    /// Each as text; its declaration says what it must be.
+    pub parameters: &'a [(String, String)],
+    /// The moment that ages are counted to.
+    pub as_of: DateTime<Utc>,
+    /// The answer must know of this position.
+    pub min_position: Option<Position>,
+    /// How long to wait for that, or for a build that is under way.
+    pub wait: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub table: Table,
+    /// What the answer is as of: of several files that are joined, the earliest.
+    pub position: Option<Position>,
+    /// The value of the declared `next` parameter, where there may be more rows.
+    pub next: Option<String>,
+    pub declaration: Arc<QueryDeclaration>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("there is no projection {name:?}; {known}")]
+    UnknownProjection { name: String, known: String },
+    #[error("{projection} has no query {name:?}; {known}")]
+    UnknownQuery { projection: String, name: String, known: String },
+    /// Names the parameter.
+    #[error("{0}")]
+    Parameter(String),
+    #[error("{projection} is being built, {done}; try again later")]
+    NotBuilt { projection: String, done: String },
+    #[error("{projection} stands at position {at} and not yet at {wanted}; try again")]
+    Behind { projection: String, at: String, wanted: Position },
+    #[error("the query runs longer than {} s: narrow the question", limits::QUERY_WAIT.as_secs())]
+    TooSlow,
+    #[error(
+        "the answer is larger than {} rows or {} MiB: narrow the question",
+        limits::ANSWER_ROWS_MAX,
+        limits::ANSWER_BYTES_MAX / 1024 / 1024
+    )]
+    TooLarge,
+    /// For the log; nobody outside needs it.
+    #[error("{projection}: {problem}")]
+    Fault { projection: String, problem: String },
+}
+
+/// The parameters of a question as SQLite takes them, in the order of their declaration.
+pub fn bind(
+    declaration: &QueryDeclaration,
+    given: &[(String, String)],
+    as_of: DateTime<Utc>,
+) -> Result<Vec<(String, Value)>, AskError> {
+    for (place, (name, _)) in given.iter().enumerate() {
+        if !names(&declaration.parameters).any(|known| known == name) {
+            let known = known_names(name, names(&declaration.parameters));
+            return Err(AskError::Parameter(format!("{name}: there is no such parameter; {known}")));
+        }
+        if given.iter().take(place).any(|(other, _)| other == name) {
+            return Err(AskError::Parameter(format!("{name}: is given twice")));
+        }
+    }
+    let mut bound = vec![(AS_OF.to_owned(), Value::Text(stamp(as_of)))];
+    for parameter in &declaration.parameters {
+        let given = given.iter().find(|(name, _)| *name == parameter.name).map(|(_, text)| text.as_str());
+        let value = match given.or(parameter.default.as_deref()) {
+            Some(text) => typed(parameter, text)?,
+            None if parameter.required => {
+                return Err(AskError::Parameter(format!("{}: is missing", parameter.name)));
+            }
+            None => Value::Null,
+        };
+        bound.push((parameter.name.clone(), value));
+    }
+    Ok(bound)
+}
+
+fn typed(parameter: &Parameter, text: &str) -> Result<Value, AskError> {
+    let wrong = |must: &str| AskError::Parameter(format!("{}: must be {must}", parameter.name));
+    match parameter.kind {
+        ParameterKind::Text if text.chars().count() > limits::PARAMETER_CHARS_MAX => {
+            Err(wrong(&format!("at most {} characters long", limits::PARAMETER_CHARS_MAX)))
+        }
+        ParameterKind::Text if text.contains('\0') => Err(wrong("a text without zero bytes")),
+        ParameterKind::Text => Ok(Value::Text(text.to_owned())),
+        ParameterKind::Integer | ParameterKind::Fen | ParameterKind::Position => {
+            let number: i64 = text.parse().map_err(|_| wrong("a whole number"))?;
+            let lowest = if parameter.kind == ParameterKind::Fen { i64::MIN } else { 0 };
+            let highest = parameter.max.unwrap_or(i64::MAX);
+            if number < lowest || number > highest {
+                return Err(wrong(&format!("a whole number from {lowest} to {highest}")));
+            }
+            Ok(Value::Integer(number))
+        }
+        ParameterKind::Moment => {
+            let at = DateTime::parse_from_rfc3339(text);
+            let at = at.map_err(|_| wrong("a moment such as 2026-01-01T08:00:00+08:00"))?;
+            Ok(Value::Text(stamp(at.to_utc())))
+        }
+        ParameterKind::Day => {
+            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| day.to_string() == text);
+            day.map(|day| Value::Text(day.to_string())).ok_or_else(|| wrong("a day such as 2026-01-01"))
+        }
+        ParameterKind::Flag => match text {
+            "true" | "1" => Ok(Value::Integer(1)),
+            "false" | "0" => Ok(Value::Integer(0)),
+            _ => Err(wrong("true or false")),
+        },
+    }
+}
+
+/// Idle connections to one build.
+#[derive(Default)]
+pub struct Pool {
+    idle: Mutex<Vec<Asking>>,
+}
+
+/// A connection that asks, with the files it has joined.
+struct Asking {
+    connection: Connection,
+    gate: Gate,
+    joined: Vec<(String, PathBuf)>,
+    deadline: Arc<AtomicU64>,
+    begun: Instant,
+}
+
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+const STATEMENTS_KEPT: usize = 64;
+
+impl Pool {
+    /// Runs a query on the build at `path`, beside the builds it joins.
+    pub fn ask(
+        &self,
+        path: &std::path::Path,
+        joined: &[(String, PathBuf)],
+        query: &Query,
+        parameters: &[(String, Value)],
+    ) -> Result<(Table, Option<Position>), AskError> {
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let asking = match self.take(joined) {
+            Some(asking) => asking,
+            None => Asking::open(path, joined).map_err(fault)?,
+        };
+        let answer = asking.ask(query, parameters);
+        if answer.is_ok() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < limits::QUERIES_MAX {
+                idle.push(asking);
+            }
+        }
+        answer
+    }
+
+    /// An idle connection that has joined the same files; those that have joined older ones go.
+    fn take(&self, joined: &[(String, PathBuf)]) -> Option<Asking> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let serves = |asking: &Asking| joined.iter().all(|file| asking.joined.contains(file));
+        let clashes = |asking: &Asking| {
+            let named = |(name, _): &&(String, PathBuf)| asking.joined.iter().any(|(other, _)| other == name);
+            joined.iter().filter(named).any(|file| !asking.joined.contains(file))
+        };
+        idle.retain(|asking| !clashes(asking));
+        let place = idle.iter().position(serves)?;
+        Some(idle.swap_remove(place))
+    }
+}
+
+fn fault(projection: &str, error: &rusqlite::Error) -> AskError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => AskError::TooSlow,
+        _ => AskError::Fault { projection: projection.to_owned(), problem: error.to_string() },
+    }
+}
+
+impl Asking {
+    fn open(path: &std::path::Path, joined: &[(String, PathBuf)]) -> rusqlite::Result<Self> {
+        let mut connection = file::open_to_ask(path, joined)?;
+        let gate = Gate::install(&mut connection)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        let (begun, deadline) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let told = deadline.clone();
+        let is_late = move || match told.load(Ordering::Relaxed) {
+            0 => false,
+            deadline => elapsed_ms(begun) > deadline,
+        };
+        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late))?;
+        Ok(Self { connection, gate, joined: joined.to_vec(), deadline, begun })
+    }
+
+    fn ask(
+        &self,
+        query: &Query,
+        parameters: &[(String, Value)],
+    ) -> Result<(Table, Option<Position>), AskError> {
+        let wait = u64::try_from(limits::QUERY_WAIT.as_millis()).unwrap_or(u64::MAX);
+        self.deadline.store(elapsed_ms(self.begun).saturating_add(wait), Ordering::Relaxed);
+        let answer = self.in_one_snapshot(query, parameters);
+        self.deadline.store(0, Ordering::Relaxed);
+        answer
+    }
+
+    fn in_one_snapshot(
+        &self,
+        query: &Query,
+        parameters: &[(String, Value)],
+    ) -> Result<(Table, Option<Position>), AskError> {
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let transaction = self.connection.unchecked_transaction().map_err(fault)?;
+        let mut position = file::checkpoint(&transaction, "main").map_err(fault)?.and_then(|at| at.position);
+        for name in &query.declaration.uses {
+            let joined = file::checkpoint(&transaction, name).map_err(fault)?.and_then(|at| at.position);
+            position = position.min(joined);
+        }
+        let table = self.rows(query, parameters)?;
+        transaction.finish().map_err(fault)?;
+        Ok((table, position))
+    }
+
+    fn rows(&self, query: &Query, parameters: &[(String, Value)]) -> Result<Table, AskError> {
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let prepared = self.gate.within(Phase::Query, || self.connection.prepare_cached(&query.sql));
+        let mut statement = prepared.map_err(fault)?;
+        for (name, value) in parameters {
+            // `as_of` need not be used.
+            if let Some(place) = statement.parameter_index(&format!(":{name}")).map_err(fault)? {
+                statement.raw_bind_parameter(place, value).map_err(fault)?;
+            }
+        }
+        let columns = query.declaration.columns.clone();
+        let width = columns.len();
+        let mut table = Table { columns, rows: Vec::new() };
+        let mut bytes = 0;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(fault)? {
+            let cells: Result<Vec<Cell>, _> = (0..width).map(|place| row.get_ref(place).map(cell)).collect();
+            let cells = cells.map_err(fault)?;
+            bytes += cells.iter().map(bytes_of).sum::<usize>();
+            if table.rows.len() >= limits::ANSWER_ROWS_MAX || bytes > limits::ANSWER_BYTES_MAX {
+                return Err(AskError::TooLarge);
+            }
+            table.rows.push(cells);
+        }
+        Ok(table)
+    }
+}
+
+fn elapsed_ms(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn bytes_of(cell: &Cell) -> usize {
+    match cell {
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) => 8,
+        Cell::Text(text) => text.len(),
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Cell::Text(hex::encode(bytes)),
+    }
+}
+
+/// What the next page is asked with: the last row's column, where the page is full.
+pub fn next_page(
+    declaration: &QueryDeclaration,
+    table: &Table,
+    parameters: &[(String, Value)],
+) -> Option<String> {
+    let next = declaration.next.as_ref()?;
+    let limit = parameters.iter().find_map(|(name, value)| match value {
+        Value::Integer(limit) if name == "limit" => usize::try_from(*limit).ok(),
+        _ => None,
+    })?;
+    if table.rows.len() < limit {
+        return None;
+    }
+    let place = table.columns.iter().position(|column| column.name == next.column)?;
+    match table.rows.last()?.get(place)? {
+        Cell::Integer(number) => Some(number.to_string()),
+        Cell::Text(text) => Some(text.clone()),
+        Cell::Null | Cell::Real(_) => None,
+    }
+}

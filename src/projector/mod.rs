@@ -1,0 +1,336 @@
+//! Runs the read models of `projections/`: checks the SQL, folds the log into one SQLite file for each, builds
+//! changed ones beside those that answer, and answers named queries.
+//!
+//! Knows nothing of orders or money: what an event means stands in the SQL. A projection that fails stops alone,
+//! and nothing here is ever in the way of recording a push.
+
+mod ask;
+mod authorizer;
+mod declaration;
+mod definition;
+mod event;
+mod feed;
+mod file;
+mod fold;
+mod folder;
+mod moments;
+mod problem;
+mod rules;
+mod script;
+mod slot;
+mod sources;
+mod status;
+mod views;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+pub use ask::{Answer, AskError, Question};
+pub use declaration::{Environments, Next, Parameter, ParameterKind, QueryDeclaration};
+pub use definition::Definition;
+pub use file::FileError;
+pub use fold::FoldFailure;
+pub use folder::{Folder, Origin};
+pub use problem::{Problem, Problems};
+pub use status::{Progress, State, Status};
+pub use views::{Views, ViewsError};
+
+use feed::Feed;
+use file::Place;
+use problem::known_names;
+use slot::{Follow, Generation, Slot};
+
+use crate::limits;
+use crate::store::{LogId, Position, ReadLog};
+
+/// The projections of one log, by name.
+pub struct Projector {
+    slots: RwLock<BTreeMap<String, Arc<Slot>>>,
+    feed: Arc<Feed>,
+    follow: Follow,
+    turns: Semaphore,
+    views: Views,
+}
+
+/// A projection as it stands.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub definition: Arc<Definition>,
+    pub status: Status,
+    pub position: Option<Position>,
+    /// Of the file that answers.
+    pub bytes: u64,
+}
+
+impl Projector {
+    /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
+    pub fn start(
+        views: Views,
+        definitions: Vec<Arc<Definition>>,
+        log: Arc<dyn ReadLog>,
+        head: watch::Receiver<Option<Position>>,
+        runtime: Handle,
+    ) -> Result<Arc<Self>, FileError> {
+        let feed = Feed::new(log, runtime);
+        let projector = Arc::new(Self {
+            slots: RwLock::default(),
+            feed,
+            follow: Follow { head },
+            turns: Semaphore::new(limits::QUERIES_MAX),
+            views,
+        });
+        projector.take(&definitions)?;
+        Ok(projector)
+    }
+
+    /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends.
+    /// Blocks.
+    pub fn take(&self, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+        let is_gone = |name: &str| !definitions.iter().any(|definition| definition.name == name);
+        let gone: Vec<_> = self.slots().into_iter().filter(|slot| is_gone(&slot.name)).collect();
+        for slot in gone {
+            self.write().remove(&slot.name);
+            slot.end();
+        }
+        for definition in definitions {
+            let known = self.slot(&definition.name);
+            match known {
+                Some(slot) if slot.wanted().version == definition.version => {}
+                Some(slot) => slot.want(definition.clone(), &self.feed, &self.follow),
+                None => {
+                    let place = Place::make(self.views.folder(), &definition.name)?;
+                    let slot = Arc::new(Slot::new(place, definition.clone()));
+                    slot.start(definitions, &self.feed, &self.follow);
+                    self.write().insert(definition.name.clone(), slot);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn log_id(&self) -> LogId {
+        self.feed.log().log_id()
+    }
+
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |slot: Arc<Slot>| {
+            let live = slot.live.load_full();
+            let file = live.as_ref().and_then(|live| std::fs::metadata(&live.path).ok());
+            Listed {
+                definition: live.map_or_else(|| slot.wanted(), |live| live.definition.clone()),
+                status: slot.status(),
+                position: *slot.progress.borrow(),
+                bytes: file.map_or(0, |file| file.len()),
+            }
+        };
+        self.slots().into_iter().map(listed).collect()
+    }
+
+    /// Every named query that can be asked now, by projection and name.
+    pub fn queries(&self) -> Vec<Arc<QueryDeclaration>> {
+        let of = |slot: Arc<Slot>| {
+            let definition =
+                slot.live.load_full().map_or_else(|| slot.wanted(), |live| live.definition.clone());
+            definition.queries.iter().map(|query| query.declaration.clone()).collect::<Vec<_>>()
+        };
+        self.slots().into_iter().flat_map(of).collect()
+    }
+
+    /// Changes whenever the projection's checkpoint moves.
+    pub fn progress(&self, name: &str) -> Option<watch::Receiver<Option<Position>>> {
+        Some(self.slot(name)?.progress.subscribe())
+    }
+
+    /// Builds a projection anew beside the one that answers. Blocks where another build must be ended first.
+    pub fn rebuild(&self, name: &str) -> Result<(), AskError> {
+        let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
+        slot.build(&self.feed, &self.follow);
+        Ok(())
+    }
+
+    pub async fn ask(self: &Arc<Self>, question: &Question<'_>) -> Result<Answer, AskError> {
+        let until = Instant::now() + question.wait;
+        loop {
+            let live = self.ready(question.projection, question.min_position, until).await?;
+            let query = live.definition.query(question.query).cloned();
+            let query = query.ok_or_else(|| unknown_query(&live.definition, question.query))?;
+            let parameters = ask::bind(&query.declaration, question.parameters, question.as_of)?;
+            let mut joined = Vec::new();
+            for name in &query.declaration.uses {
+                joined
+                    .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
+            }
+            let (table, position) = match self.run(&live, joined, &query, &parameters).await {
+                // Another build took over while the file was being opened.
+                Err(AskError::Fault { .. }) if self.has_moved_on(&live) => continue,
+                other => other?,
+            };
+            // A build that has just taken over may be a little behind the one before.
+            if position < question.min_position && Instant::now() < until {
+                self.moved(question.projection, until).await;
+                continue;
+            }
+            if let Some(wanted) = question.min_position.filter(|wanted| position < Some(*wanted)) {
+                return Err(behind(question.projection, position, wanted));
+            }
+            let next = ask::next_page(&query.declaration, &table, &parameters);
+            return Ok(Answer { table, position, next, declaration: query.declaration.clone() });
+        }
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        live: &Arc<Generation>,
+        joined: Vec<(String, PathBuf)>,
+        query: &Arc<definition::Query>,
+        parameters: &[(String, Value)],
+    ) -> Result<(crate::table::Table, Option<Position>), AskError> {
+        let fault = |problem: String| AskError::Fault { projection: live.definition.name.clone(), problem };
+        let _turn = self.turns.acquire().await.map_err(|error| fault(error.to_string()))?;
+        let (live, query, parameters) = (live.clone(), query.clone(), parameters.to_vec());
+        let asking =
+            tokio::task::spawn_blocking(move || live.pool.ask(&live.path, &joined, &query, &parameters));
+        asking.await.map_err(|error| fault(error.to_string()))?
+    }
+
+    /// The build that answers, once it knows of a position.
+    async fn ready(
+        &self,
+        name: &str,
+        position: Option<Position>,
+        until: Instant,
+    ) -> Result<Arc<Generation>, AskError> {
+        let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
+        let mut progress = slot.progress.subscribe();
+        loop {
+            let at = *progress.borrow_and_update();
+            match slot.live.load_full() {
+                Some(live) if at >= position => return Ok(live),
+                Some(live) if Instant::now() >= until => {
+                    let name = &live.definition.name;
+                    return Err(
+                        position.map_or_else(|| self.unknown(name), |wanted| behind(name, at, wanted))
+                    );
+                }
+                None if Instant::now() >= until => {
+                    let status = slot.status();
+                    let done = status.build.map_or(0, |build| build.permille() / 10);
+                    let problem = status.state.problem().map(|problem| format!(" ({problem})"));
+                    let done = format!("{done} % done{}", problem.unwrap_or_default());
+                    return Err(AskError::NotBuilt { projection: name.to_owned(), done });
+                }
+                Some(_) | None => {}
+            }
+            let wait = until.min(Instant::now() + limits::QUERY_LOOK_AGAIN);
+            // Whether it has moved or not is looked at above.
+            let _moved = tokio::time::timeout_at(wait, progress.changed()).await;
+        }
+    }
+
+    /// Waits until a projection's checkpoint moves, at most until then.
+    async fn moved(&self, name: &str, until: Instant) {
+        if let Some(mut progress) = self.progress(name) {
+            let wait = until.min(Instant::now() + limits::QUERY_LOOK_AGAIN);
+            let _moved = tokio::time::timeout_at(wait, progress.changed()).await;
+        }
+    }
+
+    fn has_moved_on(&self, from: &Arc<Generation>) -> bool {
+        let slot = self.slot(&from.definition.name);
+        slot.and_then(|slot| slot.live.load_full()).is_some_and(|live| live.path != from.path)
+    }
+
+    /// Waits until every projection answers and has reached a position, or has stopped; tells how far they are
+    /// meanwhile.
+    pub async fn caught_up(&self, position: Option<Position>, every: Duration, tell: impl Fn(&[Listed])) {
+        loop {
+            let listed = self.list();
+            tell(&listed);
+            let is_done = |listed: &Listed| match listed.status.state {
+                State::Stopped(_) => true,
+                State::Live => listed.status.build.is_none() && listed.position >= position,
+                State::Building | State::Failing(_) => false,
+            };
+            if listed.iter().all(is_done) {
+                return;
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
+    /// Ends all folding; the files stay as they are. Blocks.
+    pub fn close(&self) {
+        let slots = std::mem::take(&mut *self.write());
+        slots.values().for_each(|slot| slot.end());
+    }
+
+    fn slot(&self, name: &str) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Slot>>> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unknown(&self, name: &str) -> AskError {
+        let slots = self.slots();
+        let known = known_names(name, slots.iter().map(|slot| slot.name.as_str()));
+        AskError::UnknownProjection { name: name.to_owned(), known }
+    }
+}
+
+fn unknown_query(definition: &Definition, name: &str) -> AskError {
+    let known = definition.queries.iter().map(|query| query.declaration.name.as_str());
+    let (projection, known) = (definition.name.clone(), known_names(name, known));
+    AskError::UnknownQuery { projection, name: name.to_owned(), known }
+}
+
+fn behind(projection: &str, at: Option<Position>, wanted: Position) -> AskError {
+    let at = at.map_or_else(|| "0".to_owned(), |at| at.to_string());
+    AskError::Behind { projection: projection.to_owned(), at, wanted }
+}
+
+/// The projections that can run: the program's own and the user's. A folder of the user's that is wrong is left
+/// out and told of; it never keeps the others from running.
+pub fn usable(user: Option<&Path>) -> (Vec<Arc<Definition>>, Problems) {
+    let mut problems = Vec::new();
+    let mut folders = match user.map(Folder::read_all) {
+        None => Vec::new(),
+        Some(Ok(folders)) => folders,
+        Some(Err(found)) => {
+            problems.extend(found.0);
+            Vec::new()
+        }
+    };
+    loop {
+        let all: Vec<_> = Folder::built_in().into_iter().chain(folders.iter().cloned()).collect();
+        match Definition::check_all(all) {
+            Ok(definitions) => return (definitions, Problems(problems)),
+            Err(found) => {
+                let before = folders.len();
+                folders.retain(|folder| !found.0.iter().any(|problem| is_in(problem, &folder.name)));
+                let none_left = folders.len() == before;
+                problems.extend(found.0);
+                if none_left {
+                    return (Vec::new(), Problems(problems));
+                }
+            }
+        }
+    }
+}
+
+fn is_in(problem: &Problem, folder: &str) -> bool {
+    problem.file == folder || problem.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}

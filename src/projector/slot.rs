@@ -1,0 +1,237 @@
+//! One projection by name: the build that answers, and the threads that fold it and build the next.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use super::ask::Pool;
+use super::definition::Definition;
+use super::feed::{Feed, Stop};
+use super::file::{self, FileError, Place};
+use super::status::Status;
+use super::worker;
+use crate::store::{Fault, Position};
+
+/// A finished build, and the folder it was built from.
+pub struct Generation {
+    pub definition: Arc<Definition>,
+    pub path: PathBuf,
+    pub pool: Pool,
+}
+
+impl Generation {
+    pub fn new(definition: Arc<Definition>, path: PathBuf) -> Self {
+        Self { definition, path, pool: Pool::default() }
+    }
+}
+
+struct Running {
+    stop: Stop,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    fn end(self) {
+        self.stop.tell();
+        // One that panicked has told of it; there is nothing more to do here.
+        let _ended = self.thread.join();
+    }
+}
+
+#[derive(Default)]
+struct Threads {
+    /// Folds the build that answers.
+    live: Option<Running>,
+    /// Builds the next, and becomes `live` when that takes over.
+    builder: Option<Running>,
+}
+
+pub struct Slot {
+    pub name: String,
+    pub place: Place,
+    /// What answers; `None` until the first build is complete.
+    pub live: ArcSwapOption<Generation>,
+    /// What is to answer.
+    wanted: Mutex<Arc<Definition>>,
+    status: Mutex<Status>,
+    /// How far the build that answers is.
+    pub progress: watch::Sender<Option<Position>>,
+    threads: Mutex<Threads>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    pub fn new(place: Place, definition: Arc<Definition>) -> Self {
+        Self {
+            name: definition.name.clone(),
+            place,
+            live: ArcSwapOption::empty(),
+            wanted: Mutex::new(definition),
+            status: Mutex::default(),
+            progress: watch::Sender::new(None),
+            threads: Mutex::default(),
+        }
+    }
+
+    pub fn wanted(&self) -> Arc<Definition> {
+        lock(&self.wanted).clone()
+    }
+
+    pub fn status(&self) -> Status {
+        lock(&self.status).clone()
+    }
+
+    pub fn note(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut lock(&self.status));
+    }
+
+    /// Answers from the file that is there if it belongs to this log, and builds a new one if it is of another
+    /// version, or there is none.
+    pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], feed: &Arc<Feed>, follow: &Follow) {
+        let wanted = self.wanted();
+        let Some(found) = self.found(&wanted, others, feed) else {
+            return self.build(feed, follow);
+        };
+        let is_wanted = found.definition.version == wanted.version;
+        if !is_wanted {
+            info!(
+                projection = self.name,
+                "has changed: it is built anew, and the one before answers until then"
+            );
+        }
+        self.live.store(Some(found.clone()));
+        let running = self.spawn(feed, follow, move |worker| worker.follow_live(&found));
+        lock(&self.threads).live = running;
+        if !is_wanted {
+            self.build(feed, follow);
+        }
+    }
+
+    /// The finished build that is there, if it is one of this log.
+    fn found(
+        &self,
+        wanted: &Arc<Definition>,
+        others: &[Arc<Definition>],
+        feed: &Feed,
+    ) -> Option<Arc<Generation>> {
+        let path = self.place.current()?;
+        let (version, folder) = file::built_from(&path, &self.name)?;
+        match feed.block_on(is_of_this_log(&path, feed)) {
+            Ok(true) => {}
+            Ok(false) => {
+                info!(projection = self.name, "the file is of another log: it is built anew");
+                return None;
+            }
+            Err(fault) => {
+                error!(projection = self.name, %fault, "the file cannot be held against the log: it is built anew");
+                return None;
+            }
+        }
+        if version == wanted.version {
+            return Some(Arc::new(Generation::new(wanted.clone(), path)));
+        }
+        let beside = others.iter().filter(|other| other.name != self.name).map(|other| other.folder.clone());
+        let checked = Definition::check_all(beside.chain([folder]).collect()).ok()?;
+        let definition = checked.into_iter().find(|definition| definition.name == self.name)?;
+        Some(Arc::new(Generation::new(definition, path)))
+    }
+
+    /// Begins a build beside what answers; one that is under way is given up.
+    pub fn build(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+        let before = lock(&self.threads).builder.take();
+        if let Some(before) = before {
+            before.end();
+        }
+        self.note(|status| status.build_failure = None);
+        let definition = self.wanted();
+        // Held until the builder is in its place: it must find itself there when it takes over.
+        let mut threads = lock(&self.threads);
+        threads.builder = self.spawn(feed, follow, move |worker| worker.build(&definition));
+    }
+
+    pub fn want(self: &Arc<Self>, definition: Arc<Definition>, feed: &Arc<Feed>, follow: &Follow) {
+        *lock(&self.wanted) = definition;
+        self.build(feed, follow);
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        feed: &Arc<Feed>,
+        follow: &Follow,
+        work: impl FnOnce(&worker::Worker) + Send + 'static,
+    ) -> Option<Running> {
+        let stop = Stop::default();
+        let worker = worker::Worker {
+            slot: self.clone(),
+            feed: feed.clone(),
+            follow: follow.clone(),
+            stop: stop.clone(),
+        };
+        let name = format!("fold-{}", self.name);
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            worker::yield_to_pushes();
+            work(&worker);
+        });
+        match thread {
+            Ok(thread) => Some(Running { stop, thread }),
+            Err(error) => {
+                self.note(|status| status.state = super::status::State::Failing(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Lets a build answer from now on, and ends the one before. Called by the builder's thread.
+    pub fn take_over(&self, generation: &Arc<Generation>) -> Result<(), FileError> {
+        self.place.switch_to(&generation.path)?;
+        self.live.store(Some(generation.clone()));
+        let before = {
+            let mut threads = lock(&self.threads);
+            let builder = threads.builder.take();
+            std::mem::replace(&mut threads.live, builder)
+        };
+        if let Some(before) = before {
+            before.end();
+        }
+        self.note(|status| {
+            status.build = None;
+            status.switches += 1;
+        });
+        info!(projection = self.name, file = %generation.path.display(), "a new build answers");
+        self.place.sweep()
+    }
+
+    /// Ends all threads.
+    pub fn end(&self) {
+        let Threads { live, builder } = std::mem::take(&mut *lock(&self.threads));
+        [live, builder].into_iter().flatten().for_each(Running::end);
+    }
+}
+
+/// What a worker that has caught up waits for.
+#[derive(Clone)]
+pub struct Follow {
+    pub head: watch::Receiver<Option<Position>>,
+}
+
+/// Whether the event at the checkpoint stands in this log.
+async fn is_of_this_log(path: &std::path::Path, feed: &Feed) -> Result<bool, Fault> {
+    let read = file::open_to_ask(path, &[]).and_then(|connection| file::checkpoint(&connection, "main"));
+    let Ok(Some(checkpoint)) = read else { return Ok(false) };
+    if checkpoint.log_id != feed.log().log_id() {
+        return Ok(false);
+    }
+    let Some(position) = checkpoint.position else { return Ok(true) };
+    let found = feed.log().read_all(position.before(), 1).await?;
+    let same = |event: &crate::store::RecordedEvent| {
+        event.position == position && Some(event.id) == checkpoint.event_id
+    };
+    Ok(found.first().is_some_and(same))
+}

@@ -1,0 +1,342 @@
+//! The threads of a projection: one builds it from the log's beginning, one follows the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::definition::Definition;
+use super::feed::{Batch, Feed, Reader, Stop};
+use super::file;
+use super::fold::{FoldError, FoldFailure, Folded, Folding, Plan};
+use super::slot::{Follow, Generation, Slot};
+use super::status::{Progress, State};
+use crate::limits;
+use crate::store::Position;
+
+pub struct Worker {
+    pub slot: Arc<Slot>,
+    pub feed: Arc<Feed>,
+    pub follow: Follow,
+    pub stop: Stop,
+}
+
+/// How a stretch of folding ended.
+enum End {
+    /// Told to stop.
+    Told,
+    /// At the log's end, or near it.
+    CaughtUp,
+    /// An event cannot be folded.
+    Event(FoldFailure),
+    /// The file or the log fails.
+    Fault(String),
+}
+
+/// An event that failed: folding goes up to it and no further.
+type UpTo<'f> = Option<&'f FoldFailure>;
+
+/// This thread gets what pushes leave over.
+pub fn yield_to_pushes() {
+    if let Err(error) = rustix::process::nice(limits::FOLD_NICENESS) {
+        warn!(%error, "folding cannot yield to pushes");
+    }
+}
+
+impl Worker {
+    /// Builds a projection from the beginning, lets it take over, and follows the log with it.
+    pub fn build(&self, definition: &Arc<Definition>) {
+        let mut failed: Option<FoldFailure> = None;
+        loop {
+            let path = self.slot.place.next_name(&definition.version);
+            let built = self.build_file(definition, &path, failed.as_ref());
+            let _gone_where_finished = std::fs::remove_file(file::building(&path));
+            match built {
+                End::CaughtUp => {
+                    let generation = Arc::new(Generation::new(definition.clone(), path));
+                    return self.follow(&generation, Takeover::Ahead, failed);
+                }
+                End::Told => return,
+                End::Event(failure) if self.slot.live.load().is_some() => {
+                    error!(projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
+                    let failure = Some(failure.to_string());
+                    return self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
+                }
+                // Once more, up to the event that failed: nothing can be taken back during a build.
+                End::Event(failure) => failed = Some(failure),
+                End::Fault(problem) => {
+                    self.note_fault(&problem);
+                    self.pause(limits::FOLD_TRY_AGAIN_AFTER);
+                }
+            }
+        }
+    }
+
+    fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo<'_>) -> End {
+        let built = file::building(path);
+        let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
+        let made = file::create(&built, definition, self.feed.log().log_id());
+        let folding = match made.map(Folding::over) {
+            Ok(Ok(folding)) => folding,
+            Ok(Err(error)) => return fault(&error),
+            Err(error) => return fault(&error),
+        };
+        let end = match self.build_rows(&folding, definition, up_to) {
+            Ok(end) => end,
+            Err(error) => return fault(&error),
+        };
+        if !matches!(end, End::CaughtUp) {
+            return end;
+        }
+        drop(folding);
+        match file::finish(&built, path) {
+            Ok(()) => End::CaughtUp,
+            Err(error) => fault(&error),
+        }
+    }
+
+    fn build_rows(
+        &self,
+        folding: &Folding,
+        definition: &Definition,
+        up_to: UpTo<'_>,
+    ) -> Result<End, rusqlite::Error> {
+        folding.begin()?;
+        folding.make(&definition.schema)?;
+        let mut plan = Plan::prepare(folding, definition)?;
+        let mut stretch = Stretch::from(&self.feed, None, up_to);
+        stretch.is_build = true;
+        self.note_build(&stretch);
+        let end = loop {
+            let end = self.stretch(&mut plan, &mut stretch, limits::BUILD_TRANSACTION_EVENTS)?;
+            self.note_build(&stretch);
+            match end {
+                Some(end) => break end,
+                None => {
+                    folding.commit()?;
+                    folding.begin()?;
+                }
+            }
+        };
+        if matches!(end, End::CaughtUp) {
+            folding.make(&definition.late_indexes)?;
+            folding.commit()?;
+            let (projection, events) = (&self.slot.name, stretch.events);
+            info!(projection, events, "is built");
+        }
+        Ok(end)
+    }
+
+    /// Follows the log with the build that answers already.
+    pub fn follow_live(&self, generation: &Arc<Generation>) {
+        self.follow(generation, Takeover::Done, None);
+    }
+
+    fn follow(&self, generation: &Arc<Generation>, mut takeover: Takeover, mut failed: Option<FoldFailure>) {
+        loop {
+            let end = self.follow_file(generation, &mut takeover, failed.as_ref());
+            match end.unwrap_or_else(|error| End::Fault(error.to_string())) {
+                End::Told => return,
+                End::CaughtUp => {
+                    // Up to the event that failed.
+                    if let Some(failure) = failed {
+                        error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
+                        self.slot.note(|status| status.state = State::Stopped(failure));
+                    }
+                    return;
+                }
+                End::Event(failure) => failed = Some(failure),
+                End::Fault(problem) => {
+                    self.note_fault(&problem);
+                    self.pause(limits::FOLD_TRY_AGAIN_AFTER);
+                }
+            }
+        }
+    }
+
+    /// Ends `CaughtUp` only before an event that failed.
+    fn follow_file(
+        &self,
+        generation: &Arc<Generation>,
+        takeover: &mut Takeover,
+        up_to: UpTo<'_>,
+    ) -> Result<End, rusqlite::Error> {
+        let folding = Folding::over(file::open_to_fold(&generation.path)?)?;
+        let mut plan = Plan::prepare(&folding, &generation.definition)?;
+        let checkpoint = file::checkpoint(&folding.connection, "main")?;
+        let mut stretch =
+            Stretch::from(&self.feed, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
+        loop {
+            folding.begin()?;
+            let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
+            match end {
+                Ok(None | Some(End::CaughtUp)) => folding.commit()?,
+                Ok(Some(end)) => {
+                    folding.roll_back();
+                    return Ok(end);
+                }
+                Err(error) => {
+                    folding.roll_back();
+                    return Err(error);
+                }
+            }
+            let is_caught_up = matches!(end, Ok(Some(_)));
+            if let Err(error) = self.publish(generation, takeover, &stretch, is_caught_up) {
+                return Ok(End::Fault(error.to_string()));
+            }
+            if is_caught_up && up_to.is_some() {
+                return Ok(End::CaughtUp);
+            }
+            if is_caught_up {
+                // Those that come meanwhile share a transaction.
+                self.pause(limits::FOLD_PAUSE);
+                self.wait_for_more(stretch.at);
+            }
+            if self.stop.is_told() {
+                return Ok(End::Told);
+            }
+        }
+    }
+
+    /// Folds what there is, within one transaction of the caller's. `None`: there is more.
+    fn stretch(
+        &self,
+        plan: &mut Plan<'_>,
+        stretch: &mut Stretch<'_>,
+        events_max: u64,
+    ) -> Result<Option<End>, rusqlite::Error> {
+        let until = stretch.events + events_max;
+        while stretch.events < until {
+            if self.stop.is_told() {
+                return Ok(Some(End::Told));
+            }
+            let batch = match stretch.reader.after(stretch.at) {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return Ok(Some(End::CaughtUp)),
+                Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
+            };
+            match stretch.fold(plan, &batch) {
+                Ok(Reached::End) => {}
+                Ok(Reached::Failed) => return Ok(Some(End::CaughtUp)),
+                Err(FoldError::Event(failure)) => return Ok(Some(End::Event(failure))),
+                Err(FoldError::File(error)) => return Err(error),
+            }
+            if stretch.is_build && stretch.is_round(batch.events.len()) {
+                self.note_build(stretch);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells how far the build that answers is, and lets a new one answer that is as far as the one before.
+    fn publish(
+        &self,
+        generation: &Arc<Generation>,
+        takeover: &mut Takeover,
+        stretch: &Stretch<'_>,
+        is_caught_up: bool,
+    ) -> Result<(), file::FileError> {
+        if *takeover == Takeover::Ahead {
+            if !is_caught_up || stretch.at < *self.slot.progress.borrow() {
+                return Ok(());
+            }
+            self.slot.take_over(generation)?;
+            *takeover = Takeover::Done;
+        }
+        self.slot.note(|status| {
+            if !matches!(status.state, State::Stopped(_)) || stretch.up_to.is_none() {
+                status.state = State::Live;
+            }
+        });
+        self.slot.progress.send_if_modified(|position| {
+            let is_new = *position != stretch.at;
+            *position = stretch.at;
+            is_new
+        });
+        Ok(())
+    }
+
+    fn wait_for_more(&self, at: Option<Position>) {
+        let mut head = self.follow.head.clone();
+        self.feed.block_on(async {
+            tokio::select! {
+                more = head.wait_for(|head| *head > at) => {
+                    if more.is_err() {
+                        // The store has gone; nothing more will come.
+                        self.stop.told().await;
+                    }
+                }
+                () = self.stop.told() => {}
+            }
+        });
+    }
+
+    /// Ends early when told to stop.
+    fn pause(&self, wait: Duration) {
+        // A pause that was not cut short is over.
+        self.feed.block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
+    }
+
+    fn note_build(&self, stretch: &Stretch<'_>) {
+        let head = *self.follow.head.borrow();
+        let progress = Progress { events: stretch.events, position: stretch.at, head };
+        self.slot.note(|status| status.build = Some(progress));
+    }
+
+    fn note_fault(&self, problem: &str) {
+        warn!(projection = self.slot.name, problem, "folding fails and is tried again");
+        let problem = problem.to_owned();
+        self.slot.note(|status| status.state = State::Failing(problem));
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takeover {
+    /// It does not answer yet.
+    Ahead,
+    Done,
+}
+
+/// How far a run of folding has come.
+struct Stretch<'f> {
+    reader: Reader,
+    at: Option<Position>,
+    /// Looked at since the run began.
+    events: u64,
+    up_to: UpTo<'f>,
+    is_build: bool,
+}
+
+enum Reached {
+    /// The end of the batch.
+    End,
+    /// The event that failed before.
+    Failed,
+}
+
+impl<'f> Stretch<'f> {
+    fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
+        Self { reader: feed.reader(), at, events: 0, up_to, is_build: false }
+    }
+
+    fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
+        let begin = batch.events.partition_point(|event| Some(event.position) <= self.at);
+        let end = match self.up_to {
+            Some(failed) => batch.events.partition_point(|event| event.position < failed.position),
+            None => batch.events.len(),
+        };
+        let events = batch.events.get(begin..end).unwrap_or_default();
+        let folded: Folded<'_> = plan.fold(events)?;
+        plan.check_point(&folded).map_err(FoldError::File)?;
+        self.events += folded.count;
+        self.at = folded.last.map(|event| event.position).or(self.at);
+        Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
+    }
+
+    /// A build tells of itself about every so many events.
+    fn is_round(&self, just_folded: usize) -> bool {
+        const EVERY: u64 = 10_000;
+        let before = self.events.saturating_sub(just_folded as u64);
+        self.events / EVERY != before / EVERY
+    }
+}
