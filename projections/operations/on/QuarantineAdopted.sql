@@ -1,0 +1,2 @@
+UPDATE quarantine SET resolution = 'adopted', resolved_by = :by, resolved_reason = :reason, resolved_at = :recorded_at
+WHERE quarantine_id = :key;

@@ -1,0 +1,2 @@
+UPDATE orders SET grant_state = 'granted', grant_by = :by, grant_reason = :reason, grant_at = :recorded_at
+WHERE out_trade_no = :key AND app = :app AND env = :env;
