@@ -59,6 +59,12 @@ pub const APPEND_WAIT: Duration = Duration::from_millis(2000);
 pub const ANSWER_WAIT: Duration = Duration::from_millis(2700);
 /// Bodies of pushes held in memory at once; more wait for their turn within `BODY_WAIT`.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The ledger's directory of roles must answer within this time.
+pub const ROLES_WAIT: Duration = Duration::from_millis(500);
+/// The game's own server must have answered for a player's roles within this time, connecting included.
+pub const ROLES_URL_WAIT: Duration = Duration::from_millis(1500);
+/// A larger answer of the game's own server is none.
+pub const ROLES_URL_BYTES_MAX: usize = 256 * 1024;
 /// After SIGTERM, in-flight pushes are answered within this time.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// Who gives an append up after this time has found the store slow.

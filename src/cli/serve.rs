@@ -14,8 +14,10 @@ use tracing::{error, info, warn};
 
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
+use crate::http::roles::NoDirectory;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
+use crate::projector::{self, Projector, Views};
 use crate::quota::Quotas;
 use crate::store::EventStore;
 use crate::store::refused::RefusedRing;
@@ -99,8 +101,14 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let log = || format!("the log {}", config.store_path.display());
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
-    let keys = Keys::new(&config.apps, &config.access);
-    let service = Arc::new(Service::new(ledger, keys, ring, config.limits.body_bytes_max)?);
+    let keys = Keys::new(&config.apps, &config.access)?;
+    let projector = start_projector(&config, store.clone()).await?;
+    let (stop, stopping) = watch::channel(false);
+    let body_bytes_max = config.limits.body_bytes_max;
+    let roles = Arc::new(NoDirectory);
+    let service =
+        Service::new(ledger, keys, ring, roles, projector.clone(), stopping.clone(), body_bytes_max)?;
+    let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -112,7 +120,6 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
         sqlite.announce(&LockHolder { pid: std::process::id(), push, admin })?;
     }
-    let (stop, stopping) = watch::channel(false);
     let connections_max = config.limits.connections_max;
     let pushes = push::router(service.clone());
     let pushes = tokio::spawn(server::serve(push_listener, pushes, connections_max, stopping.clone()));
@@ -131,9 +138,21 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
     service.ring.close().await;
+    tokio::task::spawn_blocking(move || projector.close()).await?;
     store.close().await;
     info!("stopped");
     Ok(())
+}
+
+async fn start_projector(config: &Config, store: Arc<dyn EventStore>) -> anyhow::Result<Arc<Projector>> {
+    let views = Views::take(&config.views_dir)?;
+    let (definitions, problems) = projector::usable(config.projections_dir.as_deref());
+    for problem in problems.0 {
+        error!(alarm = "projection", "{problem}");
+    }
+    let (head, runtime) = (store.head(), tokio::runtime::Handle::current());
+    let start = move || Projector::start(views, definitions, store, head, runtime);
+    Ok(tokio::task::spawn_blocking(start).await??)
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -165,13 +184,19 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!("the configuration is not reloaded; the one before stays in force");
         }
     };
+    let keys = match Keys::new(&config.apps, &config.access) {
+        Ok(keys) => keys,
+        Err(error) => {
+            return error!(%error, "the configuration is not reloaded; the one before stays in force");
+        }
+    };
     if let Err(error) = register_apps(service, &config.apps).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
         warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
     }
-    service.keys.store(Arc::new(Keys::new(&config.apps, &config.access)));
+    service.keys.store(Arc::new(keys));
     info!(apps = config.apps.len(), "the configuration is reloaded");
     *current = config;
 }

@@ -80,7 +80,9 @@ pub enum RoleProblem {
 
 fn check(field: impl FnOnce() -> String, text: &str, max: usize) -> Result<(), RoleError> {
     let length = text.chars().count();
-    let control = text.chars().position(char::is_control);
+    // The last two are no characters, and XML cannot carry them.
+    let is_control = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let control = text.chars().position(is_control);
     let problem = match (length, control) {
         (0, _) => RoleProblem::Empty,
         (_, Some(index)) => RoleProblem::ControlCharacter { place: index + 1 },

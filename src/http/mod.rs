@@ -4,11 +4,14 @@
 pub mod access;
 pub mod api;
 mod body;
+pub mod dial;
 mod failures;
+mod game_server;
 mod idle;
 pub mod metrics;
 pub mod push;
+pub mod roles;
 pub mod server;
 pub mod service;
 
-pub use service::{Keys, Service};
+pub use service::{Keys, KeysError, Service};

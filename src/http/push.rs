@@ -17,6 +17,7 @@ use tracing::{debug, error, warn};
 
 use super::Service;
 use super::body::{self, Read, Whole};
+use super::roles;
 use crate::domain::order;
 use crate::domain::push::Push;
 use crate::domain::quarantine;
@@ -250,7 +251,7 @@ async fn decide(service: &Service, app: &App, received: Received) -> Verdict {
             let held = service.ledger.quarantine(&app.slug, &reason, out_trade_no, &evidence).await;
             (answer_to_quarantine(app, &reason, out_trade_no, held), None)
         }
-        Matter::RoleQuery(_) => (Answer::no_roles(), None),
+        Matter::RoleQuery(query) => (roles::answer(service, app, &query).await, None),
         Matter::Mock { verified, asks_roles } => {
             let answer = match verified {
                 Some((Business::Fact(push), evidence)) => {

@@ -4,28 +4,55 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::access::Access;
 use super::failures::Failures;
+use super::game_server::{GameServer, SetUpError};
 use super::metrics::Metrics;
-use crate::config::{AccessToken, AppConfig};
+use super::roles::RoleDirectory;
+use crate::config::{AccessToken, AppConfig, RoleSource};
+use crate::domain::app::AppSlug;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::projector::Projector;
 use crate::store::refused::RefusedRing;
 use crate::wechat::App;
 
 /// What a reload of the configuration replaces, all at once.
 pub struct Keys {
     apps: HashMap<String, Arc<App>>,
+    /// Of the apps whose roles their own servers know.
+    game_servers: HashMap<String, Arc<GameServer>>,
     pub access: Access,
 }
 
+/// Why an app cannot be served as it is configured.
+#[derive(Debug, thiserror::Error)]
+#[error("app.{app}.roles: {error}")]
+pub struct KeysError {
+    app: AppSlug,
+    error: SetUpError,
+}
+
 impl Keys {
-    pub fn new(apps: &[AppConfig], access: &[AccessToken]) -> Self {
+    pub fn new(apps: &[AppConfig], access: &[AccessToken]) -> Result<Self, KeysError> {
         let by_slug =
             |config: &AppConfig| (config.app.slug.as_str().to_owned(), Arc::new(config.app.clone()));
-        Self { apps: apps.iter().map(by_slug).collect(), access: Access::new(access) }
+        let mut game_servers = HashMap::new();
+        for config in apps {
+            let RoleSource::Url { url, token } = &config.roles else { continue };
+            let app = &config.app.slug;
+            let server = GameServer::new(url, token.as_ref());
+            let server = server.map_err(|error| KeysError { app: app.clone(), error })?;
+            game_servers.insert(app.as_str().to_owned(), Arc::new(server));
+        }
+        Ok(Self { apps: apps.iter().map(by_slug).collect(), game_servers, access: Access::new(access) })
+    }
+
+    /// The server that is asked for the roles of an app's players; `None` where the ledger knows them.
+    pub fn game_server(&self, app: &AppSlug) -> Option<Arc<GameServer>> {
+        self.game_servers.get(app.as_str()).cloned()
     }
 
     pub fn app(&self, slug: &str) -> Option<&Arc<App>> {
@@ -37,6 +64,10 @@ pub struct Service {
     pub ledger: Ledger,
     pub keys: ArcSwap<Keys>,
     pub ring: RefusedRing,
+    pub roles: Arc<dyn RoleDirectory>,
+    pub projector: Arc<Projector>,
+    /// Turns true when the server is about to end: who waits for something is answered.
+    pub stopping: watch::Receiver<bool>,
     pub metrics: Metrics,
     /// Access tokens that were refused lately.
     pub failures: Failures,
@@ -50,12 +81,18 @@ impl Service {
         ledger: Ledger,
         keys: Keys,
         ring: RefusedRing,
+        roles: Arc<dyn RoleDirectory>,
+        projector: Arc<Projector>,
+        stopping: watch::Receiver<bool>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
         Ok(Self {
             ledger,
             keys: ArcSwap::from_pointee(keys),
             ring,
+            roles,
+            projector,
+            stopping,
             metrics: Metrics::new()?,
             failures: Failures::default(),
             body_bytes_max,

@@ -22,7 +22,7 @@ pub struct Fields<'a> {
 enum Path<'a> {
     Top,
     Inside(&'a Path<'a>, &'a str),
-    Item(&'a str, usize),
+    Item(&'a Path<'a>, &'a str, usize),
 }
 
 impl Path<'_> {
@@ -30,7 +30,7 @@ impl Path<'_> {
         match self {
             Self::Top => String::new(),
             Self::Inside(outer, name) => format!("{}{name}.", outer.prefix()),
-            Self::Item(list, index) => format!("{list}[{index}]."),
+            Self::Item(outer, list, index) => format!("{}{list}[{index}].", outer.prefix()),
         }
     }
 }
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
             other => return Err(self.error(name, not("a list", other))),
         };
         let item = |(index, value): (usize, &'a Value)| match value {
-            Value::Object(map) => Ok(Fields { map, path: Path::Item(name, index) }),
+            Value::Object(map) => Ok(Fields { map, path: Path::Item(&self.path, name, index) }),
             other => Err(self.error(&format!("{name}[{index}]"), not("an object", other))),
         };
         items.iter().enumerate().map(item).collect()

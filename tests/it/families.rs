@@ -7,6 +7,7 @@ use super::by_hand::{
     COINS, DEMO, Field, GOODS, REFUND, ROLES, SUCCESS_JSON, coins, goods, key_of, message, pay_event_sig,
     push_of, refund, signed_message, success, with, without,
 };
+use super::game::Game;
 use super::looking::{history, recorded, refused};
 use super::server::{Home, until};
 
@@ -138,9 +139,11 @@ async fn the_recorded_fields_are_the_pushed_ones_in_snake_case_and_in_fen() {
 }
 
 #[tokio::test]
-async fn a_role_list_query_is_answered_with_an_empty_list_under_either_key_and_recorded_nowhere() {
+async fn a_role_list_query_is_answered_in_every_mode_under_either_key_and_recorded_nowhere() {
     for mode in MODES {
+        let game = Game::with_roles("[]");
         let home = in_mode(mode);
+        home.reconfigure(|text| game.configured(text));
         let server = home.serve();
         let payload = r#"{"OpenId":"oAsking","NeedRoleNum":10}"#;
         for writing in Writing::ALL {
@@ -155,6 +158,9 @@ async fn a_role_list_query_is_answered_with_an_empty_list_under_either_key_and_r
                 assert_eq!(server.push(&push).await.body, answer, "{mode} {writing:?} {env}");
             }
         }
+        let asked = game.asked();
+        let envs: Vec<_> = asked.iter().map(|asked| asked.body["env"].as_str().unwrap()).collect();
+        assert_eq!(envs, ["production", "sandbox"].repeat(3), "{mode}");
         assert!(history(&home, "oAsking").is_empty());
     }
 }

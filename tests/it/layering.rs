@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 18] = [
+const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
@@ -20,12 +20,40 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
-    ("http", &["clock", "config", "decision", "domain", "ledger", "limits", "pace", "store", "wechat"]),
+    (
+        "http",
+        &[
+            "clock",
+            "config",
+            "decision",
+            "domain",
+            "ledger",
+            "limits",
+            "moment",
+            "pace",
+            "projector",
+            "store",
+            "table",
+            "wechat",
+        ],
+    ),
     (
         "cli",
         &[
-            "audit", "clock", "codec", "config", "decision", "domain", "http", "ledger", "limits", "moment",
-            "quota", "store", "wechat",
+            "audit",
+            "clock",
+            "codec",
+            "config",
+            "decision",
+            "domain",
+            "http",
+            "ledger",
+            "limits",
+            "moment",
+            "projector",
+            "quota",
+            "store",
+            "wechat",
         ],
     ),
     ("main", &["cli"]),

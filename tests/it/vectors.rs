@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::by_hand::{DEMO, GOODS, ROLES, SUCCESS_JSON, SUCCESS_XML, pay_event_sig, signed_message, success};
 use super::connections::raw;
+use super::game::Game;
 use super::gifts::gift;
 use super::looking::{history, recorded, waiting};
 use super::server::{AES_KEY, APP_ID, Home, PRODUCTION_KEY, SANDBOX_KEY, Server, TOKEN};
@@ -112,7 +113,9 @@ async fn post(server: &Server, query: &str, body: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn the_documented_signatures_of_pushes_are_accepted_and_the_wrong_environments_is_refused() {
+    let game = Game::with_roles("[]");
     let home = documented();
+    home.reconfigure(|text| game.configured(text));
     let server = home.serve();
     let wrong_environment = signed_message(Writing::Json, GOODS, PRODUCTION_GOODS, WRONG_ENVIRONMENT_SIG);
     let (status, body) = post(&server, PLAIN_PUSH, &wrong_environment).await;

@@ -238,7 +238,7 @@ async fn what_cannot_run_says_why() {
     let without_sandbox = || App { sandbox_keys: vec![], ..sample_app(Mode::Plain) };
     let url = "http://127.0.0.1:1".to_owned();
     for (app, options, why) in [
-        (sample_app(Mode::Plain), "--url nonsense", "is no base URL"),
+        (sample_app(Mode::Plain), "--url nonsense", "is no URL"),
         (sample_app(Mode::Plain), "--gifts 0.1", "--gifts needs --mode security"),
         (sample_app(Mode::Plain), "--mode security", "has no EncodingAESKey"),
         (sample_app(Mode::Security), "--only-goods", "refuses plain pushes"),
