@@ -163,6 +163,8 @@ pub const ANSWER_ROWS_MAX: usize = 100_000;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long an answer waits for `min_position`, or for a projection that is being built.
 pub const QUERY_POSITION_WAIT: Duration = Duration::from_secs(2);
+/// Who was told that a projection is behind or being built may ask again after this time.
+pub const QUERY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// While it waits, it looks at least this often.
 pub const QUERY_LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A text given as a parameter of a query.

@@ -23,6 +23,7 @@ mod keys;
 mod layering;
 mod lifecycle;
 mod line;
+mod lists;
 mod log_file;
 mod looking;
 mod outcomes;

@@ -1,11 +1,15 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
+mod apps;
 mod code;
 mod envelope;
 mod error;
 mod extract;
 mod grants;
+mod negotiate;
+mod present;
 mod quarantine;
+mod questions;
 mod roles;
 mod schema;
 
@@ -15,7 +19,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::Service;
@@ -33,7 +37,14 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/quarantine/{id}/adopt", post(quarantine::adopt))
         .route("/v1/quarantine/{id}/dismiss", post(quarantine::dismiss))
-        .route("/v1/apps/{app}/players/{open_id}/roles", put(roles::report))
+        .route("/v1/projections", get(questions::list))
+        .route("/v1/projections/{projection}/rebuild", post(questions::rebuild))
+        .route("/v1/projections/{projection}/{query}", get(questions::ask))
+        .route(apps::ORDERS.path, get(apps::orders))
+        .route("/v1/apps/{app}/orders/{out_trade_no}", get(apps::order))
+        .route(apps::INVENTORY.path, get(apps::inventory))
+        .route(apps::PLAYERS_ORDERS.path, get(apps::players_orders))
+        .route(apps::ROLES.path, get(apps::roles).put(roles::report))
         .route("/v1/apps/{app}/orders/{out_trade_no}/grant", post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
