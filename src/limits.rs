@@ -128,6 +128,24 @@ pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 
+// The delivery feed.
+
+/// Items of one page of deliveries, unless told otherwise and at most.
+pub const DELIVERIES: u32 = 100;
+pub const DELIVERIES_MAX: u32 = 1000;
+/// How long who asks for deliveries may wait for some, in seconds.
+pub const DELIVERIES_WAIT_S_MAX: u32 = 30;
+/// Long polls and streams of deliveries at once.
+pub const WAITING_MAX: usize = 128;
+/// Who was one too many may come again after this time.
+pub const WAITING_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Who waits for deliveries looks again after this time at the earliest.
+pub const DELIVERIES_PAUSE: Duration = Duration::from_millis(25);
+/// A stream without events sends a comment this often, so that proxies keep it open.
+pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A client whose stream has ended connects again after this time.
+pub const STREAM_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 // Read models.
 
 /// A file of a projection's folder.

@@ -68,6 +68,8 @@ pub struct Service {
     pub projector: Arc<Projector>,
     /// Turns true when the server is about to end: who waits for something is answered.
     pub stopping: watch::Receiver<bool>,
+    /// Long polls and streams that may still begin.
+    pub waiting: Arc<Semaphore>,
     pub metrics: Metrics,
     /// Access tokens that were refused lately.
     pub failures: Failures,
@@ -93,6 +95,7 @@ impl Service {
             roles,
             projector,
             stopping,
+            waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),
             metrics: Metrics::new()?,
             failures: Failures::default(),
             body_bytes_max,

@@ -253,6 +253,15 @@ async fn projections_tell_how_far_they_are_and_an_admin_has_them_built_anew() {
     let orders = state(&server.client("support"), "orders").await;
     assert_eq!((&orders["state"], &orders["environments"]), (&json!("live"), &json!("both")), "{orders}");
     assert_eq!(orders["position"], at);
+    let metrics = server.stranger().get("/metrics").await;
+    for line in [
+        format!("order_ledger_projection_position{{projection=\"orders\"}} {at}"),
+        "order_ledger_projection_lag{projection=\"orders\"} 0".to_owned(),
+        "order_ledger_projection_state{projection=\"orders\",state=\"live\"} 1".to_owned(),
+        "order_ledger_projection_state{projection=\"orders\",state=\"stopped\"} 0".to_owned(),
+    ] {
+        assert!(metrics.text().lines().any(|found| found == line), "{line}: {metrics:?}");
+    }
     assert!(orders["queries"].as_array().unwrap().contains(&json!("search")), "{orders}");
     let path = "/v1/projections/orders/rebuild";
     for (name, outcome) in [("finance", "403 role"), ("audit", "403 role"), ("admin_demo", "403 scope")] {

@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod crash;
 mod decided;
+mod deliveries;
 mod envelopes;
 mod exactly_once;
 mod expecting;

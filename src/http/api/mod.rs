@@ -2,6 +2,8 @@
 
 mod apps;
 mod code;
+mod cursor;
+mod deliveries;
 mod envelope;
 mod error;
 mod extract;
@@ -23,6 +25,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::Service;
+use super::metrics::Observed;
 use crate::limits;
 use crate::store::Health;
 
@@ -45,6 +48,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route(apps::INVENTORY.path, get(apps::inventory))
         .route(apps::PLAYERS_ORDERS.path, get(apps::players_orders))
         .route(apps::ROLES.path, get(apps::roles).put(roles::report))
+        .route("/v1/apps/{app}/deliveries", get(deliveries::deliveries))
         .route("/v1/apps/{app}/orders/{out_trade_no}/grant", post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
@@ -66,7 +70,12 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    let text = service.metrics.render(service.ledger.store().as_ref(), service.ring.dropped());
-    let text = text.map_err(|error| ApiError::internal(&error))?;
+    let observed = Observed {
+        store: service.ledger.store().as_ref(),
+        refused_dropped: service.ring.dropped(),
+        waiting: limits::WAITING_MAX - service.waiting.available_permits(),
+        projections: service.projector.list(),
+    };
+    let text = service.metrics.render(&observed).map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }
