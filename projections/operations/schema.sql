@@ -1,5 +1,5 @@
--- What needs a person? Pushes in quarantine, conflicting pushes, mocks, and how many pushes of which kind came when.
--- Grants outstanding are asked of `orders`.
+-- What needs a person? Pushes in quarantine, conflicting pushes, mocks, and how many pushes of which kind came
+-- when. Grants outstanding are asked of `orders`.
 --
 -- environments: both
 

@@ -114,8 +114,8 @@ JOIN orders AS o
 
 -- The same from the refund's side: every refund, with its order where one is known.
 CREATE VIEW refunds_with_orders AS
-SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day, r.conflicts,
-       r.out_trade_no, r.mch_order_no, r.transaction_id,
+SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day,
+       r.conflicts, r.out_trade_no, r.mch_order_no, r.transaction_id,
        o.position AS order_position, o.out_trade_no AS order_out_trade_no, o.kind AS order_kind,
        o.open_id AS order_open_id, o.product_id AS order_product_id, o.quantity AS order_quantity,
        o.zone_id AS order_zone_id, o.amount_fen AS order_amount_fen, o.delivered_at AS order_delivered_at,

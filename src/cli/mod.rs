@@ -11,10 +11,13 @@ mod admin_client;
 #[cfg(feature = "bench")]
 mod bench;
 mod config_check;
+mod folding;
 mod fresh;
 mod history;
 mod init;
+mod projections;
 mod quarantine;
+mod query;
 mod refused;
 mod serve;
 pub mod simulate;
@@ -61,6 +64,10 @@ enum Command {
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
+    /// Read models: the folders of SQL that answer questions
+    #[command(subcommand)]
+    Projections(projections::Command),
+    Query(query::Args),
     Simulate(Simulate),
     /// Access tokens of the admin listener
     #[command(subcommand)]
@@ -105,6 +112,8 @@ impl Cli {
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
             Command::Refused(command) => refused::run(command),
+            Command::Projections(command) => projections::run(command),
+            Command::Query(args) => query::run(args),
             Command::Simulate(Simulate { config: file, args }) => {
                 let config = load_config(&file)?;
                 let apps = choose_apps(&config, args.app.as_deref())?;
@@ -184,12 +193,16 @@ fn choose_apps<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec
 /// Where nobody reads on, as behind `| head`, the program ends quietly.
 fn write_line(line: std::fmt::Arguments<'_>) {
     if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
-        if error.kind() == ErrorKind::BrokenPipe {
-            std::process::exit(0);
-        }
-        eprintln!("order-ledger: the result cannot be written: {error}");
-        std::process::exit(COULD_NOT_RUN.into());
+        end_where_nobody_reads(&error);
     }
+}
+
+fn end_where_nobody_reads(error: &std::io::Error) -> ! {
+    if error.kind() == ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    eprintln!("order-ledger: the result cannot be written: {error}");
+    std::process::exit(COULD_NOT_RUN.into())
 }
 
 /// A moment that stands somewhere as text, as people in Beijing read it.

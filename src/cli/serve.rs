@@ -12,12 +12,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::folding::{Projections, Serving};
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
-use crate::http::roles::NoDirectory;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
-use crate::projector::{self, Projector, Views};
+use crate::projector::Projector;
 use crate::quota::Quotas;
 use crate::store::EventStore;
 use crate::store::refused::RefusedRing;
@@ -28,6 +28,8 @@ use crate::{clock, limits};
 pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
+    #[command(flatten)]
+    projections: Projections,
     /// How the log lines on stderr look. What is shown is chosen by RUST_LOG, default: info
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -102,12 +104,10 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
     let keys = Keys::new(&config.apps, &config.access)?;
-    let projector = start_projector(&config, store.clone()).await?;
+    let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
     let (stop, stopping) = watch::channel(false);
     let body_bytes_max = config.limits.body_bytes_max;
-    let roles = Arc::new(NoDirectory);
-    let service =
-        Service::new(ledger, keys, ring, roles, projector.clone(), stopping.clone(), body_bytes_max)?;
+    let service = Service::new(ledger, keys, ring, projector.clone(), stopping.clone(), body_bytes_max)?;
     let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
@@ -126,33 +126,24 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = api::router(service.clone());
     let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
     let admin = tokio::spawn(admin);
+    let folding = Serving::begin(&args.projections, &config, &projector);
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
     let mut current = config;
     while signals.next().await == Signal::Reload {
         reload(&service, &args.config, &mut current).await;
+        folding.reload(&current, &projector);
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
+    folding.end(projector).await;
     service.ring.close().await;
-    tokio::task::spawn_blocking(move || projector.close()).await?;
     store.close().await;
     info!("stopped");
     Ok(())
-}
-
-async fn start_projector(config: &Config, store: Arc<dyn EventStore>) -> anyhow::Result<Arc<Projector>> {
-    let views = Views::take(&config.views_dir)?;
-    let (definitions, problems) = projector::usable(config.projections_dir.as_deref());
-    for problem in problems.0 {
-        error!(alarm = "projection", "{problem}");
-    }
-    let (head, runtime) = (store.head(), tokio::runtime::Handle::current());
-    let start = move || Projector::start(views, definitions, store, head, runtime);
-    Ok(tokio::task::spawn_blocking(start).await??)
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

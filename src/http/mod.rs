@@ -10,6 +10,7 @@ mod game_server;
 mod idle;
 pub mod metrics;
 pub mod push;
+mod role_directory;
 pub mod roles;
 pub mod server;
 pub mod service;

@@ -10,6 +10,7 @@ use super::access::Access;
 use super::failures::Failures;
 use super::game_server::{GameServer, SetUpError};
 use super::metrics::Metrics;
+use super::role_directory::RolesReadModel;
 use super::roles::RoleDirectory;
 use crate::config::{AccessToken, AppConfig, RoleSource};
 use crate::domain::app::AppSlug;
@@ -64,8 +65,8 @@ pub struct Service {
     pub ledger: Ledger,
     pub keys: ArcSwap<Keys>,
     pub ring: RefusedRing,
-    pub roles: Arc<dyn RoleDirectory>,
     pub projector: Arc<Projector>,
+    pub roles: Arc<dyn RoleDirectory>,
     /// Turns true when the server is about to end: who waits for something is answered.
     pub stopping: watch::Receiver<bool>,
     /// Long polls and streams that may still begin.
@@ -83,17 +84,18 @@ impl Service {
         ledger: Ledger,
         keys: Keys,
         ring: RefusedRing,
-        roles: Arc<dyn RoleDirectory>,
         projector: Arc<Projector>,
         stopping: watch::Receiver<bool>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
+        let head = ledger.store().head();
+        let roles = Arc::new(RolesReadModel { projector: projector.clone(), head });
         Ok(Self {
             ledger,
             keys: ArcSwap::from_pointee(keys),
             ring,
-            roles,
             projector,
+            roles,
             stopping,
             waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),
             metrics: Metrics::new()?,

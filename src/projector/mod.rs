@@ -25,7 +25,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::types::Value;
@@ -57,7 +57,10 @@ pub struct Projector {
     feed: Arc<Feed>,
     follow: Follow,
     turns: Semaphore,
-    views: Views,
+    /// Nothing is folded before it is there.
+    views: OnceLock<Views>,
+    /// Whether the projections are known.
+    begun: watch::Sender<bool>,
 }
 
 /// A projection as it stands.
@@ -71,29 +74,42 @@ pub struct Listed {
 }
 
 impl Projector {
-    /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
-    pub fn start(
-        views: Views,
-        definitions: Vec<Arc<Definition>>,
-        log: Arc<dyn ReadLog>,
-        head: watch::Receiver<Option<Position>>,
-        runtime: Handle,
-    ) -> Result<Arc<Self>, FileError> {
-        let feed = Feed::new(log, runtime);
-        let projector = Arc::new(Self {
+    /// Without projections yet. `runtime` runs what the log does while threads of ours wait for it.
+    pub fn new(log: Arc<dyn ReadLog>, head: watch::Receiver<Option<Position>>, runtime: Handle) -> Arc<Self> {
+        Arc::new(Self {
             slots: RwLock::default(),
-            feed,
+            feed: Feed::new(log, runtime),
             follow: Follow { head },
             turns: Semaphore::new(limits::QUERIES_MAX),
-            views,
-        });
-        projector.take(&definitions)?;
-        Ok(projector)
+            views: OnceLock::new(),
+            begun: watch::Sender::new(false),
+        })
+    }
+
+    /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
+    pub fn begin(&self, views: Views, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+        if self.views.set(views).is_err() {
+            return Ok(());
+        }
+        let taken = self.take(definitions);
+        self.begun.send_replace(true);
+        taken
+    }
+
+    /// Answers from the files that are there, which another process may be folding. Blocks.
+    pub fn open_to_ask(&self, folder: &Path, names: &[String]) {
+        for name in names {
+            let place = Place::at(folder, name);
+            let Some(slot) = Slot::found_to_ask(name, place) else { continue };
+            self.write().insert(name.clone(), Arc::new(slot));
+        }
+        self.begun.send_replace(true);
     }
 
     /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends.
     /// Blocks.
     pub fn take(&self, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+        let Some(views) = self.views.get() else { return Ok(()) };
         let is_gone = |name: &str| !definitions.iter().any(|definition| definition.name == name);
         let gone: Vec<_> = self.slots().into_iter().filter(|slot| is_gone(&slot.name)).collect();
         for slot in gone {
@@ -106,7 +122,7 @@ impl Projector {
                 Some(slot) if slot.wanted().version == definition.version => {}
                 Some(slot) => slot.want(definition.clone(), &self.feed, &self.follow),
                 None => {
-                    let place = Place::make(self.views.folder(), &definition.name)?;
+                    let place = Place::make(views.folder(), &definition.name)?;
                     let slot = Arc::new(Slot::new(place, definition.clone()));
                     slot.start(definitions, &self.feed, &self.follow);
                     self.write().insert(definition.name.clone(), slot);
@@ -208,6 +224,9 @@ impl Projector {
         position: Option<Position>,
         until: Instant,
     ) -> Result<Arc<Generation>, AskError> {
+        let mut begun = self.begun.subscribe();
+        // What is unknown after that is unknown.
+        let _waited = tokio::time::timeout_at(until, begun.wait_for(|begun| *begun)).await.is_ok();
         let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
         let mut progress = slot.progress.subscribe();
         loop {
@@ -285,6 +304,9 @@ impl Projector {
     }
 
     fn unknown(&self, name: &str) -> AskError {
+        if !*self.begun.borrow() {
+            return AskError::NotBuilt { projection: name.to_owned(), done: "not begun yet".into() };
+        }
         let slots = self.slots();
         let known = known_names(name, slots.iter().map(|slot| slot.name.as_str()));
         AskError::UnknownProjection { name: name.to_owned(), known }

@@ -12,7 +12,8 @@ use super::ask::Pool;
 use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
-use super::status::Status;
+use super::folder::Folder;
+use super::status::{State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
 
@@ -78,6 +79,21 @@ impl Slot {
             progress: watch::Sender::new(None),
             threads: Mutex::default(),
         }
+    }
+
+    /// One that only answers, from the file that is there.
+    pub fn found_to_ask(name: &str, place: Place) -> Option<Self> {
+        let path = place.current()?;
+        let (_, folder) = file::built_from(&path, name)?;
+        let checked = Definition::check_all(Folder::built_in_but(name).chain([folder]).collect()).ok()?;
+        let definition = checked.into_iter().find(|definition| definition.name == name)?;
+        let connection = file::open_to_ask(&path, &[]).ok()?;
+        let checkpoint = file::checkpoint(&connection, "main").ok()??;
+        let slot = Self::new(place, definition.clone());
+        slot.live.store(Some(Arc::new(Generation::new(definition, path))));
+        slot.progress.send_replace(checkpoint.position);
+        slot.note(|status| status.state = State::Live);
+        Some(slot)
     }
 
     pub fn wanted(&self) -> Arc<Definition> {
@@ -182,7 +198,7 @@ impl Slot {
         match thread {
             Ok(thread) => Some(Running { stop, thread }),
             Err(error) => {
-                self.note(|status| status.state = super::status::State::Failing(error.to_string()));
+                self.note(|status| status.state = State::Failing(error.to_string()));
                 None
             }
         }

@@ -36,4 +36,17 @@ impl Views {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+
+    /// The projections that have files in a folder, whoever owns it.
+    pub fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.path().is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
 }

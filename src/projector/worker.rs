@@ -243,11 +243,10 @@ impl Worker {
             self.slot.take_over(generation)?;
             *takeover = Takeover::Done;
         }
-        self.slot.note(|status| {
-            if !matches!(status.state, State::Stopped(_)) || stretch.up_to.is_none() {
-                status.state = State::Live;
-            }
-        });
+        if matches!(self.slot.status().state, State::Failing(_)) {
+            info!(projection = self.slot.name, "folds again");
+        }
+        self.slot.note(|status| status.state = State::Live);
         self.slot.progress.send_if_modified(|position| {
             let is_new = *position != stretch.at;
             *position = stretch.at;
@@ -284,7 +283,10 @@ impl Worker {
     }
 
     fn note_fault(&self, problem: &str) {
-        warn!(projection = self.slot.name, problem, "folding fails and is tried again");
+        let failed_before = matches!(self.slot.status().state, State::Failing(_));
+        if !failed_before {
+            warn!(projection = self.slot.name, problem, "folding fails and is tried again");
+        }
         let problem = problem.to_owned();
         self.slot.note(|status| status.state = State::Failing(problem));
     }

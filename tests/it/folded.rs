@@ -102,8 +102,10 @@ impl Folded {
         let views = Views::take(&self.views()).unwrap();
         let (definitions, store) = (self.definitions.clone(), self.store.clone());
         let (head, runtime) = (store.head(), tokio::runtime::Handle::current());
-        let start = move || Projector::start(views, definitions, store, head, runtime).unwrap();
-        self.projector = Some(tokio::task::spawn_blocking(start).await.unwrap());
+        let projector = Projector::new(store, head, runtime);
+        self.projector = Some(projector.clone());
+        let begin = move || projector.begin(views, &definitions).unwrap();
+        tokio::task::spawn_blocking(begin).await.unwrap();
     }
 
     pub async fn stop(&mut self) {

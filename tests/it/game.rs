@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -24,6 +25,7 @@ type Answering = Arc<dyn Fn(&Asked) -> Option<String> + Send + Sync>;
 pub struct Game {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    abandoned: Arc<AtomicUsize>,
 }
 
 impl Game {
@@ -31,14 +33,16 @@ impl Game {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
+        let abandoned = Arc::new(AtomicUsize::new(0));
         let (answer, remembered): (Answering, _) = (Arc::new(answer), asked.clone());
+        let counted = abandoned.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, remembered) = (answer.clone(), remembered.clone());
-                std::thread::spawn(move || serve(stream, &answer, &remembered));
+                let (answer, remembered, counted) = (answer.clone(), remembered.clone(), counted.clone());
+                std::thread::spawn(move || serve(stream, &answer, &remembered, &counted));
             }
         });
-        Self { address, asked }
+        Self { address, asked, abandoned }
     }
 
     /// Knows these roles of every player.
@@ -49,6 +53,11 @@ impl Game {
 
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Questions without an answer whose asker has hung up.
+    pub fn abandoned(&self) -> usize {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     /// The configuration with the roles of `demo` asked here.
@@ -68,7 +77,7 @@ pub fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-fn serve(stream: TcpStream, answer: &Answering, remembered: &Mutex<Vec<Asked>>) {
+fn serve(stream: TcpStream, answer: &Answering, remembered: &Mutex<Vec<Asked>>, abandoned: &AtomicUsize) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -85,7 +94,10 @@ fn serve(stream: TcpStream, answer: &Answering, remembered: &Mutex<Vec<Asked>>) 
     match answer(&asked) {
         // Whoever asked may have gone before all of it was written.
         Some(text) => drop(reader.get_mut().write_all(text.as_bytes())),
-        // Until whoever asked gives up.
-        None => drop(reader.read(&mut [0])),
+        None => {
+            // Until whoever asked gives up.
+            drop(reader.read(&mut [0]));
+            abandoned.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

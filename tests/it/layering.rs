@@ -53,6 +53,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
             "projector",
             "quota",
             "store",
+            "table",
             "wechat",
         ],
     ),

@@ -4,13 +4,15 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use order_ledger::cli::simulate::{PushRequest, Writing};
+use order_ledger::projector::Views;
 use serde_json::{Value, json};
 
 use super::by_hand::{DEMO, ROLES, key_of, pay_event_sig, signed_message};
 use super::game::{Game, TOKEN, ok, roles_at};
-use super::server::{Home, Server};
+use super::server::{Home, Server, until};
 
 const PLAYER: &str = "oAsking_中文";
+const NO_ROLES: &str = r#"{"ErrCode":0,"ErrMsg":"Success","RecentPlayedRoleList":[]}"#;
 const UNAVAILABLE: &str = r#"{"ErrCode":50302,"ErrMsg":"the roles cannot be told now, ask again"}"#;
 
 /// WeChat's question, signed with the key of an environment.
@@ -151,6 +153,7 @@ async fn what_the_games_server_does_not_answer_rightly_is_a_failure_and_never_an
             assert!(!server.log().contains(personal), "{}", server.log());
         }
         assert_eq!(game.asked().len(), 1, "{said}");
+        until("nobody waits any more", || game.abandoned() == usize::from(never)).await;
     }
     assert!(elsewhere.asked().is_empty(), "a redirect was followed");
 }
@@ -171,12 +174,33 @@ async fn where_nobody_can_be_asked_the_answer_is_a_failure_in_the_format_of_the_
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_be_asked_stops_the_start_and_a_reload_keeps_the_one_before() {
+    let game = Game::with_roles(&json!([role("1")]).to_string());
+    let home = Home::with(|text| game.configured(text));
+    let server = home.serve();
+    let nameless = |text: String| text.replace(&format!("http://{}", game.address), "https://a..b");
+    home.reconfigure(nameless);
+    server.signal("HUP");
+    server.logged("app.demo.roles: \"https://a..b/game/roles\": no certificate can be for this host").await;
+    assert!(answered(&server, Writing::Json).await.0.contains(r#""RoleId":"1""#));
+    assert!(server.terminate().success());
+    let ended = Server::try_start(home.command(&["serve"]), home.folder()).err().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(ended.log.contains("app.demo.roles: "), "{ended:?}");
+}
+
+#[tokio::test]
 async fn while_the_ledgers_directory_of_roles_is_not_ready_the_answer_is_a_failure_and_never_an_empty_list() {
     let home = Home::new();
+    // The server waits for whoever folds into its folder, and answers pushes meanwhile.
+    let folded_elsewhere = Views::take(&home.views()).unwrap();
     let server = home.serve();
     assert_eq!(answered(&server, Writing::Json).await.0, UNAVAILABLE);
     server.logged("the directory of roles is not ready").await;
     assert!(!server.log().contains(PLAYER));
+    drop(folded_elsewhere);
+    server.logged("a new build answers projection=\"roles\"").await;
+    assert_eq!(answered(&server, Writing::Json).await.0, NO_ROLES);
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 [store]
 path = "{store}"
+[views]
+dir = "{views}"
 [app.demo]
 app_id = "{APP_ID}"
 mode = "plain"
@@ -71,7 +73,8 @@ sandbox_keys = [{{ value = "{SANDBOX_KEY}" }}]
 role = "admin"
 token_sha256 = "{admin_sha256}"
 "#,
-            store = home.store().display()
+            store = home.store().display(),
+            views = home.views().display()
         )));
         home
     }
@@ -82,6 +85,11 @@ token_sha256 = "{admin_sha256}"
 
     pub fn store(&self) -> PathBuf {
         self.folder().join("data/events.db")
+    }
+
+    /// Beside the folder of the log, whose disk the tests let fail.
+    pub fn views(&self) -> PathBuf {
+        self.folder().join("views")
     }
 
     pub fn config_file(&self) -> PathBuf {

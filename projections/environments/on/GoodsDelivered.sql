@@ -21,7 +21,8 @@ INSERT INTO players (app, env, day, kind, product_id, open_id)
 VALUES (:app, :env, :day, 'goods', :product_id, :open_id)
 ON CONFLICT DO NOTHING;
 
-INSERT INTO mall_tests (position, app, env, out_trade_no, open_id, product_id, quantity, amount_fen, delivered_at, day)
+INSERT INTO mall_tests (position, app, env, out_trade_no, open_id, product_id, quantity, amount_fen, delivered_at,
+                        day)
 SELECT :position, :app, :env, :out_trade_no, :open_id, :product_id, :quantity,
        CASE (SELECT actual_price_is FROM apps WHERE app = :app)
             WHEN 'unit' THEN :actual_price_fen * :quantity

@@ -23,7 +23,8 @@
 -- column: sandbox_refunds count | Refunds, sandbox
 -- column: sandbox_refunded_fen fen | Refunded, sandbox
 WITH facts AS (
-    SELECT app, day, kind, nullif(product_id, '') AS product_id, env, orders, gross_fen, 0 AS refunds, 0 AS refunded_fen
+    SELECT app, day, kind, nullif(product_id, '') AS product_id, env, orders, gross_fen,
+           0 AS refunds, 0 AS refunded_fen
     FROM totals
     WHERE (:app IS NULL OR app = :app) AND (:from_day IS NULL OR day >= :from_day)
       AND (:to_day IS NULL OR day <= :to_day)

@@ -75,8 +75,8 @@ findings AS (
     WHERE production_orders > 0 AND sandbox_orders > 0
       AND (production_min <> sandbox_min OR production_max <> sandbox_max)
     UNION ALL
-    SELECT 6, 'check', 'it is sold in production and was never tried in the sandbox', product_id, production_orders,
-           last_at, 'buy it once in the sandbox'
+    SELECT 6, 'check', 'it is sold in production and was never tried in the sandbox', product_id,
+           production_orders, last_at, 'buy it once in the sandbox'
     FROM sides WHERE sandbox_orders = 0
     UNION ALL
     SELECT 7, 'check', 'no sandbox push has ever come', NULL, 0, NULL, 'try a purchase in the sandbox'
@@ -90,7 +90,8 @@ findings AS (
            'make sure that no shipped client buys in the sandbox'
     FROM whole WHERE sandbox_last_at > production_first_at
     UNION ALL
-    SELECT 10, 'note', 'production has refunds, and none was ever tried in the sandbox', NULL, production, last_at,
+    SELECT 10, 'note', 'production has refunds, and none was ever tried in the sandbox', NULL, production,
+           last_at,
            'make sure that the game acts upon refunds'
     FROM refunds WHERE production > 0 AND sandbox = 0
 )

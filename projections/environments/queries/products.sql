@@ -1,4 +1,4 @@
--- Every product, the sandbox beside production: those seen in only one of them, and those whose price differs.
+-- Every product, the sandbox beside production: which were seen in only one of them, and whose price differs.
 --
 -- The unit price is the order's amount divided by its quantity, in whole fen, rounded down; mall test orders count.
 -- role: finance

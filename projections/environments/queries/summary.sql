@@ -28,7 +28,8 @@ WITH facts AS (
     FROM orders.refunds
     WHERE :app IS NULL OR app = :app
 )
-SELECT app, env, min(first_at) AS first_at, max(last_at) AS last_at, sum(orders) AS orders, sum(gross_fen) AS gross_fen,
+SELECT app, env, min(first_at) AS first_at, max(last_at) AS last_at, sum(orders) AS orders,
+       sum(gross_fen) AS gross_fen,
        sum(coin_orders) AS coin_orders, sum(coins_gross_fen) AS coins_gross_fen,
        sum(mall_test_orders) AS mall_test_orders, sum(mall_test_fen) AS mall_test_fen,
        count(DISTINCT product_id) AS products, sum(refunds) AS refunds, sum(refunded_fen) AS refunded_fen

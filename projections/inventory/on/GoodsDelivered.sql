@@ -1,5 +1,6 @@
 INSERT INTO items (position, app, env, out_trade_no, open_id, zone_id, product_id, quantity, delivered_at)
-VALUES (:position, :app, :env, :out_trade_no, :open_id, coalesce(:zone_id, ''), :product_id, :quantity, :recorded_at);
+VALUES (:position, :app, :env, :out_trade_no, :open_id, coalesce(:zone_id, ''), :product_id, :quantity,
+        :recorded_at);
 
 INSERT INTO totals (app, env, zone_id, product_id, source, deliveries, delivered, granted, last_at)
 VALUES (:app, :env, coalesce(:zone_id, ''), :product_id, 'order', 1, :quantity, 0, :recorded_at)

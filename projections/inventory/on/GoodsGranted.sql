@@ -1,7 +1,7 @@
-UPDATE totals SET granted = granted + i.quantity
-FROM items AS i
-WHERE i.out_trade_no = :key AND i.app = :app AND i.env = :env AND i.is_granted = 0
-  AND totals.app = i.app AND totals.env = i.env AND totals.zone_id = i.zone_id
-  AND totals.product_id = i.product_id AND totals.source = 'order';
+INSERT INTO totals (app, env, zone_id, product_id, source, deliveries, delivered, granted, last_at)
+SELECT app, env, zone_id, product_id, 'order', 0, 0, quantity, delivered_at
+FROM items
+WHERE out_trade_no = :key AND app = :app AND env = :env AND is_granted = 0
+ON CONFLICT (app, env, zone_id, product_id, source) DO UPDATE SET granted = granted + excluded.granted;
 
 UPDATE items SET is_granted = 1 WHERE out_trade_no = :key AND app = :app AND env = :env;

@@ -1,7 +1,7 @@
 -- A player's items per zone and product: delivered, granted, and of refunded orders.
 --
 -- `of_refunded_orders` is a part of `delivered`, not taken from it: a refund names no item. Whether the order was
--- refunded wholly or in part makes no difference here. The game says nothing about gifts: `granted` is empty there.
+-- refunded wholly or in part makes no difference here. The game says nothing about gifts: `granted` is empty.
 -- role: game, support
 -- uses: orders
 -- parameter: app text required | The app's slug

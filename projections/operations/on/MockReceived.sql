@@ -1,5 +1,5 @@
-INSERT INTO mocks (position, app, env, kind, number, open_id, out_trade_no, mch_order_no, transaction_id, amount_fen,
-                   received_at)
+INSERT INTO mocks (position, app, env, kind, number, open_id, out_trade_no, mch_order_no, transaction_id,
+                   amount_fen, received_at)
 VALUES (:position, :app, :env, :kind, :key, :open_id, :out_trade_no, :mch_order_no, :transaction_id,
         coalesce(:actual_price_fen, :refund_amount_fen), :recorded_at);
 

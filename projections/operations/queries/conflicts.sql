@@ -13,7 +13,7 @@
 -- column: kind text | goods, coins, refund or gift
 -- column: number id | OutTradeNo, RefundId or OrderId that both name
 -- column: received_at moment | When
--- column: differs text | Which fields differ from what was delivered, beside payment ids
+-- column: differs text | Which fields differ from what was kept; absent payment ids do not
 -- column: open_id open_id | Player
 -- column: product_id id | Product
 -- column: quantity count | Quantity
@@ -30,23 +30,30 @@
 -- column: kept_actual_price_fen fen | ActualPrice, as delivered
 -- column: kept_refund_amount_fen fen | RefundAmount, as recorded
 SELECT c.position, c.app, c.env, c.kind, c.number, c.received_at,
-       substr(CASE WHEN o.position IS NOT NULL THEN
-           iif(c.kind <> o.kind, ', kind', '') || iif(c.open_id IS NOT o.open_id, ', open_id', '') || iif(c.product_id IS NOT o.product_id, ', product_id', '')
-           || iif(c.quantity IS NOT o.quantity, ', quantity', '') || iif(c.zone_id IS NOT o.zone_id, ', zone_id', '')
+       substr(CASE
+           WHEN o.position IS NOT NULL THEN
+           iif(c.kind <> o.kind, ', kind', '')
+           || iif(c.open_id IS NOT o.open_id, ', open_id', '')
+           || iif(c.product_id IS NOT o.product_id, ', product_id', '')
+           || iif(c.quantity IS NOT o.quantity, ', quantity', '')
+           || iif(c.zone_id IS NOT o.zone_id, ', zone_id', '')
            || iif(c.orig_price_fen IS NOT o.orig_price_fen, ', orig_price_fen', '')
            || iif(c.actual_price_fen IS NOT o.actual_price_fen, ', actual_price_fen', '')
-           || iif(c.attach IS NOT o.attach, ', attach', '') || iif(c.order_source IS NOT o.order_source, ', order_source', '')
+           || iif(c.attach IS NOT o.attach, ', attach', '')
+           || iif(c.order_source IS NOT o.order_source, ', order_source', '')
            || iif(c.mch_order_no <> o.mch_order_no, ', mch_order_no', '')
            || iif(c.transaction_id <> o.transaction_id, ', transaction_id', '')
-       WHEN r.position IS NOT NULL THEN
+           WHEN r.position IS NOT NULL THEN
            iif(c.refund_amount_fen IS NOT r.refund_amount_fen, ', refund_amount_fen', '')
-           || iif(c.refund_source IS NOT r.refund_source, ', refund_source', '') || iif(c.out_trade_no IS NOT r.out_trade_no, ', out_trade_no', '')
+           || iif(c.refund_source IS NOT r.refund_source, ', refund_source', '')
+           || iif(c.out_trade_no IS NOT r.out_trade_no, ', out_trade_no', '')
            || iif(c.mch_order_no <> r.mch_order_no, ', mch_order_no', '')
            || iif(c.transaction_id <> r.transaction_id, ', transaction_id', '')
-       WHEN g.position IS NOT NULL THEN
-           iif(c.open_id <> g.open_id, ', open_id', '')
-           || iif(c.zone_id IS NOT CAST(g.zone AS TEXT), ', zone', '') || iif(c.goods <> g.goods, ', goods', '')
-       END, 3) AS differs,
+           WHEN g.position IS NOT NULL THEN
+           iif(c.open_id IS NOT g.open_id, ', open_id', '')
+           || iif(c.zone_id IS NOT CAST(g.zone AS TEXT), ', zone', '')
+           || iif(c.goods IS NOT g.goods, ', goods', '')
+           END, 3) AS differs,
        c.open_id, c.product_id, c.quantity, c.zone_id, c.orig_price_fen, c.actual_price_fen, c.refund_amount_fen,
        c.out_trade_no, c.mch_order_no, c.transaction_id,
        coalesce(o.open_id, g.open_id) AS kept_open_id, o.product_id AS kept_product_id,

@@ -16,7 +16,8 @@
 -- column: open_id open_id | Player
 -- column: amount_fen fen | ActualPrice or RefundAmount as sent
 -- column: received_at moment | When
-SELECT position, app, env, kind, number, out_trade_no, mch_order_no, transaction_id, open_id, amount_fen, received_at
+SELECT position, app, env, kind, number, out_trade_no, mch_order_no, transaction_id, open_id, amount_fen,
+       received_at
 FROM (
     SELECT position, app, env, kind, number, out_trade_no, mch_order_no, transaction_id, open_id, amount_fen,
            received_at

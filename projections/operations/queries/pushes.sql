@@ -8,7 +8,7 @@
 -- column: app text | The app's slug
 -- column: env text | production or sandbox; empty for gifts and for quarantine
 -- column: day day | Beijing day
--- column: event_type text | The log's event: GoodsDelivered, CoinsDelivered, RefundSucceeded, GiftDelivered, PaymentIdentified, ConflictingPushReceived, MockReceived or PushQuarantined
+-- column: event_type text | The log's event: GoodsDelivered, RefundSucceeded, PushQuarantined …
 -- column: kind text | Of conflicts and mocks what they are; of quarantine the reason
 -- column: pushes count | How many
 -- column: first_at moment | First of the day

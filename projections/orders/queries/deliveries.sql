@@ -26,9 +26,9 @@
 -- column: amount_fen fen | Amount of the whole order; goods and coins
 -- column: mch_order_no id | MchOrderNo
 -- column: transaction_id id | TransactionId
--- column: grant_state text | What the game said by now: none, granted, refused or revoked; of a refund: of its order
+-- column: grant_state text | What the game said by now: none, granted, refused, revoked; of a refund: of its order
 -- column: refunded_fen fen | Refunds of the order known by now; goods and coins
--- column: refunds json | The refunds of the order known by now: refund_id, refund_amount_fen, refund_source, refunded_at, position
+-- column: refunds json | Those refunds: refund_id, refund_amount_fen, refund_source, refunded_at, position
 -- column: order_id id | Number of the gift
 -- column: gift_type_id id | GiftTypeId; gifts only
 -- column: gift_id id | GiftId; gifts only

@@ -39,9 +39,9 @@ WITH page AS (
     ORDER BY position DESC
     LIMIT :limit
 )
-SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day, r.conflicts,
-       r.out_trade_no, r.mch_order_no, r.transaction_id, r.order_position, r.order_out_trade_no, r.order_kind,
-       r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
+SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day,
+       r.conflicts, r.out_trade_no, r.mch_order_no, r.transaction_id, r.order_position, r.order_out_trade_no,
+       r.order_kind, r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
        r.order_grant_state
 FROM page AS p
 JOIN refunds_with_orders AS r ON r.position = p.position

@@ -26,9 +26,9 @@
 -- column: order_amount_fen fen | Amount of the order
 -- column: order_delivered_at moment | First push of the order
 -- column: order_grant_state text | What the game said: none, granted, refused or revoked
-SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day, r.conflicts,
-       r.out_trade_no, r.mch_order_no, r.transaction_id, r.order_position, r.order_out_trade_no, r.order_kind,
-       r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
+SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_source, r.refunded_at, r.day,
+       r.conflicts, r.out_trade_no, r.mch_order_no, r.transaction_id, r.order_position, r.order_out_trade_no,
+       r.order_kind, r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
        r.order_grant_state
 FROM refunds_with_orders AS r
 WHERE r.position IN (SELECT position FROM refunds WHERE refund_id = :id

@@ -1,0 +1,176 @@
+//! Read models for commands: through files that a running server folds, or folded here first, where none runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::watch;
+use tracing::error;
+
+use super::ConfigFile;
+use crate::config::Config;
+use crate::limits;
+use crate::projector::{self, Definition, Listed, Problems, Projector, Views, ViewsError};
+use crate::store::sqlite::Readers;
+use crate::store::{Position, ReadLog};
+
+/// Where the user's own projections are.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Projections {
+    /// A folder with projections of your own, one folder each. Without it: views.projections of the configuration
+    #[arg(long = "projections", value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Projections {
+    pub fn dir(&self, config: &Config) -> Option<PathBuf> {
+        self.dir.clone().or_else(|| config.projections_dir.clone())
+    }
+
+    /// Those that can run, and what is wrong with the others.
+    pub fn usable(&self, config: &Config) -> (Vec<Arc<Definition>>, Problems) {
+        projector::usable(self.dir(config).as_deref())
+    }
+}
+
+/// The projections of a running server, begun as soon as their folder is free: nothing about them ever keeps a
+/// push waiting.
+pub struct Serving {
+    projections: Projections,
+    begun: tokio::task::JoinHandle<()>,
+}
+
+impl Serving {
+    pub fn begin(projections: &Projections, config: &Config, projector: &Arc<Projector>) -> Self {
+        let definitions = Self::told(projections, config);
+        let begun = tokio::spawn(begin(config.views_dir.clone(), projector.clone(), definitions));
+        Self { projections: projections.clone(), begun }
+    }
+
+    fn told(projections: &Projections, config: &Config) -> Vec<Arc<Definition>> {
+        let (definitions, problems) = projections.usable(config);
+        for problem in problems.0 {
+            error!(alarm = "projection", "{problem}");
+        }
+        definitions
+    }
+
+    /// Builds what has changed beside what answers.
+    pub fn reload(&self, config: &Config, projector: &Arc<Projector>) {
+        let definitions = Self::told(&self.projections, config);
+        let projector = projector.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = projector.take(&definitions) {
+                error!(alarm = "projection", %error, "a projection cannot be built");
+            }
+        });
+    }
+
+    pub async fn end(self, projector: Arc<Projector>) {
+        self.begun.abort();
+        // What panicked has told of it.
+        let _ended = tokio::task::spawn_blocking(move || projector.close()).await;
+    }
+}
+
+async fn begin(folder: PathBuf, projector: Arc<Projector>, definitions: Vec<Arc<Definition>>) {
+    let mut told = false;
+    let views = loop {
+        match Views::take(&folder) {
+            Ok(views) => break views,
+            Err(error) if !told => {
+                error!(alarm = "projection", %error, "nothing is folded; it is tried again")
+            }
+            Err(_) => {}
+        }
+        told = true;
+        tokio::time::sleep(limits::FOLD_TRY_AGAIN_AFTER).await;
+    };
+    let begun = tokio::task::spawn_blocking(move || projector.begin(views, &definitions)).await;
+    if let Ok(Err(error)) = begun {
+        error!(alarm = "projection", %error, "a projection cannot be folded");
+    }
+}
+
+/// Read models that a command can ask.
+pub struct ReadModels {
+    pub projector: Arc<Projector>,
+    pub log: Arc<dyn ReadLog>,
+    /// Whether another process, a server, folds them.
+    pub is_folded_elsewhere: bool,
+}
+
+/// How often progress is shown.
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
+
+impl ReadModels {
+    /// Folds what has not been folded yet, unless a server does that.
+    pub async fn open(file: &ConfigFile, projections: &Projections) -> anyhow::Result<Self> {
+        let config = super::load_config(file)?;
+        let log: Arc<dyn ReadLog> = Arc::new(Readers::open(&config.store_path)?);
+        let last = log.last().await?;
+        let (_head, head) = watch::channel(last);
+        let projector = Projector::new(log.clone(), head, tokio::runtime::Handle::current());
+        let views = match Views::take(&config.views_dir) {
+            Ok(views) => views,
+            Err(ViewsError::InUse { .. }) => {
+                let (folder, asked) = (config.views_dir.clone(), projector.clone());
+                let names = Views::names(&folder).with_context(|| folder.display().to_string())?;
+                tokio::task::spawn_blocking(move || asked.open_to_ask(&folder, &names)).await?;
+                return Ok(Self { projector, log, is_folded_elsewhere: true });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (definitions, problems) = projections.usable(&config);
+        for problem in problems.0 {
+            eprintln!("{problem}");
+        }
+        let begun = projector.clone();
+        tokio::task::spawn_blocking(move || begun.begin(views, &definitions)).await??;
+        let models = Self { projector, log, is_folded_elsewhere: false };
+        models.catch_up(last).await;
+        Ok(models)
+    }
+
+    /// Waits until all is folded, with a progress bar.
+    pub async fn catch_up(&self, last: Option<Position>) {
+        let bar = progress_bar(last);
+        self.projector.caught_up(last, SHOWN_EVERY, |listed| show(&bar, listed)).await;
+        bar.finish_and_clear();
+    }
+
+    pub async fn close(self) -> anyhow::Result<()> {
+        let projector = self.projector;
+        Ok(tokio::task::spawn_blocking(move || projector.close()).await?)
+    }
+}
+
+fn progress_bar(last: Option<Position>) -> ProgressBar {
+    let end = last.map_or(0, Position::number);
+    let bar = ProgressBar::with_draw_target(Some(end), ProgressDrawTarget::stderr_with_hz(5));
+    let style = ProgressStyle::with_template(
+        "{msg} {wide_bar} {human_pos} of {human_len} events, {per_sec}, {eta} left",
+    );
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The slowest decides when all are done.
+fn show(bar: &ProgressBar, listed: &[Listed]) {
+    let at = |listed: &Listed| match listed.status.build {
+        Some(build) => build.position.map_or(0, Position::number),
+        None => listed.position.map_or(0, Position::number),
+    };
+    let slowest = listed
+        .iter()
+        .filter(|listed| listed.status.state.problem().is_none())
+        .min_by_key(|listed| at(listed));
+    if let Some(slowest) = slowest {
+        bar.set_position(at(slowest));
+        bar.set_message(slowest.definition.name.clone());
+    }
+}

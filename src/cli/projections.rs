@@ -1,0 +1,221 @@
+//! `order-ledger projections`: which read models there are, whether folders of SQL are right, and building
+//! them anew.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::admin_client::{AdminClient, TokenSource};
+use super::folding::{Projections, ReadModels};
+use super::{ConfigFile, FOUND_WRONG};
+use crate::projector::{Definition, Folder, Listed, Origin};
+use crate::store::sqlite::lock_holder;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// The read models, how far they are, and what is wrong with them
+    List(List),
+    /// Check folders of SQL without running them: each problem with file, line and what to do
+    Check(Check),
+    /// Build read models from the log anew, beside those that answer
+    Rebuild(Rebuild),
+}
+
+#[derive(clap::Args)]
+pub struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    projections: Projections,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Check {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// A folder with one folder for each projection. Without it: views.projections of the configuration
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// One JSON object a problem
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Rebuild {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    projections: Projections,
+    /// Which; without names all
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    token: TokenSource,
+}
+
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    match command {
+        Command::List(args) => runtime.block_on(list(args)),
+        Command::Check(args) => check(args),
+        Command::Rebuild(args) => runtime.block_on(rebuild(args)),
+    }
+}
+
+/// One line of the list.
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    question: String,
+    environments: &'static str,
+    origin: &'static str,
+    version: String,
+    state: &'static str,
+    problem: Option<String>,
+    position: Option<String>,
+    bytes: u64,
+}
+
+impl Line {
+    fn of(listed: &Listed) -> Self {
+        let definition = &listed.definition;
+        Self {
+            name: definition.name.clone(),
+            question: definition.question.clone(),
+            environments: definition.environments.as_str(),
+            origin: match definition.folder.origin {
+                Origin::BuiltIn => "built in",
+                Origin::User => "yours",
+            },
+            version: definition.version.chars().take(16).collect(),
+            state: listed.status.state.as_str(),
+            problem: listed.status.state.problem().or_else(|| listed.status.build_failure.clone()),
+            position: listed.position.map(|position| position.to_string()),
+            bytes: listed.bytes,
+        }
+    }
+}
+
+async fn list(args: List) -> anyhow::Result<ExitCode> {
+    let models = ReadModels::open(&args.config, &args.projections).await?;
+    let last = models.log.last().await?;
+    let lines: Vec<_> = models.projector.list().iter().map(Line::of).collect();
+    models.close().await?;
+    for line in &lines {
+        if args.json {
+            out!("{}", serde_json::to_string(line)?);
+            continue;
+        }
+        let at = line.position.as_deref().unwrap_or("0");
+        let end = last.map_or_else(|| "0".to_owned(), |last| last.to_string());
+        let (kib, state) = (line.bytes / 1024, line.state);
+        out!(
+            "{:<16} {state:<9} position {at} of {end}  {kib} KiB  {}, {}",
+            line.name,
+            line.origin,
+            line.environments
+        );
+        out!("    {}", line.question);
+        if let Some(problem) = &line.problem {
+            out!("    {problem}");
+        }
+    }
+    let is_wrong = lines.iter().any(|line| line.problem.is_some());
+    Ok(if is_wrong { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    file: &'a str,
+    line: Option<usize>,
+    message: &'a str,
+    remedy: &'a str,
+}
+
+fn check(args: Check) -> anyhow::Result<ExitCode> {
+    let dir = match args.dir {
+        Some(dir) => Some(dir),
+        // Without a configuration too, the program's own folders can be checked.
+        None if !args.config.path.exists() => None,
+        None => super::load_config(&args.config)?.projections_dir,
+    };
+    let user = dir.as_deref().map_or_else(|| Ok(Vec::new()), Folder::read_all);
+    let checked = user.and_then(|user| {
+        let folders: Vec<_> = Folder::built_in().into_iter().chain(user).collect();
+        Definition::check_all(folders)
+    });
+    match checked {
+        Ok(definitions) => {
+            for definition in definitions
+                .iter()
+                .filter(|definition| definition.folder.origin == Origin::User || dir.is_none())
+            {
+                let (events, queries) = (definition.on.len(), definition.queries.len());
+                eprintln!("{}: right ({events} events, {queries} queries)", definition.name);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                if args.json {
+                    let (file, message) = (problem.file.as_str(), problem.message.as_str());
+                    let told = Told { file, line: problem.line, message, remedy: &problem.remedy };
+                    out!("{}", serde_json::to_string(&told)?);
+                } else {
+                    out!("{problem}");
+                }
+            }
+            Ok(FOUND_WRONG.into())
+        }
+    }
+}
+
+async fn rebuild(args: Rebuild) -> anyhow::Result<ExitCode> {
+    let config = super::load_config(&args.config)?;
+    if let Some(admin) = lock_holder(&config.store_path).and_then(|holder| holder.admin) {
+        return rebuild_in_server(admin, &args).await;
+    }
+    let models = ReadModels::open(&args.config, &args.projections).await?;
+    if models.is_folded_elsewhere {
+        bail!("{} is in use by another process: let it end first", config.views_dir.display());
+    }
+    let last = models.log.last().await?;
+    let names: Vec<_> = match args.names.as_slice() {
+        [] => models.projector.list().iter().map(|listed| listed.definition.name.clone()).collect(),
+        names => names.to_vec(),
+    };
+    for name in &names {
+        models.projector.rebuild(name)?;
+    }
+    models.catch_up(last).await;
+    let mut failed = false;
+    for listed in models.projector.list().iter().filter(|listed| names.contains(&listed.definition.name)) {
+        let problem = Line::of(listed).problem;
+        failed |= problem.is_some();
+        out!("{}: {}", listed.definition.name, problem.unwrap_or_else(|| "is built".into()));
+    }
+    models.close().await?;
+    Ok(if failed { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+}
+
+async fn rebuild_in_server(admin: String, args: &Rebuild) -> anyhow::Result<ExitCode> {
+    if args.names.is_empty() {
+        bail!("a server is running: say which projections it is to build anew");
+    }
+    let client = AdminClient::new(admin, &args.token)?;
+    for name in &args.names {
+        let path = format!("/v1/projections/{name}/rebuild");
+        let begun: Result<serde_json::Value, _> = client.post(&path, &serde_json::json!({})).await?;
+        match begun {
+            Ok(_) => out!("{name}: the server builds it; `projections list` tells how far it is"),
+            Err(message) => bail!("{name}: {message}"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

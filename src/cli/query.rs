@@ -1,0 +1,161 @@
+//! `order-ledger query`: asks a named query of a read model.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+
+use super::ConfigFile;
+use super::folding::{Projections, ReadModels};
+use crate::projector::{Answer, Parameter, QueryDeclaration, Question};
+use crate::table;
+use crate::{clock, limits};
+
+/// Ask a named query of a read model; without names: say which there are
+///
+/// Reads the files that a running server folds. Where none runs, what has not been folded yet is folded first.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    projections: Projections,
+    /// The projection, such as orders
+    projection: Option<String>,
+    /// Its query, such as search
+    query: Option<String>,
+    /// Parameters, such as env=sandbox
+    #[arg(value_name = "NAME=VALUE", value_parser = named_value)]
+    parameters: Vec<(String, String)>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// One JSON object with the rows and the position they are as of; the same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Write to a file and not to stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// CSV begins with a byte order mark, which older Excel needs
+    #[arg(long)]
+    bom: bool,
+    /// The moment that ages are counted to, RFC 3339. Without it: now
+    #[arg(long, value_name = "MOMENT")]
+    as_of: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+    Xlsx,
+}
+
+fn named_value(text: &str) -> Result<(String, String), String> {
+    let named = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    named.ok_or_else(|| "write NAME=VALUE".to_owned())
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(ask(args))
+}
+
+async fn ask(mut args: Args) -> anyhow::Result<ExitCode> {
+    if args.json {
+        args.format = Format::Json;
+    }
+    if args.format == Format::Xlsx && args.out.is_none() && std::io::stdout().is_terminal() {
+        bail!("--format xlsx is no text: name a file with --out, or redirect stdout");
+    }
+    let models = ReadModels::open(&args.config, &args.projections).await?;
+    let (Some(projection), Some(query)) = (&args.projection, &args.query) else {
+        for declaration in models.projector.queries() {
+            if args.projection.as_ref().is_none_or(|name| *name == declaration.projection) {
+                describe(&declaration);
+            }
+        }
+        models.close().await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let answer = models
+        .projector
+        .ask(&Question {
+            projection,
+            query,
+            parameters: &args.parameters,
+            as_of: args.as_of.unwrap_or_else(clock::now),
+            min_position: None,
+            wait: limits::QUERY_POSITION_WAIT,
+        })
+        .await?;
+    let last = models.log.last().await?;
+    if answer.position < last {
+        let at = answer.position.map_or_else(|| "the beginning".to_owned(), |at| format!("position {at}"));
+        let last = last.map_or_else(String::new, |last| format!("; the log ends at {last}"));
+        eprintln!("the answer is as of {at}{last}");
+    }
+    let log_id = models.projector.log_id().0.to_string();
+    let bytes = written(&args, &answer, &log_id)?;
+    match &args.out {
+        Some(path) => std::fs::write(path, bytes).with_context(|| path.display().to_string())?,
+        None => write_out(&bytes),
+    }
+    if let (Some(next), Some(declared)) = (&answer.next, &answer.declaration.next) {
+        eprintln!("there may be more: ask again with {}={next}", declared.parameter);
+    }
+    models.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(serde::Serialize)]
+struct Written<'a> {
+    position: Option<String>,
+    log_id: &'a str,
+    /// What the next page is asked with.
+    next: Option<&'a str>,
+    rows: table::json::Rows<'a>,
+}
+
+fn written(args: &Args, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
+    let bom = if args.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
+    Ok(match args.format {
+        Format::Table => table::text::write(&answer.table).into_bytes(),
+        Format::Json => {
+            let position = answer.position.map(|position| position.to_string());
+            let (next, rows) = (answer.next.as_deref(), table::json::Rows(&answer.table));
+            let mut text = serde_json::to_vec(&Written { position, log_id, next, rows })?;
+            text.push(b'\n');
+            text
+        }
+        Format::Csv => table::csv::write(&answer.table, bom)?,
+        Format::Xlsx => table::xlsx::write(&answer.table, &answer.declaration.name)?,
+    })
+}
+
+/// Where nobody reads on, as behind `| head`, the program ends quietly.
+fn write_out(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        super::end_where_nobody_reads(&error);
+    }
+}
+
+fn describe(query: &QueryDeclaration) {
+    out!("{} {}", query.projection, query.name);
+    out!("    {}", query.title);
+    for parameter in &query.parameters {
+        out!("    {}", described(parameter));
+    }
+}
+
+fn described(parameter: &Parameter) -> String {
+    let Parameter { name, kind, required, default, help, .. } = parameter;
+    let default = default.as_ref().map(|default| format!(", default {default}")).unwrap_or_default();
+    let required = if *required { ", required" } else { "" };
+    let help = if help.is_empty() { String::new() } else { format!(": {help}") };
+    format!("{name}={}{required}{default}{help}", kind.as_str())
+}
