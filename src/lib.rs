@@ -11,6 +11,7 @@ pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod moment;
+pub mod pace;
 pub mod projector;
 pub mod quota;
 pub mod store;

@@ -11,6 +11,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const NESTING_DEPTH_MAX: usize = 32;
 /// The URL parameters of a push, together.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+/// Of what was sent, at most so much is repeated in an error.
+pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.
 pub const ECHOSTR_CHARS_MAX: usize = 128;
 /// Roles in one answer to a role list query.
@@ -21,6 +23,22 @@ pub const CONNECTIONS_MAX: usize = 4096;
 pub const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// A body sent to the admin listener.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Access tokens that are refused a second, from one address and from all together, and at once after a quiet
+/// time; beyond that the answer is 429. A token that is right is never refused for it.
+pub const ACCESS_FAILURES_PER_SECOND_OF_PEER: u32 = 1;
+pub const ACCESS_FAILURES_BURST_OF_PEER: u32 = 20;
+pub const ACCESS_FAILURES_PER_SECOND: u32 = 20;
+pub const ACCESS_FAILURES_BURST: u32 = 200;
+/// When somebody beyond that may try again.
+pub const ACCESS_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Addresses whose failures are counted one by one; the one that has been quiet longest makes room.
+pub const ACCESS_PEERS_MAX: usize = 1024;
+/// A request id that is taken over from who asks.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Roles that a game may tell of a player in one request.
+pub const ROLES_IN_REPORT_MAX: usize = 50;
 
 // How long things may take. WeChat waits 3 s.
 
@@ -33,6 +51,8 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
 pub const BODY_WAIT: Duration = Duration::from_secs(2);
+/// A body sent to the admin listener must have come within this time after its head.
+pub const ADMIN_BODY_WAIT: Duration = Duration::from_secs(10);
 /// `limits.append_wait_ms`: slower than this, and the push is answered 50301.
 pub const APPEND_WAIT: Duration = Duration::from_millis(2000);
 /// A push is answered within this time after its head, whatever happens: WeChat waits 3 s.
@@ -108,6 +128,24 @@ pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 
+// The delivery feed.
+
+/// Items of one page of deliveries, unless told otherwise and at most.
+pub const DELIVERIES: u32 = 100;
+pub const DELIVERIES_MAX: u32 = 1000;
+/// How long who asks for deliveries may wait for some, in seconds.
+pub const DELIVERIES_WAIT_S_MAX: u32 = 30;
+/// Long polls and streams of deliveries at once.
+pub const WAITING_MAX: usize = 128;
+/// Who was one too many may come again after this time.
+pub const WAITING_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Who waits for deliveries looks again after this time at the earliest.
+pub const DELIVERIES_PAUSE: Duration = Duration::from_millis(25);
+/// A stream without events sends a comment this often, so that proxies keep it open.
+pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A client whose stream has ended connects again after this time.
+pub const STREAM_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 // Read models.
 
 /// A file of a projection's folder.
@@ -143,6 +181,8 @@ pub const ANSWER_ROWS_MAX: usize = 100_000;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long an answer waits for `min_position`, or for a projection that is being built.
 pub const QUERY_POSITION_WAIT: Duration = Duration::from_secs(2);
+/// Who was told that a projection is behind or being built may ask again after this time.
+pub const QUERY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// While it waits, it looks at least this often.
 pub const QUERY_LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A text given as a parameter of a query.

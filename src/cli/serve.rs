@@ -120,7 +120,9 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let ring = RefusedRing::open(&config.refused_path)?;
     let keys = Keys::new(&config.apps, &config.access)?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
-    let service = Service::new(ledger, keys, ring, projector.clone(), config.limits.body_bytes_max)?;
+    let (stop, stopping) = watch::channel(false);
+    let body_bytes_max = config.limits.body_bytes_max;
+    let service = Service::new(ledger, keys, ring, projector.clone(), stopping.clone(), body_bytes_max)?;
     let service = Arc::new(service);
     register_apps(&service, &config.apps).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
@@ -133,7 +135,6 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
         sqlite.announce(&LockHolder { pid: std::process::id(), push, admin })?;
     }
-    let (stop, stopping) = watch::channel(false);
     let connections_max = config.limits.connections_max;
     let pushes = push::router(service.clone());
     let pushes = tokio::spawn(server::serve(push_listener, pushes, connections_max, stopping.clone()));

@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
-use crate::store::{EventStore, Health};
+use crate::projector::{Listed, State};
+use crate::store::{EventStore, Health, Position};
 use crate::wechat::Code;
 use crate::wechat::event_name::Family;
 
@@ -21,6 +23,19 @@ pub struct Metrics {
     commits: IntGauge,
     commit_failures: IntGauge,
     refused_dropped: IntGauge,
+    waiting: IntGauge,
+    projection_position: IntGaugeVec,
+    projection_lag: IntGaugeVec,
+    projection_state: IntGaugeVec,
+}
+
+/// What is looked at when the counts are read.
+pub struct Observed<'a> {
+    pub store: &'a dyn EventStore,
+    pub refused_dropped: u64,
+    /// Long polls and streams of deliveries.
+    pub waiting: usize,
+    pub projections: Vec<Listed>,
 }
 
 impl Metrics {
@@ -28,6 +43,9 @@ impl Metrics {
         // Up to WeChat's patience of 3 s.
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
         let gauge = |name: &str, help: &str| IntGauge::new(format!("order_ledger_{name}"), help);
+        let of_projection = |name: &str, help: &str, labels: &[&str]| {
+            IntGaugeVec::new(Opts::new(format!("order_ledger_projection_{name}"), help), labels)
+        };
         let metrics = Self {
             registry: Registry::new(),
             pushes: IntCounterVec::new(
@@ -47,6 +65,14 @@ impl Metrics {
             commits: gauge("commits", "Transactions since the start, one fsync each")?,
             commit_failures: gauge("commit_failures", "Transactions that failed since the start")?,
             refused_dropped: gauge("refused_not_remembered", "Refused pushes that were only counted")?,
+            waiting: gauge("deliveries_waiting", "Long polls and streams of deliveries now")?,
+            projection_position: of_projection("position", "Up to where it has folded", &["projection"])?,
+            projection_lag: of_projection("lag", "Events of the log not folded yet", &["projection"])?,
+            projection_state: of_projection(
+                "state",
+                "1 for the state it is in: building, live, failing or stopped",
+                &["projection", "state"],
+            )?,
         };
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.pushes.clone()))?;
@@ -58,7 +84,11 @@ impl Metrics {
             &metrics.commits,
             &metrics.commit_failures,
             &metrics.refused_dropped,
+            &metrics.waiting,
         ] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        for gauge in [&metrics.projection_position, &metrics.projection_lag, &metrics.projection_state] {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(metrics)
@@ -79,17 +109,38 @@ impl Metrics {
     }
 
     /// Everything as Prometheus reads it.
-    pub fn render(&self, store: &dyn EventStore, refused_dropped: u64) -> Result<String, prometheus::Error> {
+    pub fn render(&self, observed: &Observed<'_>) -> Result<String, prometheus::Error> {
+        let Observed { store, refused_dropped, waiting, projections } = observed;
         let counters = store.counters();
         let count = |counter: &std::sync::atomic::AtomicU64| signed(counter.load(Ordering::Relaxed));
         self.writable.set(i64::from(*store.health().borrow() == Health::Writable));
         self.events.set(count(&counters.events));
         self.commits.set(count(&counters.commits));
         self.commit_failures.set(count(&counters.commit_failures));
-        self.refused_dropped.set(signed(refused_dropped));
+        self.refused_dropped.set(signed(*refused_dropped));
+        self.waiting.set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        self.look_at(projections, *store.head().borrow());
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn look_at(&self, projections: &[Listed], head: Option<Position>) {
+        // Those that are gone are told of no more.
+        for gauge in [&self.projection_position, &self.projection_lag, &self.projection_state] {
+            gauge.reset();
+        }
+        let number = |position: Option<Position>| position.map_or(0, Position::number);
+        for listed in projections {
+            let name = listed.definition.name.as_str();
+            let at = number(listed.position);
+            self.projection_position.with_label_values(&[name]).set(signed(at));
+            self.projection_lag.with_label_values(&[name]).set(signed(number(head).saturating_sub(at)));
+            for state in State::WORDS {
+                let is_in = i64::from(listed.status.state.as_str() == state);
+                self.projection_state.with_label_values(&[name, state]).set(is_in);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod access;
 pub mod api;
 mod body;
 pub mod dial;
+mod failures;
 mod game_server;
 mod idle;
 pub mod metrics;

@@ -1,8 +1,12 @@
 //! Accepts connections, serves HTTP/1.1 on each, and drains on the way out.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,8 +16,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::idle::{Idle, Seat};
+use super::idle::{Busy, Idle, Seat};
 use crate::limits;
+
+/// Who is at the other end of the connection; an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// Serves until `stopping` turns true, then answers what is in flight.
 pub async fn serve(
@@ -30,10 +38,11 @@ pub async fn serve(
             _ = stopping.wait_for(|stopping| *stopping) => break,
             accepted = accept(&listener, &turns, &idle) => accepted,
         };
-        if let Some((stream, turn)) = accepted {
+        if let Some((stream, peer, turn)) = accepted {
             // Here and not in the task, so that every connection that holds a turn can be told to go.
             let seat = Arc::new(idle.enter());
-            tokio::spawn(converse(stream, turn, router.clone(), seat, graceful.watcher()));
+            let peer = Peer(peer.ip());
+            tokio::spawn(converse(stream, peer, turn, router.clone(), seat, graceful.watcher()));
         }
     }
     drop(listener);
@@ -45,19 +54,17 @@ pub async fn serve(
 /// One connection, from its first request to its last.
 async fn converse(
     stream: TcpStream,
+    peer: Peer,
     turn: OwnedSemaphorePermit,
     router: Router,
     seat: Arc<Seat>,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
     let asked = seat.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let (router, busy) = (router.clone(), asked.busy());
-        async move {
-            let response = router.oneshot(request).await;
-            drop(busy);
-            response
-        }
+        request.extensions_mut().insert(peer);
+        async move { router.oneshot(request).await.map(|response| until_written(response, busy)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -75,15 +82,28 @@ async fn converse(
     drop(turn);
 }
 
+/// A response that is written bit by bit keeps its connection busy to the end.
+fn until_written(response: Response, busy: Busy) -> Response {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &busy;
+            frame
+        }))
+    })
+}
+
 /// The next connection. Where all turns are taken, the one that has been idle longest makes room: who
 /// holds connections without asking anything must not keep WeChat out.
 async fn accept(
     listener: &TcpListener,
     turns: &Arc<Semaphore>,
     idle: &Idle,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let stream = match listener.accept().await {
-        Ok((stream, _)) => stream,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let (stream, peer) = match listener.accept().await {
+        Ok(accepted) => accepted,
         Err(error) => {
             warn!(%error, "a connection cannot be accepted");
             tokio::time::sleep(limits::ACCEPT_PAUSE).await;
@@ -99,5 +119,5 @@ async fn accept(
         idle.make_room();
     }
     let turn = turns.clone().acquire_owned().await.ok()?;
-    Some((stream, turn))
+    Some((stream, peer, turn))
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::access::Access;
+use super::failures::Failures;
 use super::game_server::{GameServer, SetUpError};
 use super::metrics::Metrics;
 use super::role_directory::RolesReadModel;
@@ -66,7 +67,13 @@ pub struct Service {
     pub ring: RefusedRing,
     pub projector: Arc<Projector>,
     pub roles: Arc<dyn RoleDirectory>,
+    /// Turns true when the server is about to end: who waits for something is answered.
+    pub stopping: watch::Receiver<bool>,
+    /// Long polls and streams that may still begin.
+    pub waiting: Arc<Semaphore>,
     pub metrics: Metrics,
+    /// Access tokens that were refused lately.
+    pub failures: Failures,
     pub body_bytes_max: usize,
     /// Bytes of bodies that may still be held in memory.
     pub body_budget: Semaphore,
@@ -78,6 +85,7 @@ impl Service {
         keys: Keys,
         ring: RefusedRing,
         projector: Arc<Projector>,
+        stopping: watch::Receiver<bool>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
         let head = ledger.store().head();
@@ -88,7 +96,10 @@ impl Service {
             ring,
             projector,
             roles,
+            stopping,
+            waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),
             metrics: Metrics::new()?,
+            failures: Failures::default(),
             body_bytes_max,
             body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
         })

@@ -18,6 +18,8 @@ pub enum State {
 }
 
 impl State {
+    pub const WORDS: [&str; 4] = ["building", "live", "failing", "stopped"];
+
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Building => "building",

@@ -4,7 +4,6 @@
 pub mod contract;
 #[cfg(feature = "bench")]
 pub mod nothing;
-mod pace;
 pub mod refused;
 pub mod sqlite;
 

@@ -14,10 +14,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::pace::Paces;
 use super::{create_folder_of, create_private};
 use crate::limits;
 use crate::moment::stamp;
+use crate::pace::Pace;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS refused (
@@ -90,6 +90,27 @@ pub struct RingError {
 
 fn ring_error(path: &Path, error: impl ToString) -> RingError {
     RingError { path: path.to_owned(), problem: error.to_string() }
+}
+
+/// The paces of those who know a Token and of strangers: a flood of forgeries must not wear the disk out.
+struct Paces {
+    token_holders: Pace,
+    strangers: Pace,
+}
+
+impl Paces {
+    fn of(&mut self, stranger: bool) -> &mut Pace {
+        if stranger { &mut self.strangers } else { &mut self.token_holders }
+    }
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self {
+            token_holders: Pace::new(limits::REFUSED_PER_SECOND, limits::REFUSED_BURST),
+            strangers: Pace::new(limits::REFUSED_STRANGERS_PER_SECOND, limits::REFUSED_STRANGERS_BURST),
+        }
+    }
 }
 
 /// The writing side, held by the server.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 18] = [
+const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
     ("moment", &[]),
+    ("pace", &[]),
     ("domain", &[]),
-    ("store", &["limits", "moment"]),
+    ("store", &["limits", "moment", "pace"]),
     ("wechat", &["domain", "limits"]),
     ("codec", &["domain", "moment", "store"]),
     ("quota", &["domain", "limits", "moment"]),
@@ -28,6 +29,8 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
             "domain",
             "ledger",
             "limits",
+            "moment",
+            "pace",
             "projector",
             "store",
             "table",

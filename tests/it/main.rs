@@ -1,6 +1,8 @@
 //! Drives the program as its users do: a real process, real sockets, real signals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admin_errors;
+mod asking;
 mod bad_encryption;
 mod bad_input;
 mod by_hand;
@@ -8,6 +10,7 @@ mod commands;
 mod connections;
 mod crash;
 mod decided;
+mod deliveries;
 mod envelopes;
 mod exactly_once;
 mod expecting;
@@ -16,10 +19,12 @@ mod faulty_disk;
 mod folded;
 mod game;
 mod gifts;
+mod grants;
 mod keys;
 mod layering;
 mod lifecycle;
 mod line;
+mod lists;
 mod log_file;
 mod looking;
 mod outcomes;
@@ -37,6 +42,7 @@ mod quarantine;
 mod quotas;
 mod receiving;
 mod refused;
+mod role_reports;
 mod roles;
 mod server;
 mod store_damage;

@@ -1,21 +1,36 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
+mod apps;
+mod code;
+mod cursor;
+mod deliveries;
+mod envelope;
 mod error;
+mod extract;
+mod grants;
+mod negotiate;
+mod present;
 mod quarantine;
+mod questions;
+mod roles;
+mod schema;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::Service;
+use super::metrics::Observed;
 use crate::limits;
 use crate::store::Health;
 
-pub use error::ApiError;
+use error::ApiError;
+
 pub use quarantine::{Decision, Resolved};
 
 pub fn router(service: Arc<Service>) -> Router {
@@ -25,7 +40,20 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/quarantine/{id}/adopt", post(quarantine::adopt))
         .route("/v1/quarantine/{id}/dismiss", post(quarantine::dismiss))
+        .route("/v1/projections", get(questions::list))
+        .route("/v1/projections/{projection}/rebuild", post(questions::rebuild))
+        .route("/v1/projections/{projection}/{query}", get(questions::ask))
+        .route(apps::ORDERS.path, get(apps::orders))
+        .route("/v1/apps/{app}/orders/{out_trade_no}", get(apps::order))
+        .route(apps::INVENTORY.path, get(apps::inventory))
+        .route(apps::PLAYERS_ORDERS.path, get(apps::players_orders))
+        .route(apps::ROLES.path, get(apps::roles).put(roles::report))
+        .route("/v1/apps/{app}/deliveries", get(deliveries::deliveries))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/grant", post(grants::grant))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
+        .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
+        .layer(middleware::from_fn(envelope::with_request_id))
         .with_state(service)
 }
 
@@ -35,13 +63,19 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     match health {
         Health::Writable => "ready\n".into_response(),
         Health::Failing(fault) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {fault}\n")).into_response()
+            let said = format!("not ready: {fault}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, Extension(envelope::NoError), said).into_response()
         }
     }
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
-    let text = service.metrics.render(service.ledger.store().as_ref(), service.ring.dropped());
-    let text = text.map_err(|error| ApiError::internal(&error))?;
+    let observed = Observed {
+        store: service.ledger.store().as_ref(),
+        refused_dropped: service.ring.dropped(),
+        waiting: limits::WAITING_MAX - service.waiting.available_permits(),
+        projections: service.projector.list(),
+    };
+    let text = service.metrics.render(&observed).map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }

@@ -3,25 +3,29 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::ApiError;
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{Body, Segments};
 use crate::decision::{self, Decided};
 use crate::domain::app::AppSlug;
 use crate::domain::quarantine::Resolution;
 use crate::http::Service;
+use crate::http::access::{Holder, Permission};
 use crate::{clock, limits};
 
 /// Why a person decides so.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     pub reason: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Resolved {
     /// False where the same had been decided before.
     pub recorded: bool,
@@ -42,40 +46,46 @@ impl Resolved {
     }
 }
 
+/// Take a push over. If it would be accepted by now, it becomes the order that it is.
 pub async fn adopt(
+    holder: Holder,
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(decision): Json<Decision>,
+    Segments(id): Segments<String>,
+    Body(decision): Body<Decision>,
 ) -> Result<Json<Resolved>, ApiError> {
-    resolve(&service, &id, &headers, &decision, Resolution::Adopted).await
+    resolve(&service, &holder, &id, &decision, Resolution::Adopted).await
 }
 
+/// Judge that nothing is owed. Refused for a push that would be accepted by now.
 pub async fn dismiss(
+    holder: Holder,
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Json(decision): Json<Decision>,
+    Segments(id): Segments<String>,
+    Body(decision): Body<Decision>,
 ) -> Result<Json<Resolved>, ApiError> {
-    resolve(&service, &id, &headers, &decision, Resolution::Dismissed).await
+    resolve(&service, &holder, &id, &decision, Resolution::Dismissed).await
 }
 
 async fn resolve(
     service: &Service,
+    holder: &Holder,
     id: &str,
-    headers: &HeaderMap,
     decision: &Decision,
     how: Resolution,
 ) -> Result<Json<Resolved>, ApiError> {
-    let now = clock::now();
-    let by = service.keys.load().access.administrator(headers, now)?;
-    let Some(reason) = decision::usable_reason(&decision.reason) else {
-        let message = format!("reason: 1 to {} characters", limits::REASON_CHARS_MAX);
-        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "reason", message));
-    };
+    holder.may(Permission::Decide)?;
+    holder.may_see_all_apps()?;
+    let reason = required_reason(&decision.reason)?;
+    let by = holder.name().to_owned();
     let keys = service.keys.load();
-    let decision = decision::Decision { how, by: &by, reason, at: now };
+    let decision = decision::Decision { how, by: &by, reason, at: clock::now() };
     let find_app = |slug: &AppSlug| keys.app(slug.as_str()).map(AsRef::as_ref);
     let decided = decision::decide(&service.ledger, id, &decision, find_app).await?;
     Ok(Json(Resolved::new(decided, by)))
+}
+
+/// The reason without blanks around it.
+pub fn required_reason(text: &str) -> Result<&str, ApiError> {
+    let problem = || format!("must be 1 to {} characters", limits::REASON_CHARS_MAX);
+    decision::usable_reason(text).ok_or_else(|| ApiError::at(Code::Reason, "body.reason", problem()))
 }

@@ -1,0 +1,119 @@
+//! The stable codes of what can go wrong at the admin listener, each with its HTTP status.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal, $status:ident;)+) => {
+        /// Stable words for programs; the message beside says it to people.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        pub enum Code {
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+
+        }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request is no HTTP, URL or JSON that can be read.
+    Malformed = "malformed", BAD_REQUEST;
+    /// No access token was sent.
+    TokenMissing = "token_missing", UNAUTHORIZED;
+    /// No such access token is configured.
+    TokenUnknown = "token_unknown", UNAUTHORIZED;
+    /// The access token held until a moment that has passed.
+    TokenExpired = "token_expired", UNAUTHORIZED;
+    /// The token's role may not do this.
+    Role = "role", FORBIDDEN;
+    /// The token is for another app.
+    Scope = "scope", FORBIDDEN;
+    /// There is no such path.
+    NoSuchPath = "no_such_path", NOT_FOUND;
+    /// No app of this name is configured.
+    UnknownApp = "unknown_app", NOT_FOUND;
+    /// No order is recorded under this number.
+    UnknownOrder = "unknown_order", NOT_FOUND;
+    /// There is no projection of this name.
+    UnknownProjection = "unknown_projection", NOT_FOUND;
+    /// The projection has no query of this name.
+    UnknownQuery = "unknown_query", NOT_FOUND;
+    /// No push is in quarantine under this id.
+    NotHeld = "not_held", NOT_FOUND;
+    /// The path takes other methods.
+    Method = "method", METHOD_NOT_ALLOWED;
+    /// None of the formats that Accept names can be given.
+    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE;
+    /// The body did not come in time.
+    BodySlow = "body_slow", REQUEST_TIMEOUT;
+    /// The push in quarantine has been decided about before, otherwise.
+    Decided = "decided", CONFLICT;
+    /// The push would be accepted now, so it cannot be dismissed.
+    WouldBeAccepted = "would_be_accepted", CONFLICT;
+    /// A different content stands under the push's number.
+    Conflict = "conflict", CONFLICT;
+    /// Something else has been said of the order before, and stands.
+    GrantStands = "grant_stands", CONFLICT;
+    /// Nothing has been granted, so there is nothing to revoke.
+    NotGranted = "not_granted", CONFLICT;
+    /// WeChat has credited the coins itself.
+    NothingToGrant = "nothing_to_grant", CONFLICT;
+    /// The cursor is of another log: begin anew.
+    OtherLog = "other_log", CONFLICT;
+    /// The body is larger than allowed.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
+    /// The body is not sent as application/json.
+    ContentType = "content_type", UNSUPPORTED_MEDIA_TYPE;
+    /// A parameter of the path or the query is wrong, missing or unknown.
+    Parameter = "parameter", UNPROCESSABLE_ENTITY;
+    /// A field of the body is wrong, missing or unknown.
+    Body = "body", UNPROCESSABLE_ENTITY;
+    /// The reason is missing or too long.
+    Reason = "reason", UNPROCESSABLE_ENTITY;
+    /// The question takes too long: narrow it.
+    TooSlow = "too_slow", UNPROCESSABLE_ENTITY;
+    /// The answer would be too large: narrow the question.
+    TooLarge = "too_large", UNPROCESSABLE_ENTITY;
+    /// Too many access tokens were refused.
+    TooManyFailures = "too_many_failures", TOO_MANY_REQUESTS;
+    /// The app's quota for today is used up.
+    OverQuota = "over_quota", TOO_MANY_REQUESTS;
+    /// It failed; the server's log says why.
+    Internal = "internal", INTERNAL_SERVER_ERROR;
+    /// The log cannot be written now.
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE;
+    /// The projection has not come to `min_position` yet.
+    Behind = "behind", SERVICE_UNAVAILABLE;
+    /// The projection is being built and cannot answer yet.
+    NotBuilt = "not_built", SERVICE_UNAVAILABLE;
+    /// Too many wait for deliveries already.
+    TooManyWaiting = "too_many_waiting", SERVICE_UNAVAILABLE;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_written_as_its_word_and_means_an_error() {
+        let mut words: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert!(code.status().as_u16() >= 400, "{code:?}");
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Code::ALL.len());
+    }
+}

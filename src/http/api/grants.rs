@@ -1,0 +1,184 @@
+//! Games say what became of an order: granted, refused, revoked. The first word stands.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{self, Body, Segments};
+use super::quarantine::required_reason;
+use crate::clock;
+use crate::domain::environment::Environment;
+use crate::domain::grant::{Grant, GrantCommand, GrantError};
+use crate::http::Service;
+use crate::http::access::{Holder, Permission};
+use crate::ledger::{GrantOrderError, GrantOutcome};
+
+/// Of which environment the order is.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum Env {
+    #[default]
+    Production,
+    Sandbox,
+}
+
+impl TryFrom<String> for Env {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match extract::environment(&text) {
+            Some(Environment::Production) => Ok(Self::Production),
+            Some(Environment::Sandbox) => Ok(Self::Sandbox),
+            None => Err("must be production or sandbox"),
+        }
+    }
+}
+
+impl From<Env> for Environment {
+    fn from(env: Env) -> Self {
+        match env {
+            Env::Production => Self::Production,
+            Env::Sandbox => Self::Sandbox,
+        }
+    }
+}
+
+/// What a game says of an order.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantBody {
+    #[serde(default)]
+    #[schema(default = "production")]
+    env: Env,
+    /// Why, for people; needed to refuse and to revoke.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "delivered to role 10001")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Granted {
+    /// False where the same had been said before.
+    recorded: bool,
+    grant: GrantView,
+    /// `min_position` for reading what was written.
+    position: Option<String>,
+}
+
+/// What stands of an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GrantView {
+    state: GrantState,
+    /// Who said it, by the access token's name.
+    by: String,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantState {
+    None,
+    Granted,
+    Refused,
+    Revoked,
+}
+
+impl From<Grant> for GrantView {
+    fn from(grant: Grant) -> Self {
+        let (state, by, reason) = match grant {
+            Grant::None => (GrantState::None, String::new(), None),
+            Grant::Granted { by, reason } => (GrantState::Granted, by, reason),
+            Grant::Refused { by, reason } => (GrantState::Refused, by, reason),
+            Grant::Revoked { by, reason } => (GrantState::Revoked, by, reason),
+        };
+        Self { state, by, reason }
+    }
+}
+
+impl From<GrantOutcome> for Granted {
+    fn from(outcome: GrantOutcome) -> Self {
+        let GrantOutcome { recorded, grant, position } = outcome;
+        Self { recorded, grant: grant.into(), position: position.map(|position| position.to_string()) }
+    }
+}
+
+impl From<GrantOrderError> for ApiError {
+    fn from(error: GrantOrderError) -> Self {
+        let error = match error {
+            GrantOrderError::Refused(error) => error,
+            GrantOrderError::Ledger(error) => return error.into(),
+        };
+        let message = error.to_string();
+        let stands = |state: GrantState, by: &str| {
+            Self::new(Code::GrantStands, message.as_str()).with_detail(json!({"state": state, "by": by}))
+        };
+        match &error {
+            GrantError::NotFound => Self::new(Code::UnknownOrder, message),
+            GrantError::Coins => Self::new(Code::NothingToGrant, message),
+            GrantError::NotGranted => Self::new(Code::NotGranted, message),
+            GrantError::Granted { by } => stands(GrantState::Granted, by),
+            GrantError::Refused { by } => stands(GrantState::Refused, by),
+            GrantError::Revoked { by } => stands(GrantState::Revoked, by),
+        }
+    }
+}
+
+type Place = Segments<(String, String)>;
+
+/// The player has what he bought.
+pub async fn grant(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    place: Place,
+    Body(body): Body<GrantBody>,
+) -> Result<Json<Granted>, ApiError> {
+    say(&service, &holder, place, body, GrantCommand::Grant).await
+}
+
+/// He will not get it.
+pub async fn refuse(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    place: Place,
+    Body(body): Body<GrantBody>,
+) -> Result<Json<Granted>, ApiError> {
+    say(&service, &holder, place, body, GrantCommand::Refuse).await
+}
+
+/// It was granted, and has been taken back.
+pub async fn revoke(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    place: Place,
+    Body(body): Body<GrantBody>,
+) -> Result<Json<Granted>, ApiError> {
+    say(&service, &holder, place, body, GrantCommand::Revoke).await
+}
+
+async fn say(
+    service: &Service,
+    holder: &Holder,
+    Segments((app, out_trade_no)): Place,
+    GrantBody { env, reason }: GrantBody,
+    command: GrantCommand,
+) -> Result<Json<Granted>, ApiError> {
+    holder.may(Permission::Grant)?;
+    let app = extract::app(service, holder, &app)?;
+    let out_trade_no = extract::out_trade_no(&out_trade_no)?;
+    let reason = match (command, reason.as_deref()) {
+        (GrantCommand::Grant, None) => None,
+        (GrantCommand::Grant | GrantCommand::Refuse | GrantCommand::Revoke, reason) => {
+            Some(required_reason(reason.unwrap_or_default())?)
+        }
+    };
+    let at = clock::now();
+    let outcome =
+        service.ledger.grant(&app, env.into(), &out_trade_no, command, holder.name(), reason, at).await?;
+    Ok(Json(outcome.into()))
+}

@@ -1,0 +1,250 @@
+//! Named questions of projections: who may ask, for which app, and the answer in the format asked for.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{Params, Segments};
+use super::present::{self, AsOf, Format, List, NextPage};
+use crate::http::Service;
+use crate::http::access::{Holder, Permission};
+use crate::projector::{Answer, AskError, Listed, QueryDeclaration, Question};
+use crate::store::Position;
+use crate::table::{Unit, mask};
+use crate::{clock, limits};
+
+/// A projection and how far it has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectionView {
+    #[schema(example = "orders")]
+    name: String,
+    /// What it answers.
+    question: String,
+    /// Whose events it sees: production or both.
+    #[schema(example = "both")]
+    environments: String,
+    /// Hash of its files, the catalogue of events and the engine.
+    version: String,
+    /// Up to where it has folded the log; null before the first event.
+    position: Option<String>,
+    /// building (nothing answers yet), live, failing (it is tried again) or stopped (an event cannot be folded).
+    #[schema(example = "live")]
+    state: String,
+    /// What is wrong, if anything is.
+    problem: Option<String>,
+    /// Of a build beside it, in thousandths; null where none is under way.
+    #[schema(minimum = 0, maximum = 1000)]
+    build_permille: Option<u64>,
+    /// Of the file that answers.
+    bytes: u64,
+    /// Its named queries.
+    queries: Vec<String>,
+}
+
+impl ProjectionView {
+    fn new(listed: Listed) -> Self {
+        let Listed { definition, status, position, bytes } = listed;
+        let queries = definition.queries.iter().map(|query| query.declaration.name.clone()).collect();
+        Self {
+            name: definition.name.clone(),
+            question: definition.question.clone(),
+            environments: definition.environments.as_str().to_owned(),
+            version: definition.version.clone(),
+            position: position.map(|position| position.to_string()),
+            state: status.state.as_str().to_owned(),
+            problem: status.state.problem().or(status.build_failure),
+            build_permille: status.build.map(|build| build.permille()),
+            bytes,
+            queries,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Projections {
+    log_id: String,
+    projections: Vec<ProjectionView>,
+}
+
+/// Which projections there are, and how far they have come.
+pub async fn list(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    params: Params,
+) -> Result<Json<Projections>, ApiError> {
+    holder.may(Permission::Projections)?;
+    params.finish("none")?;
+    let projections = service.projector.list().into_iter().map(ProjectionView::new).collect();
+    Ok(Json(Projections { log_id: service.projector.log_id().0.to_string(), projections }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rebuilding {
+    /// The projection that is built anew; the one before answers until it has caught up.
+    rebuilding: String,
+}
+
+/// Build a projection anew, beside the one that answers.
+pub async fn rebuild(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    Segments(name): Segments<String>,
+    params: Params,
+) -> Result<(axum::http::StatusCode, Json<Rebuilding>), ApiError> {
+    holder.may(Permission::Rebuild)?;
+    holder.may_see_all_apps()?;
+    params.finish("none")?;
+    let (projector, of) = (service.projector.clone(), name.clone());
+    // It waits for another build to end.
+    let rebuilt = tokio::task::spawn_blocking(move || projector.rebuild(&of)).await;
+    rebuilt.map_err(|error| ApiError::internal(&error))??;
+    Ok((axum::http::StatusCode::ACCEPTED, Json(Rebuilding { rebuilding: name })))
+}
+
+/// Ask a named query.
+pub async fn ask(
+    holder: Holder,
+    State(service): State<Arc<Service>>,
+    Segments((projection, query)): Segments<(String, String)>,
+    params: Params,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let asked = Asked { projection: &projection, query: &query, forced: vec![] };
+    answer(&service, &holder, asked, params, &uri, &headers).await
+}
+
+/// A question, and the parameters that the path gives.
+pub struct Asked<'a> {
+    pub projection: &'a str,
+    pub query: &'a str,
+    pub forced: Vec<(&'static str, String)>,
+}
+
+/// A list in the format that is asked for.
+pub async fn answer(
+    service: &Service,
+    holder: &Holder,
+    asked: Asked<'_>,
+    mut params: Params,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let format = Format::asked(&mut params, headers)?;
+    let min_position = present::min_position(&mut params)?;
+    if format.is_export() {
+        holder.may(Permission::Export)?;
+    }
+    let name = format!("{}-{}", asked.projection, asked.query);
+    let parameters = asked.forced.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let parameters = parameters.chain(params.rest()).collect();
+    let (answer, as_of) = question(service, holder, &asked, parameters, min_position).await?;
+    let next = next_page(holder, &answer);
+    let list = List { name, table: answer.table, as_of, next };
+    let (uri, headers) = (uri.clone(), headers.clone());
+    let shown = tokio::task::spawn_blocking(move || present::list(&list, format, &uri, &headers)).await;
+    shown.map_err(|error| ApiError::internal(&error))?
+}
+
+/// The answer as its asker may see it.
+pub async fn question(
+    service: &Service,
+    holder: &Holder,
+    asked: &Asked<'_>,
+    mut parameters: Vec<(String, String)>,
+    min_position: Option<Position>,
+) -> Result<(Answer, AsOf), ApiError> {
+    let declaration = declaration(service, asked);
+    if let Some(declaration) = &declaration {
+        holder.may_ask(&declaration.roles)?;
+        keep_in_scope(holder, declaration, &mut parameters)?;
+    }
+    let at = clock::now();
+    let question = Question {
+        projection: asked.projection,
+        query: asked.query,
+        parameters: &parameters,
+        as_of: at,
+        min_position,
+        wait: limits::QUERY_POSITION_WAIT,
+    };
+    let mut answer = service.projector.ask(&question).await?;
+    if declaration.is_none() {
+        // It has come to be just now, and nobody has looked whom it answers.
+        return Err(ApiError::new(Code::NotBuilt, "ask again").retry_after(limits::QUERY_RETRY_AFTER));
+    }
+    // What answers may have changed since.
+    holder.may_ask(&answer.declaration.roles)?;
+    if !holder.sees_open_ids() {
+        mask::table(&mut answer.table);
+    }
+    let as_of = AsOf { position: answer.position, log_id: service.projector.log_id(), at };
+    Ok((answer, as_of))
+}
+
+fn declaration(service: &Service, asked: &Asked<'_>) -> Option<Arc<QueryDeclaration>> {
+    let is_asked =
+        |query: &Arc<QueryDeclaration>| query.projection == asked.projection && query.name == asked.query;
+    service.projector.queries().into_iter().find(is_asked)
+}
+
+/// A token for one app asks about that app, or not at all.
+fn keep_in_scope(
+    holder: &Holder,
+    declaration: &QueryDeclaration,
+    parameters: &mut Vec<(String, String)>,
+) -> Result<(), ApiError> {
+    let Some(scope) = holder.scope() else { return Ok(()) };
+    if !declaration.parameters.iter().any(|parameter| parameter.name == "app") {
+        holder.may_see_all_apps()?;
+    }
+    match parameters.iter().find(|(name, _)| name == "app") {
+        Some((_, app)) if app == scope.as_str() => Ok(()),
+        Some((_, app)) => {
+            let message =
+                format!("the access token {:?} is for the app {scope} only, not {app:?}", holder.name());
+            Err(ApiError::new(Code::Scope, message))
+        }
+        None => {
+            parameters.push(("app".to_owned(), scope.as_str().to_owned()));
+            Ok(())
+        }
+    }
+}
+
+/// Whose next page would be asked with a player's OpenId gets none where he must not see it.
+fn next_page(holder: &Holder, answer: &Answer) -> Option<NextPage> {
+    let (declared, value) = (answer.declaration.next.as_ref()?, answer.next.clone()?);
+    let column = answer.table.columns.iter().find(|column| column.name == declared.column)?;
+    if column.unit == Unit::OpenId && !holder.sees_open_ids() {
+        return None;
+    }
+    Some(NextPage { parameter: declared.parameter.clone(), value })
+}
+
+impl From<AskError> for ApiError {
+    fn from(error: AskError) -> Self {
+        let message = error.to_string();
+        let again = |code, message: String| Self::new(code, message).retry_after(limits::QUERY_RETRY_AFTER);
+        match &error {
+            AskError::UnknownProjection { .. } => Self::new(Code::UnknownProjection, message),
+            AskError::UnknownQuery { .. } => Self::new(Code::UnknownQuery, message),
+            AskError::Parameter(problem) => match problem.split_once(": ") {
+                Some((name, problem)) => super::extract::wrong_parameter(name, problem),
+                None => Self::new(Code::Parameter, message),
+            },
+            AskError::NotBuilt { .. } => again(Code::NotBuilt, message),
+            AskError::Behind { .. } => again(Code::Behind, message),
+            AskError::TooSlow => Self::new(Code::TooSlow, message),
+            AskError::TooLarge => Self::new(Code::TooLarge, message),
+            AskError::Fault { .. } => Self::internal(&error),
+        }
+    }
+}
