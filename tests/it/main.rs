@@ -43,6 +43,7 @@ mod quotas;
 mod receiving;
 mod refused;
 mod role_reports;
+mod role_list;
 mod roles;
 mod server;
 mod store_damage;
