@@ -13,7 +13,7 @@ use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
 use super::folder::Folder;
-use super::status::{State, Status};
+use super::status::{Progress, State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
 
@@ -165,7 +165,8 @@ impl Slot {
         if let Some(before) = before {
             before.end();
         }
-        self.note(|status| status.build_failure = None);
+        // Before the thread runs: who waits for the build must not find that there is none.
+        self.note(|status| (status.build, status.build_failure) = (Some(Progress::default()), None));
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
@@ -198,7 +199,7 @@ impl Slot {
         match thread {
             Ok(thread) => Some(Running { stop, thread }),
             Err(error) => {
-                self.note(|status| status.state = State::Failing(error.to_string()));
+                self.note(|status| (status.build, status.state) = (None, State::Failing(error.to_string())));
                 None
             }
         }
