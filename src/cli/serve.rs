@@ -37,6 +37,10 @@ pub struct Args {
     #[cfg(feature = "bench")]
     #[arg(long)]
     store_nothing: bool,
+    /// Run no projections, for measuring the rest
+    #[cfg(feature = "bench")]
+    #[arg(long)]
+    fold_nothing: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -95,6 +99,17 @@ fn open_store(args: &Args, config: &Config) -> anyhow::Result<OpenStore> {
     Ok(OpenStore { store: sqlite.clone(), sqlite: Some(sqlite) })
 }
 
+/// Always, but for measuring what it costs.
+fn folds(args: &Args) -> bool {
+    #[cfg(feature = "bench")]
+    return !args.fold_nothing;
+    #[cfg(not(feature = "bench"))]
+    {
+        let _ = args;
+        true
+    }
+}
+
 async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     // Before anything else, so that no early signal kills what is half begun.
     let mut signals = Signals::listen()?;
@@ -126,20 +141,24 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = api::router(service.clone());
     let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
     let admin = tokio::spawn(admin);
-    let folding = Serving::begin(&args.projections, &config, &projector);
+    let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
     let mut current = config;
     while signals.next().await == Signal::Reload {
         reload(&service, &args.config, &mut current).await;
-        folding.reload(&current, &projector);
+        if let Some(folding) = &folding {
+            folding.reload(&current, &projector);
+        }
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
-    folding.end(projector).await;
+    if let Some(folding) = folding {
+        folding.end(projector).await;
+    }
     service.ring.close().await;
     store.close().await;
     info!("stopped");

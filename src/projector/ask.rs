@@ -101,11 +101,16 @@ pub fn bind(
     Ok(bound)
 }
 
-fn typed(parameter: &Parameter, text: &str) -> Result<Value, AskError> {
+pub fn typed(parameter: &Parameter, text: &str) -> Result<Value, AskError> {
     let wrong = |must: &str| AskError::Parameter(format!("{}: must be {must}", parameter.name));
     match parameter.kind {
         ParameterKind::Text if text.chars().count() > limits::PARAMETER_CHARS_MAX => {
             Err(wrong(&format!("at most {} characters long", limits::PARAMETER_CHARS_MAX)))
+        }
+        ParameterKind::Text
+            if !parameter.words.is_empty() && !parameter.words.iter().any(|word| word == text) =>
+        {
+            Err(wrong(&format!("one of {}", parameter.words.join(", "))))
         }
         ParameterKind::Text if text.contains('\0') => Err(wrong("a text without zero bytes")),
         ParameterKind::Text => Ok(Value::Text(text.to_owned())),

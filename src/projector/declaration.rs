@@ -47,6 +47,8 @@ pub struct Parameter {
     pub default: Option<String>,
     /// Of a number.
     pub max: Option<i64>,
+    /// Of a text: the words it may be; empty where it may be any.
+    pub words: Vec<String>,
     pub help: String,
 }
 
@@ -193,10 +195,10 @@ impl<'a> HeaderReader<'a> {
         roles
     }
 
-    /// `NAME KIND [required] [= DEFAULT] [max N] [| help]`
+    /// `NAME KIND [of WORD,WORD] [required] [= DEFAULT] [max N] [| help]`
     fn parameter(&mut self, line: usize, value: &str) -> Option<Parameter> {
         const SHAPE: &str =
-            "write `-- parameter: NAME TYPE [required] [= DEFAULT] [max N] [| what it means]`";
+            "write `-- parameter: NAME TYPE [of WORD,WORD] [required] [= DEFAULT] [max N] [| what it means]`";
         let (declared, help) = value.split_once('|').unwrap_or((value, ""));
         let mut words = declared.split_whitespace();
         let (Some(name), Some(kind)) = (words.next(), words.next()) else {
@@ -214,12 +216,17 @@ impl<'a> HeaderReader<'a> {
             required: false,
             default: None,
             max: None,
+            words: Vec::new(),
             help: help.trim().to_owned(),
         };
         while let Some(word) = words.next() {
             match word {
                 "required" => parameter.required = true,
                 "=" => parameter.default = words.next().map(str::to_owned),
+                "of" => {
+                    let listed = words.next().unwrap_or_default().split(',');
+                    parameter.words = listed.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+                }
                 "max" => parameter.max = words.next().and_then(|number| number.parse().ok()),
                 other => {
                     self.wrong(line, format!("{other:?} is not understood"), SHAPE);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::ask;
 use super::authorizer::{Gate, Phase};
 use super::declaration::{self, Environments, HeaderReader, QueryDeclaration};
 use super::folder::{Folder, Origin};
@@ -300,6 +301,17 @@ fn queries(drafts: &[Draft], place: usize, problems: &mut Vec<Problem>) -> Vec<A
         let file = draft.file(path);
         let mut found = Vec::new();
         let declaration = HeaderReader::new(&file, &mut found).read(&draft.folder.name, name, text);
+        for parameter in &declaration.parameters {
+            let default = parameter.default.as_deref().map(|text| ask::typed(parameter, text));
+            if let Some(Err(error)) = default {
+                found.push(Problem::new(
+                    &file,
+                    1,
+                    format!("the default of {error}"),
+                    "write another after =",
+                ));
+            }
+        }
         let result = match found.is_empty() {
             true => query(drafts, draft, &file, &declaration, text),
             false => Err(found),

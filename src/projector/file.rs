@@ -175,10 +175,10 @@ pub fn finish(built: &Path, path: &Path) -> Result<(), FileError> {
 }
 
 fn settings_of_live(connection: &Connection) -> rusqlite::Result<()> {
-    let (cache_kib, wal_pages) = (limits::VIEW_CACHE_BYTES / 1024, limits::VIEW_WAL_PAGES);
+    let cache_kib = limits::VIEW_CACHE_BYTES / 1024;
     connection.busy_timeout(limits::BUSY_WAIT)?;
     connection.execute_batch(&format!(
-        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = {wal_pages};
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 0;
          PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
     ))
 }

@@ -13,6 +13,7 @@ use super::slot::{Follow, Generation, Slot};
 use super::status::{Progress, State};
 use crate::limits;
 use crate::store::Position;
+use crate::store::sqlite::{CheckpointRules, Checkpoints, SyncFailure};
 
 pub struct Worker {
     pub slot: Arc<Slot>,
@@ -161,7 +162,14 @@ impl Worker {
         takeover: &mut Takeover,
         up_to: UpTo<'_>,
     ) -> Result<End, rusqlite::Error> {
-        let folding = Folding::over(file::open_to_fold(&generation.path)?)?;
+        let mut folding = Folding::over(file::open_to_fold(&generation.path)?)?;
+        let rules = CheckpointRules {
+            file: generation.path.display().to_string(),
+            wal_pages: limits::VIEW_WAL_PAGES,
+            sync_failure: SyncFailure::IsTold,
+        };
+        let beside = file::open_to_fold(&generation.path)?;
+        let mut checkpoints = Checkpoints::start(&mut folding.connection, beside, rules)?;
         let mut plan = Plan::prepare(&folding, &generation.definition)?;
         let checkpoint = file::checkpoint(&folding.connection, "main")?;
         let mut stretch =
@@ -180,6 +188,7 @@ impl Worker {
                     return Err(error);
                 }
             }
+            checkpoints.advance(&folding.connection);
             let is_caught_up = matches!(end, Ok(Some(_)));
             if let Err(error) = self.publish(generation, takeover, &stretch, is_caught_up) {
                 return Ok(End::Fault(error.to_string()));

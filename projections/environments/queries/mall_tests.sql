@@ -1,7 +1,7 @@
 -- Mall test orders (OrderSource 3), newest first: nobody paid for those in production.
 -- role: finance, support
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: from_day day | First Beijing day
 -- parameter: to_day day | Last Beijing day
 -- parameter: before position | Only orders before this position (the next page)

@@ -3,7 +3,7 @@
 -- The unit price is the order's amount divided by its quantity, in whole fen, rounded down; mall test orders count.
 -- role: finance
 -- parameter: app text | The app's slug
--- parameter: only text = all | all, one_environment (seen in only one) or price (price differs between them)
+-- parameter: only text of all,one_environment,price = all | Products seen in one environment only, or of another price
 -- parameter: from_day day | First Beijing day
 -- parameter: to_day day | Last Beijing day
 -- parameter: limit integer = 1000 max 1000 | Rows at most

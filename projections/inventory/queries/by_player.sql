@@ -6,7 +6,7 @@
 -- uses: orders
 -- parameter: app text required | The app's slug
 -- parameter: open_id text required | Player
--- parameter: env text = production | production or sandbox; gifts belong to production
+-- parameter: env text of production,sandbox = production | Gifts belong to production
 -- parameter: limit integer = 1000 max 1000 | Rows at most
 -- column: zone_id id | Zone; empty where the push named none
 -- column: product_id id | Product

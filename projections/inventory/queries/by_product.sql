@@ -4,7 +4,7 @@
 -- role: game, support, finance
 -- uses: orders
 -- parameter: app text required | The app's slug
--- parameter: env text = production | production or sandbox; gifts belong to production
+-- parameter: env text of production,sandbox = production | Gifts belong to production
 -- parameter: zone_id text | Zone
 -- parameter: product_id text | Product
 -- parameter: limit integer = 1000 max 1000 | Rows at most

@@ -3,7 +3,7 @@
 -- uses: orders
 -- parameter: app text required | The app's slug
 -- parameter: open_id text required | Player
--- parameter: env text = production | production or sandbox; gifts belong to production
+-- parameter: env text of production,sandbox = production | Gifts belong to production
 -- parameter: product_id text | Product
 -- parameter: zone_id text | Zone
 -- parameter: limit integer = 100 max 1000 | Rows at most

@@ -2,7 +2,7 @@
 -- role: finance, support
 -- uses: orders
 -- parameter: app text | The app's slug
--- parameter: env text = both | production, sandbox or both (gifts only with both)
+-- parameter: env text of production,sandbox,both = both | Gifts only with both
 -- parameter: number text | OutTradeNo, RefundId or OrderId
 -- parameter: before position | Only those before this position (the next page)
 -- parameter: limit integer = 50 max 1000 | Rows at most

@@ -37,5 +37,5 @@ SELECT o.position, o.app, o.out_trade_no, o.open_id, o.product_id, o.quantity, o
        o.delivered_at, seconds_between(o.delivered_at, :as_of) AS age_s, o.refund_count > 0 AS is_refunded,
        o.refunded_fen
 FROM page AS p
-JOIN orders.orders_with_refunds AS o ON o.position = p.position
+CROSS JOIN orders.orders_with_refunds AS o ON o.position = p.position
 ORDER BY o.position

@@ -2,7 +2,7 @@
 -- role: support, finance
 -- parameter: open_id text required | Player
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: before position | Only orders before this position (the next page)
 -- parameter: limit integer = 50 max 1000 | Rows at most
 -- next: before = position

@@ -8,7 +8,7 @@
 -- shows the refund.
 -- role: game
 -- parameter: app text required | The app's slug
--- parameter: env text = production | production or sandbox
+-- parameter: env text of production,sandbox = production
 -- parameter: after position = 0 | Only what stands after this position in the log
 -- parameter: limit integer = 100 max 1000 | Rows at most
 -- next: after = position

@@ -1,7 +1,7 @@
 -- Refunds, newest first, each with its order where one is known.
 -- role: support, finance
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: from_day day | First Beijing day of the refund's push
 -- parameter: to_day day | Last Beijing day of the refund's push
 -- parameter: without_order flag = 0 | 1: only refunds whose order is not known
@@ -44,5 +44,5 @@ SELECT r.position, r.app, r.env, r.refund_id, r.refund_amount_fen, r.refund_sour
        r.order_kind, r.order_open_id, r.order_product_id, r.order_quantity, r.order_amount_fen, r.order_delivered_at,
        r.order_grant_state
 FROM page AS p
-JOIN refunds_with_orders AS r ON r.position = p.position
+CROSS JOIN refunds_with_orders AS r ON r.position = p.position
 ORDER BY r.position DESC

@@ -7,7 +7,7 @@
 -- Each filter that an index serves has its branch; exactly one branch runs, and the rest filters its rows.
 -- role: support, finance
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: id text | OutTradeNo, TransactionId, MchOrderNo, or the RefundId of one of its refunds
 -- parameter: open_id text | Player
 -- parameter: product_id text | Product
@@ -15,7 +15,7 @@
 -- parameter: amount_to_fen fen | Amount at most
 -- parameter: from_day day | First Beijing day of the first push
 -- parameter: to_day day | Last Beijing day of the first push
--- parameter: state text | delivered, granted, refused, revoked, refunded or partly_refunded
+-- parameter: state text of delivered,granted,refused,revoked,refunded,partly_refunded
 -- parameter: before position | Only orders before this position (the next page)
 -- parameter: limit integer = 50 max 1000 | Rows at most
 -- next: before = position
@@ -104,5 +104,5 @@ SELECT o.position, o.app, o.env, o.kind, o.state, o.out_trade_no, o.mch_order_no
        o.order_source, o.delivered_at, o.day, o.grant_state, o.grant_by, o.grant_reason, o.grant_at,
        o.refunded_fen, o.refund_count, o.conflicts
 FROM page AS p
-JOIN order_states AS o ON o.position = p.position
+CROSS JOIN order_states AS o ON o.position = p.position
 ORDER BY o.position DESC

@@ -2,7 +2,7 @@
 -- role id goes first.
 -- role: game, support
 -- parameter: app text required | The app's slug
--- parameter: env text required | production or sandbox
+-- parameter: env text of production,sandbox required
 -- parameter: open_id text required | Player
 -- parameter: limit integer = 20 max 20 | Roles at most
 -- column: role_id id | RoleId

@@ -3,7 +3,7 @@
 -- Give at least one of `open_id`, `role_id` and `role_name`; without any there is no answer.
 -- role: support, finance, game
 -- parameter: app text | The app's slug
--- parameter: env text = production | production, sandbox or both
+-- parameter: env text of production,sandbox,both = production
 -- parameter: open_id text | Player
 -- parameter: role_id text | RoleId
 -- parameter: role_name text | RoleName, exactly

@@ -1,7 +1,9 @@
 //! `order-ledger bench push`: durable pushes a second, beside the same server with a store that keeps
 //! nothing. Built with the feature `bench` only, and run by hand through `scripts/bench`.
 
+mod fold;
 mod machine;
+mod orders;
 mod server;
 
 use std::process::{Command, ExitCode};
@@ -9,12 +11,14 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use server::{BenchServer, Kept};
+use server::{BenchServer, Kept, Serves};
 
 #[derive(clap::Subcommand)]
 pub enum Bench {
     /// Accept pushes, durably and not, in turn, and compare
     Push(PushArgs),
+    /// Build the read models of a million orders, follow a log, look ids up, and push while folding
+    Fold(fold::FoldArgs),
 }
 
 #[derive(clap::Args)]
@@ -79,7 +83,10 @@ struct Run {
 }
 
 pub fn run(bench: Bench) -> anyhow::Result<ExitCode> {
-    let Bench::Push(mut args) = bench;
+    let mut args = match bench {
+        Bench::Push(args) => args,
+        Bench::Fold(args) => return fold::run(args),
+    };
     if args.small {
         (args.orders, args.pairs, args.connections) = (2_000, 1, vec![16]);
     }
@@ -111,8 +118,8 @@ fn compare(
     println!("\n{connections} connections, {} order numbers, {} orders a run", numbers.as_str(), args.orders);
     let (mut nothing, mut durable, mut ratios) = (vec![], vec![], vec![]);
     for _ in 0..args.pairs {
-        let without = one(folder, args.orders, connections, numbers, false)?;
-        let with = one(folder, args.orders, connections, numbers, true)?;
+        let without = one(folder, args.orders, connections, numbers, Serves::Nothing)?;
+        let with = one(folder, args.orders, connections, numbers, Serves::Durably)?;
         ratios.push(with.load.pushes_per_second * 1000 / without.load.pushes_per_second.max(1));
         nothing.push(without);
         durable.push(with);
@@ -159,9 +166,9 @@ fn one(
     orders: u32,
     connections: u16,
     numbers: Numbers,
-    durable: bool,
+    serves: Serves,
 ) -> anyhow::Result<Run> {
-    let server = BenchServer::start(folder, durable)?;
+    let server = BenchServer::start(folder, serves)?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["simulate", "--only-goods", "--json", "--orders", &orders.to_string()])
@@ -180,7 +187,7 @@ fn one(
         bail!("{} answers were wrong: the figures mean nothing", load.wrong);
     }
     // One event more than orders: the registration of the app.
-    if durable && kept.events != u64::from(orders) + 1 {
+    if serves != Serves::Nothing && kept.events != u64::from(orders) + 1 {
         bail!("{} events stand in the log for {orders} orders", kept.events);
     }
     Ok(Run { load, kept })

@@ -66,8 +66,17 @@ struct Ready {
     admin: String,
 }
 
+/// What a server does with pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// It forgets them.
+    Nothing,
+    Durably,
+    DurablyAndFolds,
+}
+
 impl BenchServer {
-    pub fn start(folder: &Folder, durable: bool) -> anyhow::Result<Self> {
+    pub fn start(folder: &Folder, serves: Serves) -> anyhow::Result<Self> {
         let log = folder.path.join("log");
         let mut command = Command::new(std::env::current_exe()?);
         command
@@ -79,9 +88,11 @@ impl BenchServer {
             .env("ORDER_LEDGER__STORE__PATH", log.join("events.db"))
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped());
-        if !durable {
-            command.arg("--store-nothing");
-        }
+        match serves {
+            Serves::Nothing => command.args(["--store-nothing", "--fold-nothing"]),
+            Serves::Durably => command.arg("--fold-nothing"),
+            Serves::DurablyAndFolds => &mut command,
+        };
         let mut child = command.spawn()?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("the server has no stdout")?;
@@ -122,7 +133,7 @@ impl Drop for BenchServer {
 }
 
 /// The whole number behind a name, on a line of its own.
-fn figure(text: &str, name: &str) -> anyhow::Result<u64> {
+pub fn figure(text: &str, name: &str) -> anyhow::Result<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let digits = line.and_then(|rest| rest.split_whitespace().next());
     digits.and_then(|digits| digits.parse().ok()).with_context(|| format!("{name:?} is missing"))

@@ -1,10 +1,10 @@
-//! Folds the write-ahead log into the database file, beside the writer as far as that goes.
+//! Folds a write-ahead log into its database file, beside the writer as far as that goes: of the log, and of
+//! the files of read models.
 //!
 //! A checkpoint copies pages and waits for the disk, tens of milliseconds for a long write-ahead log. So a
 //! thread of its own copies what stands there when it begins; then the writer copies the short rest itself,
 //! between two groups, and the write-ahead log begins anew with the next transaction.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -13,11 +13,30 @@ use std::time::Instant;
 use rusqlite::{Connection, ErrorCode};
 use tracing::{error, info};
 
-use super::file::{OpenError, open_beside};
 use super::{end_process_if_sync_failed, fault};
 use crate::limits;
 
+/// What differs from file to file.
+#[derive(Clone)]
+pub struct CheckpointRules {
+    /// How the file is named in messages.
+    pub file: String,
+    /// Folded when the write-ahead log has grown to so many pages.
+    pub wal_pages: u32,
+    pub sync_failure: SyncFailure,
+}
+
+/// What a failed sync means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SyncFailure {
+    /// What was acknowledged may be lost: nothing may be said any more.
+    EndsProcess,
+    /// The file can be built anew.
+    IsTold,
+}
+
 pub struct Checkpoints {
+    rules: CheckpointRules,
     /// Pages in the write-ahead log after the last transaction.
     wal_pages: Arc<AtomicU32>,
     /// How many pages there may be before the next checkpoint.
@@ -53,16 +72,25 @@ pub fn fold_what_was_left(connection: &Connection) -> Result<(), rusqlite::Error
     }
 }
 
+fn no_thread() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOMEM);
+    rusqlite::Error::SqliteFailure(code, Some("no thread can be started".into()))
+}
+
 /// Whether checkpoints fail at the moment.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Outcome {
     failing: Arc<AtomicBool>,
+    rules: CheckpointRules,
 }
 
 impl Checkpoints {
-    /// Watches the writer's connection and starts the thread that copies.
-    pub fn start(writer: &mut Connection, log: &Path) -> Result<Self, OpenError> {
-        let failed = |error: rusqlite::Error| OpenError::Fault { path: log.to_owned(), fault: fault(&error) };
+    /// Watches the writer's connection and starts the thread that copies, through a connection of its own.
+    pub fn start(
+        writer: &mut Connection,
+        beside: Connection,
+        rules: CheckpointRules,
+    ) -> Result<Self, rusqlite::Error> {
         let wal_pages = Arc::new(AtomicU32::new(0));
         let counted = wal_pages.clone();
         let count = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
@@ -70,22 +98,22 @@ impl Checkpoints {
             Ok(())
         };
         // Also turns SQLite's own checkpoints off.
-        writer.wal_hook(Some(count)).map_err(failed)?;
-        let connection = open_beside(log)?;
+        writer.wal_hook(Some(count))?;
         let (begin, due) = mpsc::sync_channel::<()>(1);
         let copied = Arc::new(AtomicBool::new(false));
         let done = copied.clone();
-        let outcome = Outcome::default();
+        let outcome = Outcome { failing: Arc::default(), rules: rules.clone() };
         let told = outcome.clone();
         let run = move || {
             while due.recv().is_ok() {
-                told.of(&connection, "PASSIVE");
+                told.of(&beside, "PASSIVE");
                 done.store(true, Ordering::Release);
             }
         };
-        let thread = std::thread::Builder::new().name("log-checkpoint".into()).spawn(run);
-        thread.map_err(|error| OpenError::Io { path: log.to_owned(), error })?;
-        Ok(Self { wal_pages, next_at: limits::WAL_PAGES, begin, copied, is_running: false, outcome })
+        let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(run);
+        thread.map_err(|_| no_thread())?;
+        let next_at = rules.wal_pages;
+        Ok(Self { rules, wal_pages, next_at, begin, copied, is_running: false, outcome })
     }
 
     /// After each transaction.
@@ -96,10 +124,10 @@ impl Checkpoints {
                 self.outcome.of(writer, "PASSIVE");
                 self.is_running = false;
                 // Where a reader keeps the write-ahead log from beginning anew, it grows on for a while.
-                self.next_at = pages.saturating_add(limits::WAL_PAGES);
+                self.next_at = pages.saturating_add(self.rules.wal_pages);
             }
-        } else if pages < limits::WAL_PAGES {
-            self.next_at = limits::WAL_PAGES;
+        } else if pages < self.rules.wal_pages {
+            self.next_at = self.rules.wal_pages;
         } else if pages >= self.next_at {
             // The thread is idle, so there is room.
             self.is_running = self.begin.try_send(()).is_ok();
@@ -120,14 +148,17 @@ impl Outcome {
         match connection.query_row(&sql, [], |_| Ok(())) {
             Ok(()) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
-                    info!("the write-ahead log can be folded into the log's file again");
+                    info!(file = self.rules.file, "the write-ahead log can be folded into its file again");
                 }
             }
             Err(error) => {
-                end_process_if_sync_failed(&error);
+                if self.rules.sync_failure == SyncFailure::EndsProcess {
+                    end_process_if_sync_failed(&error);
+                }
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let fault = fault(&error);
-                    error!(alarm = "store", %fault, "the write-ahead log cannot be folded into the log's file");
+                    let file = &self.rules.file;
+                    error!(alarm = "store", file, %fault, "the write-ahead log cannot be folded into its file");
                 }
             }
         }

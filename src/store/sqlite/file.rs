@@ -258,7 +258,7 @@ fn sync_folders(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
+pub fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match fault(error) {
         Fault::ReadOnly => OpenError::ReadOnly { path },

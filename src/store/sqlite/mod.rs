@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
+pub use checkpoint::{CheckpointRules, Checkpoints, SyncFailure};
 pub use file::{LockHolder, OpenError, lock_holder};
 pub use reader::Readers;
 
@@ -28,9 +29,8 @@ use super::{
     StreamName, Urgency,
 };
 use crate::limits;
-use checkpoint::Checkpoints;
 use condition::Condition;
-use file::{Lock, open_for_writing};
+use file::{Lock, open_beside, open_for_writing};
 use writer::{Waiting, Writer};
 
 #[derive(Clone, Debug)]
@@ -70,7 +70,14 @@ impl SqliteStore {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let lock = Lock::take(&settings.path)?;
         let mut opened = open_for_writing(&settings.path)?;
-        let checkpoints = Checkpoints::start(&mut opened.connection, &settings.path)?;
+        let rules = CheckpointRules {
+            file: "the log".into(),
+            wal_pages: limits::WAL_PAGES,
+            sync_failure: SyncFailure::EndsProcess,
+        };
+        let beside = open_beside(&settings.path)?;
+        let checkpoints = Checkpoints::start(&mut opened.connection, beside, rules);
+        let checkpoints = checkpoints.map_err(|error| file::open_error(&settings.path, &error))?;
         let readers = Readers::new(&settings.path, opened.log_id);
         let (pushes, push_queue) = mpsc::channel(settings.queue_appends_max);
         let (commands, command_queue) = mpsc::channel(settings.queue_appends_max);

@@ -1,0 +1,158 @@
+//! How SQLite finds the rows of each named query: lookups go by an index, and lists are not sorted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use order_ledger::projector::{Definition, Folder};
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+use tempfile::TempDir;
+
+/// The program's own projections, empty, each in a file.
+struct Empty {
+    folder: TempDir,
+    definitions: Vec<Arc<Definition>>,
+}
+
+impl Empty {
+    fn made() -> Self {
+        let definitions = Definition::check_all(Folder::built_in()).unwrap_or_else(|found| panic!("{found}"));
+        let empty = Self { folder: tempfile::tempdir().unwrap(), definitions };
+        for definition in &empty.definitions {
+            let connection = Connection::open(empty.path(&definition.name)).unwrap();
+            for statement in definition.schema.iter().chain(&definition.late_indexes) {
+                connection.execute_batch(&statement.sql).unwrap();
+            }
+        }
+        empty
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_string_lossy().into_owned()
+    }
+
+    /// The steps of a query's plan.
+    fn plan(&self, definition: &Definition, query: &str) -> Vec<String> {
+        let query = definition.query(query).unwrap();
+        let connection = Connection::open(self.path(&definition.name)).unwrap();
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("seconds_between", 2, flags, |_| Ok(0)).unwrap();
+        for name in &query.declaration.uses {
+            connection.execute(&format!("ATTACH ?1 AS \"{name}\""), [self.path(name)]).unwrap();
+        }
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
+        let (mut rows, mut steps) = (plan.raw_query(), Vec::new());
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get(3).unwrap());
+        }
+        steps
+    }
+}
+
+/// What each query reads from end to end: sums, refunds where all count, and pages that it has cut before. All else
+/// is looked up.
+const SCANS: [(&str, &[&str]); 28] = [
+    ("environments/by_day", &["totals", "r", "facts", "p"]),
+    ("environments/by_day_and_product", &["totals", "r", "facts", "p"]),
+    (
+        "environments/go_live",
+        &["whole", "held", "operations.quarantine", "mall_test", "sides", "refunds", "findings"],
+    ),
+    ("environments/mall_tests", &[]),
+    ("environments/products", &["totals", "sides"]),
+    ("environments/summary", &["totals", "orders.refunds", "facts"]),
+    ("inventory/by_player", &[]),
+    ("inventory/by_product", &["(subquery-1)"]),
+    ("inventory/items", &[]),
+    ("operations/by_id", &[]),
+    ("operations/conflicts", &[]),
+    ("operations/grants_outstanding", &["p"]),
+    ("operations/grants_outstanding_by_day", &["orders.orders"]),
+    ("operations/mocks", &[]),
+    ("operations/pushes", &["pushes"]),
+    ("operations/quarantine", &[]),
+    ("operations/quarantine_by_id", &[]),
+    ("operations/quarantine_decided", &[]),
+    ("orders/by_id", &["l"]),
+    ("orders/by_player", &[]),
+    ("orders/deliveries", &["f", "l"]),
+    ("orders/gifts_by_id", &[]),
+    ("orders/gifts_by_player", &[]),
+    ("orders/refunds", &["p"]),
+    ("orders/refunds_by_id", &[]),
+    // `r`: all refunds, where a state is asked that they decide.
+    ("orders/search", &["r", "p"]),
+    ("roles/recent", &[]),
+    ("roles/search", &[]),
+];
+
+#[test]
+fn every_query_reads_from_end_to_end_only_what_it_must() {
+    let empty = Empty::made();
+    let mut found = Vec::new();
+    for definition in &empty.definitions {
+        for query in &definition.queries {
+            let name = format!("{}/{}", definition.name, query.declaration.name);
+            let plan = empty.plan(definition, &query.declaration.name);
+            let scans = plan.iter().filter_map(|step| step.strip_prefix("SCAN ")?.split(' ').next());
+            let scans: BTreeSet<String> = scans.map(str::to_owned).collect();
+            found.push((name, scans));
+        }
+    }
+    let expected = SCANS.map(|(name, scans)| {
+        (name.to_owned(), scans.iter().map(|scan| (*scan).to_owned()).collect::<BTreeSet<_>>())
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_feed_is_merged_and_lists_come_in_the_order_of_their_index() {
+    let empty = Empty::made();
+    let plan = |name: &str| {
+        let (projection, query) = name.split_once('/').unwrap();
+        let definition = empty.definitions.iter().find(|definition| definition.name == projection).unwrap();
+        empty.plan(definition, query)
+    };
+    let feed = plan("orders/deliveries");
+    for step in [
+        "SEARCH orders USING COVERING INDEX orders_by_app (app=? AND env=? AND rowid>?)",
+        "SEARCH gifts USING COVERING INDEX gifts_by_app (app=? AND rowid>?)",
+        "SEARCH refunds USING COVERING INDEX refunds_by_app (app=? AND env=? AND rowid>?)",
+    ] {
+        assert!(feed.iter().any(|found| found == step), "{step} is missing in {feed:#?}");
+    }
+    assert_eq!(feed.iter().filter(|step| *step == "MERGE (UNION ALL)").count(), 2, "{feed:#?}");
+    let search = plan("orders/search");
+    for step in [
+        "SEARCH o USING INDEX orders_by_player (open_id=? AND rowid>? AND rowid<?)",
+        "SEARCH o USING INDEX orders_by_product (product_id=? AND rowid>? AND rowid<?)",
+        "SEARCH o USING INDEX orders_by_app (app=? AND env=? AND rowid>? AND rowid<?)",
+        "SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    ] {
+        assert!(search.iter().any(|found| found == step), "{step} is missing in {search:#?}");
+    }
+    assert_eq!(search.iter().filter(|step| *step == "MERGE (UNION ALL)").count(), 5, "{search:#?}");
+    for query in [
+        "environments/mall_tests",
+        "operations/conflicts",
+        "operations/mocks",
+        "operations/quarantine",
+        "operations/quarantine_decided",
+        "orders/by_player",
+        "orders/gifts_by_player",
+    ] {
+        let sorted = plan(query).into_iter().find(|step| step.contains("TEMP B-TREE"));
+        assert_eq!(sorted, None, "{query}");
+    }
+}
+
+#[test]
+fn whoever_asks_can_be_kept_to_one_app() {
+    for definition in &Empty::made().definitions {
+        for query in &definition.queries {
+            let declaration = &query.declaration;
+            let has_app = declaration.parameters.iter().any(|parameter| parameter.name == "app");
+            assert!(has_app, "{}/{} lacks the parameter app", declaration.projection, declaration.name);
+        }
+    }
+}
