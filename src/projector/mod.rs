@@ -96,6 +96,12 @@ impl Projector {
         taken
     }
 
+    /// Whether the projections are known, once they are or the time is over.
+    pub async fn begun(&self, wait: Duration) -> bool {
+        let mut begun = self.begun.subscribe();
+        tokio::time::timeout(wait, begun.wait_for(|begun| *begun)).await.is_ok_and(|begun| begun.is_ok())
+    }
+
     /// Answers from the files that are there, which another process may be folding. Blocks.
     pub fn open_to_ask(&self, folder: &Path, names: &[String]) {
         for name in names {

@@ -31,6 +31,7 @@ use crate::table::json::{Row, Rows};
 use crate::table::{Cell, Table};
 use crate::{clock, limits};
 
+pub const PATH: &str = "/v1/apps/{app}/deliveries";
 pub const EVENT_STREAM: &str = "text/event-stream";
 /// The question behind the feed.
 pub const PROJECTION: &str = "orders";
