@@ -91,13 +91,18 @@ async fn a_question_of_the_users_own_is_in_the_document_with_its_parameters_and_
         std::fs::write(path, text).unwrap();
     }
     let mine = folder.parent().unwrap().display().to_string();
-    home.reconfigure(|text| format!("{text}[views]\nprojections = \"{mine}\"\n"));
+    let views = format!("[views]\nprojections = \"{mine}\"\n");
+    home.reconfigure(|text| text.replace("[views]\n", &views));
     let document = document(&home).await;
     let operation = &document["paths"]["/v1/projections/sales/top"]["get"];
     assert_eq!(operation["summary"], "The dearest");
     assert_eq!(operation["x-roles"], json!(["finance"]));
     let limit = &operation["parameters"][0];
-    assert_eq!(limit["schema"], json!({"type": "integer", "minimum": 0, "maximum": 20, "default": 10}), "{limit}");
+    assert_eq!(
+        limit["schema"],
+        json!({"type": "integer", "minimum": 0, "maximum": 20, "default": 10}),
+        "{limit}"
+    );
     let row = &document["components"]["schemas"]["sales.top.row"];
     assert_eq!((&row["required"], &row["additionalProperties"]), (&json!(["fen"]), &json!(false)));
 }

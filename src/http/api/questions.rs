@@ -207,7 +207,7 @@ pub async fn question(
 }
 
 /// Right after the start, which projections there are is not known yet.
-async fn begun(service: &Service) -> Result<(), ApiError> {
+pub async fn begun(service: &Service) -> Result<(), ApiError> {
     if service.projector.begun(limits::QUERY_POSITION_WAIT).await {
         return Ok(());
     }

@@ -51,7 +51,7 @@ fn list(question: &QueryDeclaration, tag: &str, operation: &str, path: &str) -> 
         in_query(
             "bom",
             "Of CSV: begin with the mark by which Excel knows UTF-8",
-            flag_words(&["true", "false"]),
+            json!({"type": "string", "enum": ["true", "false"]}),
         ),
         in_header("If-None-Match", "The ETag of an answer that is known"),
     ]);
@@ -205,13 +205,10 @@ fn min_position() -> Value {
     )
 }
 
-fn flag_words(words: &[&str]) -> Value {
-    json!({"type": "string", "enum": words})
-}
-
 fn query_parameter(parameter: &Parameter) -> Value {
-    let Parameter { name, kind, required, default, max, help } = parameter;
+    let Parameter { name, kind, required, default, max, words, help } = parameter;
     let mut schema = match kind {
+        ParameterKind::Text if !words.is_empty() => json!({"type": "string", "enum": words}),
         ParameterKind::Text => json!({"type": "string", "maxLength": limits::PARAMETER_CHARS_MAX}),
         ParameterKind::Integer => {
             json!({"type": "integer", "minimum": 0, "maximum": max.unwrap_or(i64::MAX)})
@@ -221,7 +218,7 @@ fn query_parameter(parameter: &Parameter) -> Value {
         }
         ParameterKind::Moment => json!({"type": "string", "format": "date-time"}),
         ParameterKind::Day => json!({"type": "string", "format": "date"}),
-        ParameterKind::Flag => flag_words(&["true", "false", "1", "0"]),
+        ParameterKind::Flag => json!({"type": "string", "enum": ["true", "false", "1", "0"]}),
         ParameterKind::Position => json!({"type": "string", "pattern": POSITION}),
     };
     if let Some(default) = default {
