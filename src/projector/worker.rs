@@ -207,7 +207,7 @@ impl Worker {
             }
             checkpoints.advance(&folding.connection);
             let is_caught_up = matches!(end, Ok(Some(_)));
-            if let Err(error) = self.publish(generation, takeover, &stretch, is_caught_up) {
+            if let Err(error) = self.publish(generation, takeover, &stretch) {
                 return Ok(End::Fault(error.to_string()));
             }
             if is_caught_up && up_to.is_some() {
@@ -242,8 +242,10 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
-                // Near enough to the end: under load there is always one more.
-                Ok(Reached::End) if batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 => {
+                // Near enough to the end for a build: under load there is always one more.
+                Ok(Reached::End)
+                    if stretch.is_build && batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 =>
+                {
                     return Ok(Some(End::CaughtUp));
                 }
                 Ok(Reached::End) => {}
@@ -264,10 +266,9 @@ impl Worker {
         generation: &Arc<Generation>,
         takeover: &mut Takeover,
         stretch: &Stretch<'_>,
-        is_caught_up: bool,
     ) -> Result<(), file::FileError> {
         if *takeover == Takeover::Ahead {
-            if !is_caught_up || stretch.at < *self.slot.progress.borrow() {
+            if stretch.at < *self.slot.progress.borrow() {
                 return Ok(());
             }
             self.slot.take_over(generation)?;
