@@ -1,7 +1,7 @@
 //! The threads of a projection: one builds it from the log's beginning, one follows the log.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
@@ -192,6 +192,7 @@ impl Worker {
         let mut stretch =
             Stretch::from(&self.source.live, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
         loop {
+            let begun = Instant::now();
             folding.begin()?;
             let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
             match end {
@@ -214,8 +215,9 @@ impl Worker {
                 return Ok(End::CaughtUp);
             }
             if is_caught_up {
-                // Those that come meanwhile share a transaction.
-                self.pause(limits::FOLD_PAUSE);
+                // What comes meanwhile shares a transaction. The more there is to do, the longer: pushes go first,
+                // and pages that many events touch are written once.
+                self.pause(begun.elapsed().clamp(limits::FOLD_PAUSE, limits::FOLD_PAUSE_MAX));
                 self.wait_for_more(stretch.at);
             }
             if self.stop.is_told() {
