@@ -17,9 +17,11 @@ use crate::store::{LogId, Position};
 
 /// Names the file that answers.
 const CURRENT: &str = "current";
+const CURRENT_NEXT: &str = "current.new";
 const BUILDING: &str = ".building";
 
-const OWN_TABLES: &str = "
+/// The engine's own.
+pub const OWN_TABLES: &str = "
     CREATE TABLE _checkpoint (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         log_id TEXT NOT NULL,
@@ -91,7 +93,7 @@ impl Place {
     pub fn switch_to(&self, path: &Path) -> Result<(), FileError> {
         let io = |error| FileError::Io { path: self.folder.clone(), error };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = self.folder.join("current.new");
+        let beside = self.folder.join(CURRENT_NEXT);
         let mut file = fs::OpenOptions::new()
             .create(true)
             .write(true)
@@ -113,7 +115,7 @@ impl Place {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_kept =
                 name == CURRENT || current.as_ref().is_some_and(|current| name.starts_with(current));
-            if !is_kept && name.contains(".db") {
+            if !is_kept && (name.contains(".db") || name == CURRENT_NEXT) {
                 fs::remove_file(&path).map_err(io)?;
             }
         }

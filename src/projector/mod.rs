@@ -20,12 +20,13 @@ mod script;
 mod slot;
 mod sources;
 mod status;
+mod usable;
 mod views;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::types::Value;
@@ -41,6 +42,7 @@ pub use fold::FoldFailure;
 pub use folder::{Folder, Origin};
 pub use problem::{Problem, Problems};
 pub use status::{Progress, State, Status};
+pub use usable::Usable;
 pub use views::{Views, ViewsError};
 
 use feed::Feed;
@@ -57,6 +59,7 @@ pub struct Projector {
     feed: Arc<Feed>,
     follow: Follow,
     turns: Semaphore,
+    changes: Mutex<()>,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
     /// Whether the projections are known.
@@ -81,17 +84,18 @@ impl Projector {
             feed: Feed::new(log, runtime),
             follow: Follow { head },
             turns: Semaphore::new(limits::QUERIES_MAX),
+            changes: Mutex::default(),
             views: OnceLock::new(),
             begun: watch::Sender::new(false),
         })
     }
 
     /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
-    pub fn begin(&self, views: Views, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+    pub fn begin(&self, views: Views, usable: &Usable) -> Result<(), FileError> {
         if self.views.set(views).is_err() {
             return Ok(());
         }
-        let taken = self.take(definitions);
+        let taken = self.take(usable);
         self.begun.send_replace(true);
         taken
     }
@@ -106,16 +110,20 @@ impl Projector {
         self.begun.send_replace(true);
     }
 
-    /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends.
-    /// Blocks.
-    pub fn take(&self, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+    /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends;
+    /// what is wrong stays as it was. Blocks.
+    pub fn take(&self, usable: &Usable) -> Result<(), FileError> {
         let Some(views) = self.views.get() else { return Ok(()) };
-        let is_gone = |name: &str| !definitions.iter().any(|definition| definition.name == name);
-        let gone: Vec<_> = self.slots().into_iter().filter(|slot| is_gone(&slot.name)).collect();
-        for slot in gone {
-            self.write().remove(&slot.name);
-            slot.end();
+        let _one_change_at_a_time = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in self.slots() {
+            if usable.is_gone(&slot.name) {
+                self.write().remove(&slot.name);
+                slot.end();
+            }
+            let wrong = usable.problem_in(&slot.name).map(ToString::to_string);
+            slot.note(|status| status.folder_problem = wrong);
         }
+        let definitions = usable.definitions.as_slice();
         for definition in definitions {
             let known = self.slot(&definition.name);
             match known {
@@ -184,9 +192,10 @@ impl Projector {
                 joined
                     .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
             }
+            let asked = joined.clone();
             let (table, position) = match self.run(&live, joined, &query, &parameters).await {
-                // Another build took over while the file was being opened.
-                Err(AskError::Fault { .. }) if self.has_moved_on(&live) => continue,
+                // Another build took over while the files were being opened.
+                Err(AskError::Fault { .. }) if self.has_moved_on(&live, &asked) => continue,
                 other => other?,
             };
             // A build that has just taken over may be a little behind the one before.
@@ -262,9 +271,13 @@ impl Projector {
         }
     }
 
-    fn has_moved_on(&self, from: &Arc<Generation>) -> bool {
-        let slot = self.slot(&from.definition.name);
-        slot.and_then(|slot| slot.live.load_full()).is_some_and(|live| live.path != from.path)
+    fn has_moved_on(&self, from: &Generation, joined: &[(String, PathBuf)]) -> bool {
+        let is_elsewhere = |name: &str, path: &Path| {
+            let live = self.slot(name).and_then(|slot| slot.live.load_full());
+            live.is_some_and(|live| live.path != path)
+        };
+        is_elsewhere(&from.definition.name, &from.path)
+            || joined.iter().any(|(name, path)| is_elsewhere(name, path))
     }
 
     /// Waits until every projection answers and has reached a position, or has stopped; tells how far they are
@@ -322,37 +335,4 @@ fn unknown_query(definition: &Definition, name: &str) -> AskError {
 fn behind(projection: &str, at: Option<Position>, wanted: Position) -> AskError {
     let at = at.map_or_else(|| "0".to_owned(), |at| at.to_string());
     AskError::Behind { projection: projection.to_owned(), at, wanted }
-}
-
-/// The projections that can run: the program's own and the user's. A folder of the user's that is wrong is left
-/// out and told of; it never keeps the others from running.
-pub fn usable(user: Option<&Path>) -> (Vec<Arc<Definition>>, Problems) {
-    let mut problems = Vec::new();
-    let mut folders = match user.map(Folder::read_all) {
-        None => Vec::new(),
-        Some(Ok(folders)) => folders,
-        Some(Err(found)) => {
-            problems.extend(found.0);
-            Vec::new()
-        }
-    };
-    loop {
-        let all: Vec<_> = Folder::built_in().into_iter().chain(folders.iter().cloned()).collect();
-        match Definition::check_all(all) {
-            Ok(definitions) => return (definitions, Problems(problems)),
-            Err(found) => {
-                let before = folders.len();
-                folders.retain(|folder| !found.0.iter().any(|problem| is_in(problem, &folder.name)));
-                let none_left = folders.len() == before;
-                problems.extend(found.0);
-                if none_left {
-                    return (Vec::new(), Problems(problems));
-                }
-            }
-        }
-    }
-}
-
-fn is_in(problem: &Problem, folder: &str) -> bool {
-    problem.file == folder || problem.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -86,6 +86,11 @@ pub fn line_of_word(text: &str, is_it: impl Fn(&str) -> bool) -> Option<(usize, 
     None
 }
 
+/// Whether an expression has a parenthesis outside comments and quotes: all that calls a function has.
+pub fn calls(expression: &str) -> bool {
+    pieces(expression).any(|(piece, part)| piece == Piece::Other && part == "(")
+}
+
 fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {

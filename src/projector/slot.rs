@@ -62,6 +62,8 @@ pub struct Slot {
     /// How far the build that answers is.
     pub progress: watch::Sender<Option<Position>>,
     threads: Mutex<Threads>,
+    /// Held by who begins a build.
+    builds: Mutex<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,6 +80,7 @@ impl Slot {
             status: Mutex::default(),
             progress: watch::Sender::new(None),
             threads: Mutex::default(),
+            builds: Mutex::default(),
         }
     }
 
@@ -161,15 +164,25 @@ impl Slot {
 
     /// Begins a build beside what answers; one that is under way is given up.
     pub fn build(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+        let _one_build_at_a_time = lock(&self.builds);
         let before = lock(&self.threads).builder.take();
         if let Some(before) = before {
             before.end();
+            self.go_on(feed, follow);
         }
         self.note(|status| status.build_failure = None);
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
         threads.builder = self.spawn(feed, follow, move |worker| worker.build(&definition));
+    }
+
+    /// A build that was ended just when it had taken over leaves what answers without a thread.
+    fn go_on(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+        let mut threads = lock(&self.threads);
+        if let (None, Some(live)) = (&threads.live, self.live.load_full()) {
+            threads.live = self.spawn(feed, follow, move |worker| worker.follow_live(&live));
+        }
     }
 
     pub fn want(self: &Arc<Self>, definition: Arc<Definition>, feed: &Arc<Feed>, follow: &Follow) {
