@@ -226,7 +226,9 @@ impl Draft {
     fn finish(self, queries: Vec<Arc<Query>>) -> Definition {
         let is_late = |statement: &Statement| {
             statement.begins_with(&["CREATE", "INDEX"])
-                && !self.used_indexes.contains(&index_name(statement).to_ascii_lowercase())
+                && !statement
+                    .named_before("ON")
+                    .is_some_and(|name| self.used_indexes.contains(&name.to_ascii_lowercase()))
         };
         let (late_indexes, schema) = self.schema.into_iter().partition(is_late);
         Definition {
@@ -251,17 +253,6 @@ fn without_place(error: rusqlite::Error) -> rusqlite::Error {
         }
         other => other,
     }
-}
-
-/// The name in `CREATE INDEX [IF NOT EXISTS] name`.
-fn index_name(statement: &Statement) -> String {
-    let after = |word: &str| {
-        let place = statement.sql.to_ascii_uppercase().find(word)?;
-        statement.sql.get(place + word.len()..)
-    };
-    let rest = after(" EXISTS").or_else(|| after("INDEX")).unwrap_or_default();
-    let name = rest.split_whitespace().next().unwrap_or_default();
-    name.trim_matches(['"', '`', '[', ']']).to_owned()
 }
 
 /// How many steps of SQLite's machine go by between two looks at the clock.
@@ -317,7 +308,8 @@ fn used_indexes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Stri
     let mut indexes = Vec::new();
     while let Some(row) = rows.next()? {
         let detail: String = row.get(3)?;
-        let named = detail.split_once(" INDEX ").and_then(|(_, rest)| rest.split_whitespace().next());
+        // A name may have spaces.
+        let named = detail.split_once(" INDEX ").map(|(_, rest)| rest.split(" (").next().unwrap_or(rest));
         indexes.extend(named.map(str::to_ascii_lowercase));
     }
     Ok(indexes)

@@ -66,12 +66,19 @@ impl Place {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
         let place = Self { folder };
         place.sweep()?;
+        // Whoever folds finds out anew what is wrong.
+        let _absent = fs::remove_file(place.noted());
         Ok(place)
     }
 
     /// For those who only read.
     pub fn at(views: &Path, name: &str) -> Self {
         Self { folder: views.join(name) }
+    }
+
+    /// Says what is wrong.
+    pub fn noted(&self) -> PathBuf {
+        self.folder.join("problem.json")
     }
 
     /// The file that answers, if there is one.

@@ -14,6 +14,7 @@ mod file;
 mod fold;
 mod folder;
 mod moments;
+mod noted;
 mod problem;
 mod rules;
 mod script;

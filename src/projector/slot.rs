@@ -6,13 +6,14 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::ask::Pool;
 use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
 use super::folder::Folder;
+use super::noted::Noted;
 use super::status::{State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
@@ -95,7 +96,7 @@ impl Slot {
         let slot = Self::new(place, definition.clone());
         slot.live.store(Some(Arc::new(Generation::new(definition, path))));
         slot.progress.send_replace(checkpoint.position);
-        slot.note(|status| status.state = State::Live);
+        *lock(&slot.status) = Noted::read(&slot.place.noted()).status();
         Some(slot)
     }
 
@@ -108,7 +109,15 @@ impl Slot {
     }
 
     pub fn note(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut lock(&self.status));
+        let mut status = lock(&self.status);
+        let before = Noted::of(&status);
+        change(&mut status);
+        let noted = Noted::of(&status);
+        if noted != before
+            && let Err(error) = noted.write(&self.place.noted())
+        {
+            warn!(projection = self.name, %error, "what is wrong cannot be noted for commands");
+        }
     }
 
     /// Answers from the file that is there if it belongs to this log, and builds a new one if it is of another
