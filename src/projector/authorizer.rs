@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::{Connection, functions::FunctionFlags};
+use rusqlite::{Connection, functions::FunctionFlags, limits::Limit};
 
 use super::moments;
+use crate::limits;
 
 /// Whose statements are being prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,7 @@ impl Gate {
     /// Makes a connection ask before anything is prepared, and adds our functions.
     pub fn install(connection: &mut Connection) -> rusqlite::Result<Self> {
         add_functions(connection)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, limits::VALUE_BYTES_MAX)?;
         let foreign = foreign_modules(connection)?;
         let phase = Arc::new(AtomicU8::new(Phase::Engine as u8));
         let asked = phase.clone();

@@ -123,10 +123,29 @@ impl Place {
             let is_kept =
                 name == CURRENT || current.as_ref().is_some_and(|current| name.starts_with(current));
             if !is_kept && (name.contains(".db") || name == CURRENT_NEXT) {
-                fs::remove_file(&path).map_err(io)?;
+                gone(fs::remove_file(&path)).map_err(io)?;
             }
         }
         Ok(())
+    }
+
+    /// Removes a finished build that never answered.
+    pub fn remove(&self, path: &Path) -> Result<(), FileError> {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            let path = PathBuf::from(name);
+            gone(fs::remove_file(&path)).map_err(|error| FileError::Io { path, error })?;
+        }
+        Ok(())
+    }
+}
+
+/// SQLite removes files beside a database by itself when nobody has it open any more.
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

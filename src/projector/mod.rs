@@ -60,7 +60,8 @@ pub struct Projector {
     feed: Arc<Feed>,
     follow: Follow,
     turns: Semaphore,
-    changes: Mutex<()>,
+    /// Held by who changes what runs; what was to run instead, told before anything could.
+    changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
     /// Whether the projections are known.
@@ -93,10 +94,12 @@ impl Projector {
 
     /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
     pub fn begin(&self, views: Views, usable: &Usable) -> Result<(), FileError> {
+        let mut before_begun = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if self.views.set(views).is_err() {
             return Ok(());
         }
-        let taken = self.take(usable);
+        let newer = before_begun.take();
+        let taken = self.take_now(newer.as_ref().unwrap_or(usable));
         self.begun.send_replace(true);
         taken
     }
@@ -114,8 +117,16 @@ impl Projector {
     /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends;
     /// what is wrong stays as it was. Blocks.
     pub fn take(&self, usable: &Usable) -> Result<(), FileError> {
+        let mut before_begun = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.views.get().is_none() {
+            *before_begun = Some(usable.clone());
+        }
+        self.take_now(usable)
+    }
+
+    /// For who holds `changes`.
+    fn take_now(&self, usable: &Usable) -> Result<(), FileError> {
         let Some(views) = self.views.get() else { return Ok(()) };
-        let _one_change_at_a_time = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         for slot in self.slots() {
             if usable.is_gone(&slot.name) {
                 self.write().remove(&slot.name);

@@ -14,7 +14,7 @@ use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
 use super::folder::Folder;
 use super::noted::Noted;
-use super::status::{State, Status};
+use super::status::{Progress, State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
 
@@ -29,6 +29,12 @@ impl Generation {
     pub fn new(definition: Arc<Definition>, path: PathBuf) -> Self {
         Self { definition, path, pool: Pool::default() }
     }
+}
+
+/// A build that was there at the start.
+struct Found {
+    generation: Arc<Generation>,
+    is_wanted: bool,
 }
 
 struct Running {
@@ -127,7 +133,7 @@ impl Slot {
         let Some(found) = self.found(&wanted, others, feed) else {
             return self.build(feed, follow);
         };
-        let is_wanted = found.definition.version == wanted.version;
+        let Found { generation: found, is_wanted } = found;
         if !is_wanted {
             info!(
                 projection = self.name,
@@ -143,12 +149,7 @@ impl Slot {
     }
 
     /// The finished build that is there, if it is one of this log.
-    fn found(
-        &self,
-        wanted: &Arc<Definition>,
-        others: &[Arc<Definition>],
-        feed: &Feed,
-    ) -> Option<Arc<Generation>> {
+    fn found(&self, wanted: &Arc<Definition>, others: &[Arc<Definition>], feed: &Feed) -> Option<Found> {
         let path = self.place.current()?;
         let (version, folder) = file::built_from(&path, &self.name)?;
         match feed.block_on(is_of_this_log(&path, feed)) {
@@ -163,12 +164,14 @@ impl Slot {
             }
         }
         if version == wanted.version {
-            return Some(Arc::new(Generation::new(wanted.clone(), path)));
+            let generation = Arc::new(Generation::new(wanted.clone(), path));
+            return Some(Found { generation, is_wanted: true });
         }
         let beside = others.iter().filter(|other| other.name != self.name).map(|other| other.folder.clone());
         let checked = Definition::check_all(beside.chain([folder]).collect()).ok()?;
         let definition = checked.into_iter().find(|definition| definition.name == self.name)?;
-        Some(Arc::new(Generation::new(definition, path)))
+        // The folder may be the same, and the program another.
+        Some(Found { generation: Arc::new(Generation::new(definition, path)), is_wanted: false })
     }
 
     /// Begins a build beside what answers; one that is under way is given up.
@@ -179,7 +182,9 @@ impl Slot {
             before.end();
             self.go_on(feed, follow);
         }
-        self.note(|status| status.build_failure = None);
+        // From now on, and not only when its thread comes to it: who waits for it looks here.
+        let build = Some(Progress { head: *follow.head.borrow(), ..Progress::default() });
+        self.note(|status| (status.build, status.build_failure) = (build, None));
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
@@ -220,7 +225,7 @@ impl Slot {
         match thread {
             Ok(thread) => Some(Running { stop, thread }),
             Err(error) => {
-                self.note(|status| status.state = State::Failing(error.to_string()));
+                self.note(|status| (status.build, status.state) = (None, State::Failing(error.to_string())));
                 None
             }
         }
@@ -243,7 +248,10 @@ impl Slot {
             status.switches += 1;
         });
         info!(projection = self.name, file = %generation.path.display(), "a new build answers");
-        self.place.sweep()
+        if let Err(error) = self.place.sweep() {
+            warn!(projection = self.name, %error, "what earlier builds left cannot be removed");
+        }
+        Ok(())
     }
 
     /// Ends all threads.

@@ -55,13 +55,17 @@ impl Worker {
             match built {
                 End::CaughtUp => {
                     let generation = Arc::new(Generation::new(definition.clone(), path));
-                    return self.follow(&generation, Takeover::Ahead, failed);
+                    let ended = self.follow(&generation, Takeover::Ahead, failed);
+                    if ended == Takeover::Ahead
+                        && let Err(error) = self.slot.place.remove(&generation.path)
+                    {
+                        warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
+                    }
+                    return;
                 }
                 End::Told => return,
                 End::Event(failure) if self.slot.live.load().is_some() => {
-                    error!(projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
-                    let failure = Some(failure.to_string());
-                    return self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
+                    return self.note_build_failure(&failure);
                 }
                 // Once more, up to the event that failed: nothing can be taken back during a build.
                 End::Event(failure) => failed = Some(failure),
@@ -133,18 +137,27 @@ impl Worker {
         self.follow(generation, Takeover::Done, None);
     }
 
-    fn follow(&self, generation: &Arc<Generation>, mut takeover: Takeover, mut failed: Option<FoldFailure>) {
+    /// Whether it took over.
+    fn follow(
+        &self,
+        generation: &Arc<Generation>,
+        mut takeover: Takeover,
+        mut failed: Option<FoldFailure>,
+    ) -> Takeover {
         loop {
             let end = self.follow_file(generation, &mut takeover, failed.as_ref());
             match end.unwrap_or_else(|error| End::Fault(error.to_string())) {
-                End::Told => return,
+                End::Told => return takeover,
                 End::CaughtUp => {
                     // Up to the event that failed.
-                    if let Some(failure) = failed {
+                    let replaces = takeover == Takeover::Ahead && self.slot.live.load().is_some();
+                    if let Some(failure) = failed.as_ref().filter(|_| replaces) {
+                        self.note_build_failure(failure);
+                    } else if let Some(failure) = failed {
                         error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
                         self.slot.note(|status| status.state = State::Stopped(failure));
                     }
-                    return;
+                    return takeover;
                 }
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) => {
@@ -289,6 +302,12 @@ impl Worker {
         let head = *self.follow.head.borrow();
         let progress = Progress { events: stretch.events, position: stretch.at, head };
         self.slot.note(|status| status.build = Some(progress));
+    }
+
+    fn note_build_failure(&self, failure: &FoldFailure) {
+        error!(alarm = "projection", projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
+        let failure = Some(failure.to_string());
+        self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
     }
 
     fn note_fault(&self, problem: &str) {
