@@ -97,6 +97,9 @@ async fn a_deleted_folder_of_views_is_built_again_to_identical_tables() {
         tokio::task::spawn_blocking(move || projector.rebuild(&name).unwrap()).await.unwrap();
     }
     folded.caught_up().await;
+    for listed in folded.projector().list() {
+        assert_eq!(listed.status.switches, 1, "{}", listed.definition.name);
+    }
     folded.stop().await;
     assert_eq!(digests(&folded.views()), followed);
 }
