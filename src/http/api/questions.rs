@@ -62,7 +62,7 @@ impl ProjectionView {
             version: definition.version.clone(),
             position: position.map(|position| position.to_string()),
             state: status.state.as_str().to_owned(),
-            problem: status.state.problem().or(status.build_failure),
+            problem: status.problem(),
             build_permille: status.build.map(|build| build.permille()),
             bytes,
             queries,
