@@ -76,6 +76,10 @@ pub const SLOW_AFTER: Duration = Duration::from_millis(500);
 /// How often an append is decided again after another writer was faster.
 pub const DECIDE_TRIES_MAX: usize = 8;
 
+/// A role that a game says was played later than this from now would be the most recent for ever; clocks differ
+/// a little.
+pub const PLAYED_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+
 // The store.
 
 /// `limits.queue_appends_max`: appends waiting to be written; more are refused at once.

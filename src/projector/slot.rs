@@ -13,7 +13,7 @@ use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
 use super::folder::Folder;
-use super::status::{State, Status};
+use super::status::{Progress, State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
 
@@ -110,10 +110,10 @@ impl Slot {
 
     /// Answers from the file that is there if it belongs to this log, and builds a new one if it is of another
     /// version, or there is none.
-    pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], feed: &Arc<Feed>, follow: &Follow) {
+    pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], source: &Source) {
         let wanted = self.wanted();
-        let Some(found) = self.found(&wanted, others, feed) else {
-            return self.build(feed, follow);
+        let Some(found) = self.found(&wanted, others, &source.live) else {
+            return self.build(source);
         };
         let is_wanted = found.definition.version == wanted.version;
         if !is_wanted {
@@ -123,10 +123,10 @@ impl Slot {
             );
         }
         self.live.store(Some(found.clone()));
-        let running = self.spawn(feed, follow, move |worker| worker.follow_live(&found));
+        let running = self.spawn(source, move |worker| worker.follow_live(&found));
         lock(&self.threads).live = running;
         if !is_wanted {
-            self.build(feed, follow);
+            self.build(source);
         }
     }
 
@@ -160,36 +160,31 @@ impl Slot {
     }
 
     /// Begins a build beside what answers; one that is under way is given up.
-    pub fn build(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+    pub fn build(self: &Arc<Self>, source: &Source) {
         let before = lock(&self.threads).builder.take();
         if let Some(before) = before {
             before.end();
         }
-        self.note(|status| status.build_failure = None);
+        // Before the thread runs: who waits for the build must not find that there is none.
+        self.note(|status| (status.build, status.build_failure) = (Some(Progress::default()), None));
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
-        threads.builder = self.spawn(feed, follow, move |worker| worker.build(&definition));
+        threads.builder = self.spawn(source, move |worker| worker.build(&definition));
     }
 
-    pub fn want(self: &Arc<Self>, definition: Arc<Definition>, feed: &Arc<Feed>, follow: &Follow) {
+    pub fn want(self: &Arc<Self>, definition: Arc<Definition>, source: &Source) {
         *lock(&self.wanted) = definition;
-        self.build(feed, follow);
+        self.build(source);
     }
 
     fn spawn(
         self: &Arc<Self>,
-        feed: &Arc<Feed>,
-        follow: &Follow,
+        source: &Source,
         work: impl FnOnce(&worker::Worker) + Send + 'static,
     ) -> Option<Running> {
         let stop = Stop::default();
-        let worker = worker::Worker {
-            slot: self.clone(),
-            feed: feed.clone(),
-            follow: follow.clone(),
-            stop: stop.clone(),
-        };
+        let worker = worker::Worker { slot: self.clone(), source: source.clone(), stop: stop.clone() };
         let name = format!("fold-{}", self.name);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             worker::yield_to_pushes();
@@ -198,7 +193,7 @@ impl Slot {
         match thread {
             Ok(thread) => Some(Running { stop, thread }),
             Err(error) => {
-                self.note(|status| status.state = State::Failing(error.to_string()));
+                self.note(|status| (status.build, status.state) = (None, State::Failing(error.to_string())));
                 None
             }
         }
@@ -231,9 +226,14 @@ impl Slot {
     }
 }
 
-/// What a worker that has caught up waits for.
+/// Where events come from.
 #[derive(Clone)]
-pub struct Follow {
+pub struct Source {
+    /// For those that follow the log.
+    pub live: Arc<Feed>,
+    /// For those that are built.
+    pub builds: Arc<Feed>,
+    /// The log's end: who has caught up waits for it to move.
     pub head: watch::Receiver<Option<Position>>,
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
 
 use super::definition::Definition;
 use super::feed::{Batch, Feed, Reader, Stop};
 use super::file;
 use super::fold::{FoldError, FoldFailure, Folded, Folding, Plan};
-use super::slot::{Follow, Generation, Slot};
+use super::slot::{Generation, Slot, Source};
 use super::status::{Progress, State};
 use crate::limits;
 use crate::store::Position;
@@ -17,8 +18,7 @@ use crate::store::sqlite::{CheckpointRules, Checkpoints, SyncFailure};
 
 pub struct Worker {
     pub slot: Arc<Slot>,
-    pub feed: Arc<Feed>,
-    pub follow: Follow,
+    pub source: Source,
     pub stop: Stop,
 }
 
@@ -32,10 +32,21 @@ enum End {
     Event(FoldFailure),
     /// The file or the log fails.
     Fault(String),
+    /// The file is lost.
+    Lost(String),
 }
 
 /// An event that failed: folding goes up to it and no further.
 type UpTo<'f> = Option<&'f FoldFailure>;
+
+/// A read model can be made again from the log; a file that is damaged or gone is not worth keeping.
+fn end_by(error: &rusqlite::Error, generation: &Generation) -> End {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => End::Lost(error.to_string()),
+        Some(ErrorCode::CannotOpen) if !generation.path.exists() => End::Lost(error.to_string()),
+        _ => End::Fault(error.to_string()),
+    }
+}
 
 /// This thread gets what pushes leave over.
 pub fn yield_to_pushes() {
@@ -65,7 +76,7 @@ impl Worker {
                 }
                 // Once more, up to the event that failed: nothing can be taken back during a build.
                 End::Event(failure) => failed = Some(failure),
-                End::Fault(problem) => {
+                End::Fault(problem) | End::Lost(problem) => {
                     self.note_fault(&problem);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
@@ -76,7 +87,7 @@ impl Worker {
     fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo<'_>) -> End {
         let built = file::building(path);
         let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
-        let made = file::create(&built, definition, self.feed.log().log_id());
+        let made = file::create(&built, definition, self.source.live.log().log_id());
         let folding = match made.map(Folding::over) {
             Ok(Ok(folding)) => folding,
             Ok(Err(error)) => return fault(&error),
@@ -105,7 +116,7 @@ impl Worker {
         folding.begin()?;
         folding.make(&definition.schema)?;
         let mut plan = Plan::prepare(folding, definition)?;
-        let mut stretch = Stretch::from(&self.feed, None, up_to);
+        let mut stretch = Stretch::from(&self.source.builds, None, up_to);
         stretch.is_build = true;
         self.note_build(&stretch);
         let end = loop {
@@ -136,7 +147,7 @@ impl Worker {
     fn follow(&self, generation: &Arc<Generation>, mut takeover: Takeover, mut failed: Option<FoldFailure>) {
         loop {
             let end = self.follow_file(generation, &mut takeover, failed.as_ref());
-            match end.unwrap_or_else(|error| End::Fault(error.to_string())) {
+            match end.unwrap_or_else(|error| end_by(&error, generation)) {
                 End::Told => return,
                 End::CaughtUp => {
                     // Up to the event that failed.
@@ -150,6 +161,12 @@ impl Worker {
                 End::Fault(problem) => {
                     self.note_fault(&problem);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
+                }
+                End::Lost(problem) => {
+                    let (projection, file) = (&self.slot.name, generation.path.display());
+                    error!(alarm = "projection", projection, %file, problem, "the file is lost: it is built anew");
+                    self.note_fault(&problem);
+                    return self.slot.build(&self.source);
                 }
             }
         }
@@ -173,7 +190,7 @@ impl Worker {
         let mut plan = Plan::prepare(&folding, &generation.definition)?;
         let checkpoint = file::checkpoint(&folding.connection, "main")?;
         let mut stretch =
-            Stretch::from(&self.feed, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
+            Stretch::from(&self.source.live, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
         loop {
             folding.begin()?;
             let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
@@ -225,6 +242,10 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
+                // Near enough to the end: under load there is always one more.
+                Ok(Reached::End) if batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 => {
+                    return Ok(Some(End::CaughtUp));
+                }
                 Ok(Reached::End) => {}
                 Ok(Reached::Failed) => return Ok(Some(End::CaughtUp)),
                 Err(FoldError::Event(failure)) => return Ok(Some(End::Event(failure))),
@@ -265,8 +286,8 @@ impl Worker {
     }
 
     fn wait_for_more(&self, at: Option<Position>) {
-        let mut head = self.follow.head.clone();
-        self.feed.block_on(async {
+        let mut head = self.source.head.clone();
+        self.source.live.block_on(async {
             tokio::select! {
                 more = head.wait_for(|head| *head > at) => {
                     if more.is_err() {
@@ -282,11 +303,13 @@ impl Worker {
     /// Ends early when told to stop.
     fn pause(&self, wait: Duration) {
         // A pause that was not cut short is over.
-        self.feed.block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
+        self.source
+            .live
+            .block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
     }
 
     fn note_build(&self, stretch: &Stretch<'_>) {
-        let head = *self.follow.head.borrow();
+        let head = *self.source.head.borrow();
         let progress = Progress { events: stretch.events, position: stretch.at, head };
         self.slot.note(|status| status.build = Some(progress));
     }

@@ -152,6 +152,11 @@ fn played(report: RoleReport, place: &str, now: DateTime<Utc>) -> Result<PlayedR
     let RoleReport { role_id, role_name, zones, midas_zone_id, attach, played_at } = report;
     let zones = zones.into_iter().map(|Object(zone)| (zone.zone_id, zone.zone_name)).collect();
     let played_at = played_at.unwrap_or(now);
+    if played_at > now + limits::PLAYED_AHEAD_MAX {
+        let ahead_s = limits::PLAYED_AHEAD_MAX.as_secs();
+        let problem = format!("lies more than {ahead_s} s ahead of this server's clock");
+        return Err(ApiError::at(Code::Body, &format!("{place}.played_at"), problem));
+    }
     let fields = RoleFields { role_id, role_name, zones, midas_zone_id, attach, played_at };
     PlayedRole::new(fields)
         .map_err(|error| ApiError::at(Code::Body, &format!("{place}.{}", error.field), error.problem))
