@@ -51,6 +51,8 @@ pub const ROLES_IN_REPORT_MAX: usize = 50;
 pub const HEAD_WAIT: Duration = Duration::from_secs(75);
 /// A request's head: line and headers.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The same at the admin listener, where what is too long is answered in the envelope.
+pub const ADMIN_HEAD_BYTES_MAX: usize = 128 * 1024;
 /// After an error in accepting connections (too many open files), the pause before the next try.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
