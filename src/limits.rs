@@ -169,13 +169,15 @@ pub const BUILD_TRANSACTION_EVENTS: u64 = 500_000;
 /// Events of one transaction of a projection that follows the log.
 pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// A projection that has caught up waits so long before it looks again: what comes meanwhile shares a transaction.
+/// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
+pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
 /// A statement of `on/` that runs longer stops its projection.
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(10);
 /// After a fault of file or log, folding is tried again after this time.
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How much folding yields to pushes (`nice`).
-pub const FOLD_NICENESS: i32 = 10;
+pub const FOLD_NICENESS: i32 = 15;
 /// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
 /// connection.
 pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;

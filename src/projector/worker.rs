@@ -1,7 +1,7 @@
 //! The threads of a projection: one builds it from the log's beginning, one follows the log.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
@@ -192,6 +192,7 @@ impl Worker {
         let mut stretch =
             Stretch::from(&self.source.live, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
         loop {
+            let begun = Instant::now();
             folding.begin()?;
             let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
             match end {
@@ -207,15 +208,16 @@ impl Worker {
             }
             checkpoints.advance(&folding.connection);
             let is_caught_up = matches!(end, Ok(Some(_)));
-            if let Err(error) = self.publish(generation, takeover, &stretch, is_caught_up) {
+            if let Err(error) = self.publish(generation, takeover, &stretch) {
                 return Ok(End::Fault(error.to_string()));
             }
             if is_caught_up && up_to.is_some() {
                 return Ok(End::CaughtUp);
             }
             if is_caught_up {
-                // Those that come meanwhile share a transaction.
-                self.pause(limits::FOLD_PAUSE);
+                // What comes meanwhile shares a transaction. The more there is to do, the longer: pushes go first,
+                // and pages that many events touch are written once.
+                self.pause(begun.elapsed().clamp(limits::FOLD_PAUSE, limits::FOLD_PAUSE_MAX));
                 self.wait_for_more(stretch.at);
             }
             if self.stop.is_told() {
@@ -242,8 +244,10 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
-                // Near enough to the end: under load there is always one more.
-                Ok(Reached::End) if batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 => {
+                // Near enough to the end for a build: under load there is always one more.
+                Ok(Reached::End)
+                    if stretch.is_build && batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 =>
+                {
                     return Ok(Some(End::CaughtUp));
                 }
                 Ok(Reached::End) => {}
@@ -264,10 +268,9 @@ impl Worker {
         generation: &Arc<Generation>,
         takeover: &mut Takeover,
         stretch: &Stretch<'_>,
-        is_caught_up: bool,
     ) -> Result<(), file::FileError> {
         if *takeover == Takeover::Ahead {
-            if !is_caught_up || stretch.at < *self.slot.progress.borrow() {
+            if stretch.at < *self.slot.progress.borrow() {
                 return Ok(());
             }
             self.slot.take_over(generation)?;
