@@ -13,6 +13,8 @@ pub const NESTING_DEPTH_MAX: usize = 32;
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 /// The URL parameters of a request to the admin listener, together.
 pub const ADMIN_QUERY_BYTES_MAX: usize = 8 * 1024;
+/// An id that is looked up.
+pub const LOOKUP_CHARS_MAX: usize = 128;
 /// Of what was sent, at most so much is repeated in an error.
 pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.
@@ -49,6 +51,8 @@ pub const ROLES_IN_REPORT_MAX: usize = 50;
 pub const HEAD_WAIT: Duration = Duration::from_secs(75);
 /// A request's head: line and headers.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The same at the admin listener, where what is too long is answered in the envelope.
+pub const ADMIN_HEAD_BYTES_MAX: usize = 128 * 1024;
 /// After an error in accepting connections (too many open files), the pause before the next try.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
