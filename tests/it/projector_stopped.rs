@@ -85,7 +85,7 @@ async fn a_failing_event_stops_only_its_projection_until_the_folder_is_put_right
     buy(&home, &server, "6", "hat").await;
     until("it lives and shows nothing wrong", || {
         let (code, line) = listed(&home, &dir, "sales");
-        code == 0 && line["state"] == "live" && line["position"] == position_of(&home, "6").to_string()
+        code == 0 && line["state"] == "live" && line["position"] == position_of(&home, "6")
     })
     .await;
     assert_eq!(sold(&server).await.len(), 6);
