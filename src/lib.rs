@@ -10,6 +10,7 @@ pub mod domain;
 pub mod http;
 pub mod ledger;
 pub mod limits;
+pub mod lookup;
 pub mod moment;
 pub mod pace;
 pub mod projector;

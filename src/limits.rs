@@ -13,6 +13,8 @@ pub const NESTING_DEPTH_MAX: usize = 32;
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 /// The URL parameters of a request to the admin listener, together.
 pub const ADMIN_QUERY_BYTES_MAX: usize = 8 * 1024;
+/// An id that is looked up.
+pub const LOOKUP_CHARS_MAX: usize = 128;
 /// Of what was sent, at most so much is repeated in an error.
 pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.

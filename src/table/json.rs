@@ -4,23 +4,17 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Cell, Column, Table, Unit};
+use super::{Cell, Row, Table, Unit};
 
 /// The rows as serde writes them: ids, texts, moments, days and positions as strings, fen, counts and
 /// seconds as numbers, flags as booleans, JSON as itself.
 pub struct Rows<'a>(pub &'a Table);
 
-/// One row of a table.
-pub struct Row<'a> {
-    pub columns: &'a [Column],
-    pub cells: &'a [Cell],
-}
-
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut rows = serializer.serialize_seq(Some(self.0.rows.len()))?;
-        for cells in &self.0.rows {
-            rows.serialize_element(&Row { columns: &self.0.columns, cells })?;
+        for row in self.0.rows() {
+            rows.serialize_element(&row)?;
         }
         rows.end()
     }
@@ -71,7 +65,7 @@ impl Serialize for Value<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::sample;
+    use crate::table::{Column, sample};
 
     #[test]
     fn rows_are_objects_in_the_order_of_the_columns_with_the_type_that_the_unit_says() {

@@ -96,6 +96,41 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
 }
 
+/// One row, whose cells are known by their columns' names.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    columns: &'a [Column],
+    cells: &'a [Cell],
+}
+
+impl Table {
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> {
+        self.rows.iter().map(|cells| Row { columns: &self.columns, cells })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The text of a column; `None` where there is none.
+    pub fn text(&self, column: &str) -> Option<&'a str> {
+        match self.cell(column)? {
+            Cell::Text(text) => Some(text),
+            Cell::Null | Cell::Integer(_) | Cell::Real(_) => None,
+        }
+    }
+
+    /// The whole number of a column; `None` where there is none.
+    pub fn integer(&self, column: &str) -> Option<i64> {
+        match self.cell(column)? {
+            Cell::Integer(number) => Some(*number),
+            Cell::Null | Cell::Real(_) | Cell::Text(_) => None,
+        }
+    }
+
+    fn cell(&self, column: &str) -> Option<&'a Cell> {
+        self.cells.get(self.columns.iter().position(|other| other.name == column)?)
+    }
+}
+
 /// A moment as people in Beijing read it; what is none stays as it is.
 fn beijing_moment(text: &str) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))

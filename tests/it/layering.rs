@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 19] = [
+const MAY_KNOW: [(&str, &[&str]); 20] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
@@ -18,6 +18,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("ledger", &["codec", "domain", "limits", "quota", "store"]),
     ("decision", &["domain", "ledger", "limits", "wechat"]),
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
+    ("lookup", &["domain", "limits", "moment", "projector", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     (
@@ -29,6 +30,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
             "domain",
             "ledger",
             "limits",
+            "lookup",
             "moment",
             "pace",
             "projector",
@@ -49,6 +51,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
             "http",
             "ledger",
             "limits",
+            "lookup",
             "moment",
             "projector",
             "quota",

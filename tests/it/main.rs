@@ -27,6 +27,7 @@ mod line;
 mod lists;
 mod log_file;
 mod looking;
+mod lookup;
 mod openapi;
 mod outcomes;
 mod projections_deliveries;

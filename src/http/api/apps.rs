@@ -13,8 +13,7 @@ use super::present;
 use super::questions::{self, Asked};
 use crate::http::Service;
 use crate::http::access::Holder;
-use crate::table::json::Row;
-use crate::table::{Cell, Table};
+use crate::table::Row;
 
 /// A path that stands for a named question.
 pub struct Shortcut {
@@ -150,19 +149,12 @@ pub async fn order(
         vec![("app".to_owned(), app.as_str().to_owned()), ("id".to_owned(), number.as_str().to_owned())];
     let (answer, as_of) = questions::question(&service, &holder, &asked, parameters, min_position).await?;
     // The number may be another order's MchOrderNo.
-    let is_asked = |row: &&Vec<Cell>| {
-        holds(&answer.table, row, "out_trade_no", number.as_str())
-            && holds(&answer.table, row, "env", &env.to_string())
-    };
-    let Some(cells) = answer.table.rows.iter().find(is_asked) else {
+    let (number, env) = (number.as_str(), env.to_string());
+    let is_asked =
+        |row: &Row<'_>| row.text("out_trade_no") == Some(number) && row.text("env") == Some(env.as_str());
+    let Some(row) = answer.table.rows().find(is_asked) else {
         let message = format!("no order {number} of {app} is recorded in {env}");
         return Err(ApiError::new(Code::UnknownOrder, message));
     };
-    present::order(Row { columns: &answer.table.columns, cells }, as_of, &headers)
-}
-
-fn holds(table: &Table, row: &[Cell], column: &str, text: &str) -> bool {
-    let place = table.columns.iter().position(|other| other.name == column);
-    let cell = place.and_then(|place| row.get(place));
-    matches!(cell, Some(Cell::Text(cell)) if cell == text)
+    present::order(row, as_of, &headers)
 }

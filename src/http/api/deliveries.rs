@@ -27,8 +27,8 @@ use crate::domain::environment::Environment;
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::store::Position;
-use crate::table::json::{Row, Rows};
-use crate::table::{Cell, Table};
+use crate::table::json::Rows;
+use crate::table::{Row, Table};
 use crate::{clock, limits};
 
 pub const PATH: &str = "/v1/apps/{app}/deliveries";
@@ -116,8 +116,7 @@ impl Feed {
         let (items, position) = (answer.table, as_of.position);
         let is_full = items.rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         // A full page ends with its last item; any other has looked at all there is.
-        let looked_at =
-            if is_full { items.rows.last().and_then(|row| position_of(&items, row)) } else { position };
+        let looked_at = if is_full { items.rows().next_back().and_then(position_of) } else { position };
         Ok(Page { items, cursor: after.at_least(looked_at), position })
     }
 
@@ -233,30 +232,14 @@ async fn moved(
 }
 
 fn events(page: &Page) -> Result<VecDeque<Event>, ApiError> {
-    let items = &page.items;
-    let event = |row: &Vec<Cell>| {
-        let data = serde_json::to_string(&Row { columns: &items.columns, cells: row });
-        let data = data.map_err(|error| ApiError::internal(&error))?;
-        let id = page.cursor.just_at(position_of(items, row));
-        Ok(Event::default().id(id.to_string()).event(text_of(items, row, KIND)).data(data))
+    let event = |row: Row<'_>| {
+        let data = serde_json::to_string(&row).map_err(|error| ApiError::internal(&error))?;
+        let id = page.cursor.just_at(position_of(row));
+        Ok(Event::default().id(id.to_string()).event(row.text(KIND).unwrap_or_default()).data(data))
     };
-    items.rows.iter().map(event).collect()
+    page.items.rows().map(event).collect()
 }
 
-fn cell<'a>(table: &Table, row: &'a [Cell], column: &str) -> Option<&'a Cell> {
-    row.get(table.columns.iter().position(|other| other.name == column)?)
-}
-
-fn position_of(table: &Table, row: &[Cell]) -> Option<Position> {
-    match cell(table, row, POSITION)? {
-        Cell::Integer(number) => u64::try_from(*number).ok().map(Position::from_number),
-        Cell::Null | Cell::Real(_) | Cell::Text(_) => None,
-    }
-}
-
-fn text_of<'a>(table: &Table, row: &'a [Cell], column: &str) -> &'a str {
-    match cell(table, row, column) {
-        Some(Cell::Text(text)) => text,
-        Some(Cell::Null | Cell::Integer(_) | Cell::Real(_)) | None => "",
-    }
+fn position_of(row: Row<'_>) -> Option<Position> {
+    u64::try_from(row.integer(POSITION)?).ok().map(Position::from_number)
 }

@@ -8,6 +8,7 @@ mod envelope;
 mod error;
 mod extract;
 mod grants;
+mod lookup;
 mod negotiate;
 mod openapi;
 mod present;
@@ -49,6 +50,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route(apps::INVENTORY.path, get(apps::inventory))
         .route(apps::PLAYERS_ORDERS.path, get(apps::players_orders))
         .route(apps::ROLES.path, get(apps::roles).put(roles::report))
+        .route(lookup::PATH, get(lookup::find))
         .route(deliveries::PATH, get(deliveries::deliveries))
         .route(grants::GRANT_PATH, post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))

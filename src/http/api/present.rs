@@ -13,8 +13,8 @@ use super::negotiate;
 use crate::moment::stamp;
 use crate::store::{LogId, Position};
 use crate::table::csv::Bom;
-use crate::table::json::{Row, Rows};
-use crate::table::{Table, csv, xlsx};
+use crate::table::json::Rows;
+use crate::table::{Row, Table, csv, xlsx};
 
 pub const JSON: &str = "application/json";
 pub const CSV: &str = "text/csv";

@@ -2,6 +2,7 @@
 
 mod detail;
 mod failures;
+mod lookup;
 mod questions;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::error::{ApiError, Failure};
 use super::extract::NoParams;
 use super::{grants, quarantine, roles};
 use crate::http::Service;
+use crate::limits;
 
 pub use detail::detail;
 
@@ -49,6 +51,7 @@ pub use detail::detail;
         (name = "deliveries", description = "What a game server has to act upon"),
         (name = "grants", description = "What games say became of an order; the first word stands"),
         (name = "projections", description = "Named questions, declared by the projections that answer them"),
+        (name = "lookup", description = "Find an id wherever it may be"),
         (name = "quarantine", description = "Authentic pushes that wait for a person"),
         (name = "health", description = "For probes"),
     ),
@@ -68,10 +71,13 @@ impl Modify for Bearer {
 
 pub async fn document(State(service): State<Arc<Service>>, _: NoParams) -> Result<Json<Value>, ApiError> {
     let mut document = serde_json::to_value(Fixed::openapi()).map_err(|error| ApiError::internal(&error))?;
+    // Right after the start it is not known yet which there are.
+    service.projector.begun(limits::QUERY_POSITION_WAIT).await;
     for question in service.projector.queries() {
         questions::add(&mut document, &question);
     }
     add(&mut document, "/openapi.json", "get", of_document());
+    add(&mut document, super::lookup::PATH, "get", lookup::operation());
     // It may be left out, and is not null where it is there.
     let body =
         &mut document["paths"][grants::GRANT_PATH]["post"]["requestBody"]["content"]["application/json"];

@@ -237,7 +237,7 @@ fn row_schema(columns: &[Column]) -> Value {
 }
 
 /// All fields are there, and no others.
-fn object(fields: Value) -> Value {
+pub fn object(fields: Value) -> Value {
     let names: Vec<_> = fields.as_object().into_iter().flat_map(|fields| fields.keys().cloned()).collect();
     json!({"type": "object", "properties": fields, "required": names, "additionalProperties": false})
 }

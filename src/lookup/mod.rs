@@ -1,0 +1,151 @@
+//! Finding an id wherever it may be: "I paid and got nothing" becomes a verdict with the next step, and what
+//! cannot be found says where was looked.
+//!
+//! The sources are behind a trait, so that the server and a command look in the same way; judging is pure.
+
+mod facts;
+mod of_orders;
+mod of_pushes;
+mod sources;
+mod verdict;
+mod words;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+pub use sources::ReadModelsAndRing;
+pub use verdict::Verdict;
+pub use words::Words;
+
+use crate::table::{Row, Table, mask};
+use facts::Facts;
+
+/// Where an id may be found.
+#[async_trait]
+pub trait Sources: Send + Sync {
+    /// The rows of a named question; an error says why it cannot be answered.
+    async fn ask(&self, place: &Place, id: &str, as_of: DateTime<Utc>) -> Result<Answered, String>;
+
+    /// The requests that never reached the log and claim to have the id.
+    async fn refused(&self, id: &str) -> Result<Table, String>;
+}
+
+/// What a question gave, and what it is as of.
+pub struct Answered {
+    pub table: Table,
+    /// Decimal; `None` before any event.
+    pub position: Option<String>,
+}
+
+/// A named question that finds an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub name: &'static str,
+    pub projection: &'static str,
+    pub query: &'static str,
+    /// The parameter that takes the id.
+    pub parameter: &'static str,
+    /// Others, fixed.
+    pub more: &'static [(&'static str, &'static str)],
+}
+
+const fn place(name: &'static str, projection: &'static str, query: &'static str) -> Place {
+    Place { name, projection, query, parameter: "id", more: &[] }
+}
+
+const PLAYER: &[(&str, &str)] = &[("env", "both")];
+
+/// All questions that are asked for an id.
+const PLACES: [Place; 7] = [
+    place("orders", "orders", "by_id"),
+    place("refunds", "orders", "refunds_by_id"),
+    place("gifts", "orders", "gifts_by_id"),
+    // What quarantine, conflicts and mocks have is told apart by the column `what`.
+    place("operations", "operations", "by_id"),
+    Place { parameter: "open_id", more: PLAYER, ..place("players_orders", "orders", "by_player") },
+    Place { parameter: "open_id", ..place("players_gifts", "orders", "gifts_by_player") },
+    Place { parameter: "open_id", more: PLAYER, ..place("players_roles", "roles", "search") },
+];
+const REFUSED: &str = "refused";
+
+/// Whether players' OpenIds are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Players {
+    Shown,
+    Masked,
+}
+
+/// What was found of an id.
+#[derive(Debug, Serialize)]
+pub struct Lookup {
+    pub id: String,
+    pub verdict: Verdict,
+    /// The verdict as a sentence, and what to do, in English and in Chinese.
+    #[serde(flatten)]
+    pub words: Words,
+    pub found: Vec<Found>,
+    pub looked_in: Vec<LookedIn>,
+}
+
+/// One thing that has the id.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    /// orders, refunds, gifts, quarantine, conflict, mock, players_orders, players_gifts, players_roles, refused
+    #[serde(rename = "where")]
+    pub place: String,
+    /// Its fields.
+    #[serde(flatten)]
+    pub fields: serde_json::Value,
+}
+
+/// Where was looked, and how far that place knows the log.
+#[derive(Debug, Serialize)]
+pub struct LookedIn {
+    #[serde(rename = "where")]
+    pub place: &'static str,
+    pub position: Option<String>,
+    /// Why it could not be looked at.
+    pub problem: Option<String>,
+}
+
+/// Looks everywhere and judges.
+pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players: Players) -> Lookup {
+    let (mut facts, mut found, mut looked_in) = (Facts::default(), Vec::new(), Vec::new());
+    for place in &PLACES {
+        let (position, problem) = match sources.ask(place, id, as_of).await {
+            Ok(Answered { table, position }) => {
+                table.rows().for_each(|row| facts.learn(place.name, row));
+                found.extend(shown(place.name, table, players));
+                (position, None)
+            }
+            Err(problem) => (None, Some(problem)),
+        };
+        looked_in.push(LookedIn { place: place.name, position, problem });
+    }
+    let problem = match sources.refused(id).await {
+        Ok(table) => {
+            table.rows().for_each(|row| facts.learn(REFUSED, row));
+            found.extend(shown(REFUSED, table, players));
+            None
+        }
+        Err(problem) => Some(problem),
+    };
+    looked_in.push(LookedIn { place: REFUSED, position: None, problem });
+    let unseen = looked_in.iter().filter(|place| place.problem.is_some()).map(|place| place.place);
+    facts.unseen = unseen.collect();
+    let (verdict, words) = verdict::judge(&facts, as_of);
+    Lookup { id: id.to_owned(), verdict, words, found, looked_in }
+}
+
+fn shown(place: &str, mut table: Table, players: Players) -> Vec<Found> {
+    if players == Players::Masked {
+        mask::table(&mut table);
+    }
+    let found = |row: Row<'_>| {
+        let place = row.text(facts::WHAT).unwrap_or(place).to_owned();
+        // A row is an object of plain values, which can always be written.
+        Found { place, fields: serde_json::to_value(row).unwrap_or_default() }
+    };
+    table.rows().map(found).collect()
+}

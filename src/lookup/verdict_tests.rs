@@ -1,0 +1,176 @@
+//! One line a case: what was found, and the verdict; and what the words must say.
+
+use super::super::facts::{Conflict, Gift, Held, Order, Player, Refund, Refused};
+use super::*;
+
+const AT: &str = "2026-01-01T08:00:00.000+08:00";
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn order(env: &str, grant: &str) -> Order {
+    let text = |text: &str| text.to_owned();
+    Order {
+        env: env.into(),
+        kind: text("goods"),
+        number: text("N"),
+        amount: text("12.00"),
+        delivered_at: text(AT),
+        grant: grant.into(),
+        grant_by: text("game-demo"),
+        grant_at: text("2026-01-01T09:00:00.000+08:00"),
+        state: if grant == "none" { text("delivered") } else { grant.into() },
+        refunded: text("12.00"),
+        ..Order::default()
+    }
+}
+
+fn with_orders<const N: usize>(orders: [Order; N]) -> Facts {
+    Facts { orders: orders.into(), ..Facts::default() }
+}
+
+fn refused(code: i64, mock: bool, gives_up_at: &str) -> Facts {
+    let refused = Refused {
+        code,
+        mock,
+        reason: "PayEventSig verifies under no AppKey".into(),
+        times: 3,
+        first_at: AT.into(),
+        last_at: "2026-01-01T08:00:30.000+08:00".into(),
+        gives_up_at: gives_up_at.into(),
+        ..Refused::default()
+    };
+    Facts { refused: vec![refused], ..Facts::default() }
+}
+
+fn held(reason: &str, state: &str) -> Facts {
+    let held = Held {
+        id: "5d41".into(),
+        reason: reason.into(),
+        detail: "MiniGame.Payload.OutTradeNo: is missing".into(),
+        state: state.into(),
+        since: AT.into(),
+        money_at_stake: true,
+        by: "lin".into(),
+        why: "sent by hand".into(),
+        ..Held::default()
+    };
+    Facts { held: vec![held], ..Facts::default() }
+}
+
+fn refund(env: &str, order: Option<&str>) -> Facts {
+    let refund = Refund {
+        env: env.into(),
+        number: "R".into(),
+        amount: "12.00".into(),
+        refunded_at: AT.into(),
+        order: order.map(str::to_owned),
+        order_grant: String::new(),
+    };
+    Facts { refunds: vec![refund], ..Facts::default() }
+}
+
+#[test]
+fn what_is_found_decides_the_verdict_and_money_goes_first() {
+    let (production, sandbox) = (order("production", "none"), order("sandbox", "none"));
+    let state =
+        |state: &str, grant: &str| with_orders([Order { state: state.into(), ..order("production", grant) }]);
+    let mocks = || Facts { mocks: 1, ..Facts::default() };
+    let conflicts =
+        || Facts { conflicts: vec![Conflict { number: "N".into(), at: AT.into() }], ..Facts::default() };
+    let gifts =
+        || Facts { gifts: vec![Gift { number: "G".into(), delivered_at: AT.into() }], ..Facts::default() };
+    let player = || Facts { player: Player { orders: 2, ..Player::default() }, ..Facts::default() };
+    for (case, facts, verdict) in [
+        ("granted", with_orders([order("production", "granted")]), Verdict::DeliveredAndGranted),
+        ("waiting", with_orders([production.clone()]), Verdict::DeliveredNotGranted),
+        ("refused", with_orders([order("production", "refused")]), Verdict::RefusedByGame),
+        ("revoked", with_orders([order("production", "revoked")]), Verdict::RevokedByGame),
+        ("refunded, granted", state("refunded", "granted"), Verdict::Refunded),
+        ("refunded in part", state("partly_refunded", "none"), Verdict::PartlyRefunded),
+        (
+            "coins",
+            with_orders([Order { kind: "coins".into(), ..production.clone() }]),
+            Verdict::CoinsCredited,
+        ),
+        ("a conflict too", with_orders([Order { conflicts: 1, ..production.clone() }]), Verdict::Conflict),
+        ("both environments", with_orders([sandbox.clone(), production]), Verdict::DeliveredNotGranted),
+        ("sandbox", with_orders([sandbox.clone()]), Verdict::SandboxOnly),
+        ("a sandbox refund", refund("sandbox", None), Verdict::SandboxOnly),
+        ("a refund", refund("production", Some("N")), Verdict::Refunded),
+        ("a refund alone", refund("production", None), Verdict::RefundWithoutOrder),
+        ("a gift", gifts(), Verdict::GiftDelivered),
+        ("held", held("unusable", "open"), Verdict::InQuarantine),
+        (
+            "held, and tried in the sandbox",
+            Facts { orders: vec![sandbox], ..held("unusable", "open") },
+            Verdict::InQuarantine,
+        ),
+        ("adopted", held("unusable", "adopted"), Verdict::QuarantineDecided),
+        ("dismissed", held("unusable", "dismissed"), Verdict::QuarantineDecided),
+        ("a bad signature", refused(40101, false, ""), Verdict::RefusedBadSignature),
+        ("an unknown app", refused(40401, false, ""), Verdict::Refused),
+        ("an unverified mock", refused(0, true, ""), Verdict::MockOnly),
+        ("a mock with a wrong field", refused(42201, true, ""), Verdict::MockOnly),
+        ("a verified mock", mocks(), Verdict::MockOnly),
+        ("a mock of a player", Facts { mocks: 1, ..player() }, Verdict::Player),
+        ("a conflict alone", conflicts(), Verdict::Conflict),
+        ("a player", player(), Verdict::Player),
+        ("nothing", Facts::default(), Verdict::NoTrace),
+        ("nothing, half blind", Facts { unseen: vec!["orders"], ..Facts::default() }, Verdict::CannotTell),
+        ("found, half blind", Facts { unseen: vec!["refused"], ..mocks() }, Verdict::MockOnly),
+    ] {
+        let (found, words) = judge(&facts, now());
+        assert_eq!(found, verdict, "{case}");
+        let Words { words, words_zh, next_step, next_step_zh } = words;
+        for text in [&words, &words_zh, &next_step, &next_step_zh] {
+            assert!(!text.is_empty() && !text.contains("  "), "{case}: {text:?}");
+        }
+        assert!(words.is_ascii() && next_step.replace('…', "").is_ascii(), "{case}: English");
+        assert!(!words_zh.is_ascii() && !next_step_zh.is_ascii(), "{case}: Chinese");
+    }
+}
+
+#[test]
+fn the_words_say_since_when_and_what_to_do() {
+    let not_granted = with_orders([order("production", "none")]);
+    let mall = with_orders([Order { is_mall_test: true, ..order("production", "none") }]);
+    let both = with_orders([Order { state: "refunded".into(), ..order("production", "granted") }]);
+    let stranger = |facts: Facts| {
+        let refused =
+            facts.refused.into_iter().map(|refused| Refused { stranger: true, ..refused }).collect();
+        Facts { refused, ..Facts::default() }
+    };
+    for (facts, said) in [
+        (&not_granted, "at 2026-01-01T08:00:00.000+08:00"),
+        (&not_granted, "/v1/apps/{app}/deliveries"),
+        (&mall, "nobody paid"),
+        (&both, "/revoke"),
+        (&held("other_environment_key", "open"), "may be swapped"),
+        (&held("unusable", "open"), "OutTradeNo: is missing"),
+        (&held("unusable", "adopted"), "lin adopted it: sent by hand"),
+        (&refused(40101, false, "2027-01-16T08:04:00.000Z"), "until about 2027-01-16T16:04:00.000+08:00"),
+        (&refused(40101, false, "2027-01-14T08:04:00.000Z"), "has given up since about 2027-01-14"),
+        (&refused(40101, false, ""), "AppKey"),
+        (&stranger(refused(40101, false, "")), "anybody may have sent it"),
+        (&Facts::default(), "push URL"),
+        (&Facts::default(), "24 h 04 m"),
+        (
+            &Facts { player: Player { orders: 50, ..Player::default() }, ..Facts::default() },
+            "50 or more order(s)",
+        ),
+    ] {
+        let (_, words) = judge(facts, now());
+        let all = format!("{} {}", words.words, words.next_step);
+        assert!(all.contains(said), "{said:?} should stand in {all:?}");
+    }
+}
+
+#[test]
+fn each_verdict_is_a_word_of_its_own() {
+    let words: std::collections::BTreeSet<_> =
+        Verdict::ALL.iter().map(|verdict| serde_json::to_string(verdict).unwrap()).collect();
+    assert_eq!(words.len(), Verdict::ALL.len());
+    assert!(words.contains("\"delivered_not_granted\""));
+}
