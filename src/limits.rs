@@ -51,6 +51,8 @@ pub const ROLES_IN_REPORT_MAX: usize = 50;
 pub const HEAD_WAIT: Duration = Duration::from_secs(75);
 /// A request's head: line and headers.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The same at the admin listener, where what is too long is answered in the envelope.
+pub const ADMIN_HEAD_BYTES_MAX: usize = 128 * 1024;
 /// After an error in accepting connections (too many open files), the pause before the next try.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A push's body must have come within this time after its head.
@@ -158,6 +160,10 @@ pub const STREAM_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A file of a projection's folder.
 pub const PROJECTION_FILE_BYTES_MAX: u64 = 256 * 1024;
+/// One text that a statement of a folder makes: it is made in one step, which no deadline ends.
+pub const VALUE_BYTES_MAX: i32 = 64 * 1024 * 1024;
+/// SQLite must have understood a folder's statements within this time.
+pub const PROJECTION_CHECK_WAIT: Duration = Duration::from_secs(5);
 /// Batches of `READ_PAGE_EVENTS_MAX` events that projections at about the same place share.
 pub const FEED_BATCHES_MAX: usize = 16;
 /// How long a projection waits there for slower ones before it leaves them behind.

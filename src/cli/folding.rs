@@ -12,7 +12,7 @@ use tracing::error;
 use super::ConfigFile;
 use crate::config::Config;
 use crate::limits;
-use crate::projector::{self, Definition, Listed, Problems, Projector, Views, ViewsError};
+use crate::projector::{Listed, Projector, Usable, Views, ViewsError};
 use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
@@ -30,8 +30,8 @@ impl Projections {
     }
 
     /// Those that can run, and what is wrong with the others.
-    pub fn usable(&self, config: &Config) -> (Vec<Arc<Definition>>, Problems) {
-        projector::usable(self.dir(config).as_deref())
+    pub fn usable(&self, config: &Config) -> Usable {
+        Usable::read(self.dir(config).as_deref())
     }
 }
 
@@ -44,25 +44,25 @@ pub struct Serving {
 
 impl Serving {
     pub fn begin(projections: &Projections, config: &Config, projector: &Arc<Projector>) -> Self {
-        let definitions = Self::told(projections, config);
-        let begun = tokio::spawn(begin(config.views_dir.clone(), projector.clone(), definitions));
+        let usable = Self::told(projections, config);
+        let begun = tokio::spawn(begin(config.views_dir.clone(), projector.clone(), usable));
         Self { projections: projections.clone(), begun }
     }
 
-    fn told(projections: &Projections, config: &Config) -> Vec<Arc<Definition>> {
-        let (definitions, problems) = projections.usable(config);
-        for problem in problems.0 {
+    fn told(projections: &Projections, config: &Config) -> Usable {
+        let usable = projections.usable(config);
+        for problem in &usable.problems.0 {
             error!(alarm = "projection", "{problem}");
         }
-        definitions
+        usable
     }
 
     /// Builds what has changed beside what answers.
     pub fn reload(&self, config: &Config, projector: &Arc<Projector>) {
-        let definitions = Self::told(&self.projections, config);
+        let usable = Self::told(&self.projections, config);
         let projector = projector.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = projector.take(&definitions) {
+            if let Err(error) = projector.take(&usable) {
                 error!(alarm = "projection", %error, "a projection cannot be built");
             }
         });
@@ -75,7 +75,7 @@ impl Serving {
     }
 }
 
-async fn begin(folder: PathBuf, projector: Arc<Projector>, definitions: Vec<Arc<Definition>>) {
+async fn begin(folder: PathBuf, projector: Arc<Projector>, usable: Usable) {
     let mut told = false;
     let views = loop {
         match Views::take(&folder) {
@@ -88,7 +88,7 @@ async fn begin(folder: PathBuf, projector: Arc<Projector>, definitions: Vec<Arc<
         told = true;
         tokio::time::sleep(limits::FOLD_TRY_AGAIN_AFTER).await;
     };
-    let begun = tokio::task::spawn_blocking(move || projector.begin(views, &definitions)).await;
+    let begun = tokio::task::spawn_blocking(move || projector.begin(views, &usable)).await;
     if let Ok(Err(error)) = begun {
         error!(alarm = "projection", %error, "a projection cannot be folded");
     }
@@ -123,12 +123,12 @@ impl ReadModels {
             }
             Err(error) => return Err(error.into()),
         };
-        let (definitions, problems) = projections.usable(&config);
-        for problem in problems.0 {
+        let usable = projections.usable(&config);
+        for problem in &usable.problems.0 {
             eprintln!("{problem}");
         }
         let begun = projector.clone();
-        tokio::task::spawn_blocking(move || begun.begin(views, &definitions)).await??;
+        tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
         let models = Self { projector, log, is_folded_elsewhere: false };
         models.catch_up(last).await;
         Ok(models)

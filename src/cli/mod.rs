@@ -11,6 +11,7 @@ mod admin_client;
 #[cfg(feature = "bench")]
 mod bench;
 mod config_check;
+mod find;
 mod folding;
 mod fresh;
 mod history;
@@ -68,6 +69,7 @@ enum Command {
     #[command(subcommand)]
     Projections(projections::Command),
     Query(query::Args),
+    Find(find::Args),
     Simulate(Simulate),
     /// Access tokens of the admin listener
     #[command(subcommand)]
@@ -114,6 +116,7 @@ impl Cli {
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Query(args) => query::run(args),
+            Command::Find(args) => find::run(args),
             Command::Simulate(Simulate { config: file, args }) => {
                 let config = load_config(&file)?;
                 let apps = choose_apps(&config, args.app.as_deref())?;

@@ -1,8 +1,9 @@
 //! `order-ledger projections`: which read models there are, whether folders of SQL are right, and building
 //! them anew.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::admin_client::{AdminClient, TokenSource};
 use super::folding::{Projections, ReadModels};
 use super::{ConfigFile, FOUND_WRONG};
-use crate::projector::{Definition, Folder, Listed, Origin};
+use crate::projector::{Definition, Folder, Listed, Origin, Problems};
 use crate::store::sqlite::lock_holder;
 
 #[derive(clap::Subcommand)]
@@ -95,7 +96,7 @@ impl Line {
             },
             version: definition.version.chars().take(16).collect(),
             state: listed.status.state.as_str(),
-            problem: listed.status.state.problem().or_else(|| listed.status.build_failure.clone()),
+            problem: listed.status.problem(),
             position: listed.position.map(|position| position.to_string()),
             bytes: listed.bytes,
         }
@@ -150,12 +151,7 @@ fn check(args: Check) -> anyhow::Result<ExitCode> {
         None if !args.config.path.exists() => None,
         None => super::load_config(&args.config)?.projections_dir,
     };
-    let user = dir.as_deref().map_or_else(|| Ok(Vec::new()), Folder::read_all);
-    let checked = user.and_then(|user| {
-        let folders: Vec<_> = Folder::built_in().into_iter().chain(user).collect();
-        Definition::check_all(folders)
-    });
-    match checked {
+    match checked(dir.as_deref()) {
         Ok(definitions) => {
             for definition in definitions
                 .iter()
@@ -177,6 +173,20 @@ fn check(args: Check) -> anyhow::Result<ExitCode> {
                 }
             }
             Ok(FOUND_WRONG.into())
+        }
+    }
+}
+
+/// The program's own folders and those in `dir`, or everything that is wrong with them.
+fn checked(dir: Option<&Path>) -> Result<Vec<Arc<Definition>>, Problems> {
+    let read = dir.map_or_else(|| Ok((Vec::new(), Problems(Vec::new()))), Folder::read_all);
+    let (user, Problems(mut problems)) = read.map_err(|problem| Problems(vec![problem]))?;
+    match Definition::check_all(Folder::built_in().into_iter().chain(user).collect()) {
+        Ok(definitions) if problems.is_empty() => Ok(definitions),
+        Ok(_) => Err(Problems(problems)),
+        Err(found) => {
+            problems.extend(found.0);
+            Err(Problems(problems))
         }
     }
 }

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use super::folding::{Projections, Serving};
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
+use crate::http::server::Bounds;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{Ledger, RegisterError};
 use crate::projector::Projector;
@@ -135,11 +136,16 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
         sqlite.announce(&LockHolder { pid: std::process::id(), push, admin })?;
     }
-    let connections_max = config.limits.connections_max;
+    let bounds =
+        Bounds { connections_max: config.limits.connections_max, head_bytes_max: limits::HEAD_BYTES_MAX };
     let pushes = push::router(service.clone());
-    let pushes = tokio::spawn(server::serve(push_listener, pushes, connections_max, stopping.clone()));
+    let pushes = tokio::spawn(server::serve(push_listener, pushes, bounds, stopping.clone()));
     let admin = api::router(service.clone());
-    let admin = server::serve(admin_listener, admin, limits::ADMIN_CONNECTIONS_MAX, stopping);
+    let bounds = Bounds {
+        connections_max: limits::ADMIN_CONNECTIONS_MAX,
+        head_bytes_max: limits::ADMIN_HEAD_BYTES_MAX,
+    };
+    let admin = server::serve(admin_listener, admin, bounds, stopping);
     let admin = tokio::spawn(admin);
     let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
     announce(&ready)?;

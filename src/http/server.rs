@@ -23,15 +23,24 @@ use crate::limits;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Of a request's line and headers.
+    pub head_bytes_max: usize,
+}
+
 /// Serves until `stopping` turns true, then answers what is in flight.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    connections_max: usize,
+    bounds: Bounds,
     mut stopping: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
-    let turns = Arc::new(Semaphore::new(connections_max));
+    let turns = Arc::new(Semaphore::new(bounds.connections_max));
     let idle = Arc::new(Idle::default());
     loop {
         let accepted = tokio::select! {
@@ -42,7 +51,8 @@ pub async fn serve(
             // Here and not in the task, so that every connection that holds a turn can be told to go.
             let seat = Arc::new(idle.enter());
             let peer = Peer(peer.ip());
-            tokio::spawn(converse(stream, peer, turn, router.clone(), seat, graceful.watcher()));
+            let connection = Connection { stream, peer, turn, seat, head_bytes_max: bounds.head_bytes_max };
+            tokio::spawn(converse(connection, router.clone(), graceful.watcher()));
         }
     }
     drop(listener);
@@ -51,15 +61,17 @@ pub async fn serve(
     }
 }
 
-/// One connection, from its first request to its last.
-async fn converse(
+struct Connection {
     stream: TcpStream,
     peer: Peer,
     turn: OwnedSemaphorePermit,
-    router: Router,
     seat: Arc<Seat>,
-    graceful: hyper_util::server::graceful::Watcher,
-) {
+    head_bytes_max: usize,
+}
+
+/// One connection, from its first request to its last.
+async fn converse(connection: Connection, router: Router, graceful: hyper_util::server::graceful::Watcher) {
+    let Connection { stream, peer, turn, seat, head_bytes_max } = connection;
     let asked = seat.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let (router, busy) = (router.clone(), asked.busy());
@@ -69,7 +81,7 @@ async fn converse(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WAIT)
-        .max_buf_size(limits::HEAD_BYTES_MAX)
+        .max_buf_size(head_bytes_max)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         ended = graceful.watch(connection) => if let Err(error) = ended {

@@ -201,6 +201,7 @@ impl Pool {
 fn fault(projection: &str, error: &rusqlite::Error) -> AskError {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => AskError::TooSlow,
+        Some(ErrorCode::TooBig) => AskError::TooLarge,
         _ => AskError::Fault { projection: projection.to_owned(), problem: error.to_string() },
     }
 }

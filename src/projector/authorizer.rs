@@ -1,13 +1,15 @@
 //! What statements of a folder may do: an allow-list that SQLite asks while it prepares a statement, and the
 //! functions of our own that they may use.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::{Connection, functions::FunctionFlags};
+use rusqlite::{Connection, functions::FunctionFlags, limits::Limit};
 
 use super::moments;
+use crate::limits;
 
 /// Whose statements are being prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ const FUNCTIONS: &[&str] = &[
     "avg",
     "beijing_day",
     "beijing_hour",
+    "char",
     "coalesce",
     "concat",
     "concat_ws",
@@ -113,11 +116,14 @@ impl Gate {
     /// Makes a connection ask before anything is prepared, and adds our functions.
     pub fn install(connection: &mut Connection) -> rusqlite::Result<Self> {
         add_functions(connection)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, limits::VALUE_BYTES_MAX)?;
+        let foreign = foreign_modules(connection)?;
         let phase = Arc::new(AtomicU8::new(Phase::Engine as u8));
         let asked = phase.clone();
         let authorize = move |context: AuthContext<'_>| {
             let phase = asked.load(Ordering::Relaxed);
-            if is_allowed(phase, &context) { Authorization::Allow } else { Authorization::Deny }
+            let is_foreign = |name: &str| foreign.contains(&name.to_ascii_lowercase());
+            if is_allowed(phase, &context, is_foreign) { Authorization::Allow } else { Authorization::Deny }
         };
         connection.authorizer(Some(authorize))?;
         Ok(Self { phase })
@@ -132,14 +138,28 @@ impl Gate {
     }
 }
 
-fn is_allowed(phase: u8, context: &AuthContext<'_>) -> bool {
+/// Tables that SQLite makes up when they are asked for, such as `dbstat`: all but those for JSON.
+fn foreign_modules(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut modules =
+        connection.prepare("SELECT name FROM pragma_module_list WHERE name NOT LIKE 'json%'")?;
+    modules.query_map([], |row| row.get(0))?.collect()
+}
+
+fn is_allowed(phase: u8, context: &AuthContext<'_>, is_foreign: impl Fn(&str) -> bool) -> bool {
     if phase == Phase::Engine as u8 {
         return true;
     }
     let (schema, fold) = (phase == Phase::Schema as u8, phase == Phase::Fold as u8);
+    // `CREATE TABLE temp.x` is told from others by this alone.
+    if phase != Phase::Query as u8 && context.database_name.is_some_and(|name| name != "main") {
+        return false;
+    }
     match context.action {
-        AuthAction::Select | AuthAction::Recursive => true,
-        AuthAction::Read { table_name, .. } => is_theirs(table_name) || (schema && is_catalogue(table_name)),
+        // A table that were filled while it is made could be filled for ever.
+        AuthAction::Select | AuthAction::Recursive => !schema,
+        AuthAction::Read { table_name, .. } => {
+            (is_theirs(table_name) && !is_foreign(table_name)) || (schema && is_catalogue(table_name))
+        }
         AuthAction::Function { function_name } => {
             FUNCTIONS.contains(&function_name.to_ascii_lowercase().as_str())
         }
@@ -167,7 +187,9 @@ fn is_catalogue(name: &str) -> bool {
 }
 
 fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    // Harmless, so that views, generated columns and constraints may call them too.
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("beijing_day", 1, flags, |context| {
         let moment: Option<String> = context.get(0)?;
         Ok(moment.and_then(|moment| moments::beijing_day(&moment)))

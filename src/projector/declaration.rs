@@ -156,6 +156,7 @@ impl<'a> HeaderReader<'a> {
             uses: Vec::new(),
         };
         let mut has_role = false;
+        let before = self.problems.len();
         for (line, content) in script::header(text) {
             match content.split_once(':').map(|(key, value)| (key.trim(), value.trim())) {
                 Some(("role", value)) => {
@@ -178,7 +179,12 @@ impl<'a> HeaderReader<'a> {
         if !has_role {
             self.wrong(1, "does not say who may ask", "write `-- role: finance` into the first comment");
         }
-        self.check_next(&query);
+        self.check_twice(text, "parameter", names(&query.parameters));
+        self.check_twice(text, "column", query.columns.iter().map(|column| column.name.as_str()));
+        // What is not understood may be what is not found.
+        if self.problems.len() == before {
+            self.check_next(text, &query);
+        }
         query
     }
 
@@ -225,18 +231,29 @@ impl<'a> HeaderReader<'a> {
             help: help.trim().to_owned(),
         };
         while let Some(word) = words.next() {
-            match word {
-                "required" => parameter.required = true,
-                "=" => parameter.default = words.next().map(str::to_owned),
+            let is_understood = match word {
+                "required" => {
+                    parameter.required = true;
+                    true
+                }
+                "=" => {
+                    parameter.default = words.next().map(str::to_owned);
+                    parameter.default.is_some()
+                }
                 "of" => {
                     let listed = words.next().unwrap_or_default().split(',');
                     parameter.words = listed.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+                    !parameter.words.is_empty()
                 }
-                "max" => parameter.max = words.next().and_then(|number| number.parse().ok()),
-                other => {
-                    self.wrong(line, format!("{other:?} is not understood"), SHAPE);
-                    return None;
+                "max" => {
+                    parameter.max = words.next().and_then(|number| number.parse().ok());
+                    parameter.max.is_some()
                 }
+                _ => false,
+            };
+            if !is_understood {
+                self.wrong(line, format!("{word:?} is not understood"), SHAPE);
+                return None;
             }
         }
         Some(parameter)
@@ -271,22 +288,48 @@ impl<'a> HeaderReader<'a> {
         Some(Next { parameter: parameter.to_owned(), column: column.to_owned() })
     }
 
-    fn check_next(&mut self, query: &QueryDeclaration) {
+    fn check_twice<'n>(&mut self, text: &str, key: &str, names: impl Iterator<Item = &'n str>) {
+        let mut known = Vec::new();
+        for name in names {
+            if known.contains(&name) {
+                let line = declared_lines(text, key, name).last().unwrap_or(1);
+                self.wrong(line, format!("the {key} {name} is declared twice"), "take one out");
+            }
+            known.push(name);
+        }
+    }
+
+    fn check_next(&mut self, text: &str, query: &QueryDeclaration) {
         let Some(next) = &query.next else { return };
+        let line = line_of(text, "next", &next.parameter);
         if !query.parameters.iter().any(|parameter| parameter.name == next.parameter) {
             let message = format!("next: there is no parameter {:?}", next.parameter);
-            self.wrong(1, message, known_names(&next.parameter, names(&query.parameters)));
+            self.wrong(line, message, known_names(&next.parameter, names(&query.parameters)));
         }
         if !query.columns.iter().any(|column| column.name == next.column) {
             let columns = query.columns.iter().map(|column| column.name.as_str());
             let message = format!("next: there is no column {:?}", next.column);
-            self.wrong(1, message, known_names(&next.column, columns));
+            self.wrong(line, message, known_names(&next.column, columns));
         }
         if !query.parameters.iter().any(|parameter| parameter.name == "limit") {
             let remedy = "declare `-- parameter: limit integer = 50 max 1000` and use it";
-            self.wrong(1, "pages need a parameter limit", remedy);
+            self.wrong(line, "pages need a parameter limit", remedy);
         }
     }
+}
+
+/// The lines of the header that declare this name, or list it.
+fn declared_lines<'t>(text: &'t str, key: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+    let declares = move |content: &str| {
+        let value = content.strip_prefix(key).and_then(|rest| rest.trim_start().strip_prefix(':'));
+        value.is_some_and(|value| value.split([' ', '\t', ',', '=', '|']).any(|word| word == name))
+    };
+    script::header(text).into_iter().filter(move |(_, content)| declares(content)).map(|(line, _)| line)
+}
+
+/// The first line of the header that declares this name.
+pub fn line_of(text: &str, key: &str, name: &str) -> usize {
+    declared_lines(text, key, name).next().unwrap_or(1)
 }
 
 pub fn names(parameters: &[Parameter]) -> impl Iterator<Item = &str> {

@@ -4,18 +4,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::ask;
 use super::authorizer::{Gate, Phase};
 use super::declaration::{self, Environments, HeaderReader, QueryDeclaration};
+use super::file;
 use super::folder::{Folder, Origin};
 use super::problem::{Problem, Problems, known_names};
 use super::rules::{Rules, of_sqlite};
 use super::script::{self, Statement};
 use super::sources::Source;
-use crate::codec;
+use crate::{codec, limits};
 
 /// What folds and answers.
 #[derive(Debug)]
@@ -163,11 +165,24 @@ impl Draft {
         };
         let mut connection = scratch(&self.uri).map_err(engine)?;
         let gate = Gate::install(&mut connection).map_err(engine)?;
+        connection.execute_batch(file::OWN_TABLES).map_err(engine)?;
+        let mut views = Vec::new();
         for statement in &self.schema {
             Rules::check_schema_statement(&file, statement)?;
             let made = gate.within(Phase::Schema, || connection.prepare(&statement.sql));
             let made = made.and_then(|mut made| made.raw_execute());
             made.map_err(|error| of_sqlite(&file, statement, &error, Phase::Schema))?;
+            if statement.begins_with(&["CREATE", "VIEW"]) {
+                let newest = "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY rowid DESC LIMIT 1";
+                let name: String = connection.query_row(newest, [], |row| row.get(0)).map_err(engine)?;
+                views.push((name, statement));
+            }
+        }
+        // SQLite looks into views when they are asked, and not when they are made.
+        for (name, statement) in views {
+            let sql = format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""));
+            let asked = gate.within(Phase::Query, || connection.prepare(&sql)).map(drop);
+            asked.map_err(|error| of_sqlite(&file, statement, &without_place(error), Phase::Schema))?;
         }
         Ok((connection, gate))
     }
@@ -185,8 +200,9 @@ impl Draft {
                 problems.push(Problem::new(&file, None, format!("there is no event {event_type}"), known));
                 continue;
             };
-            let mut statements = Vec::new();
-            for statement in script::statements(text) {
+            let (mut statements, written) = (Vec::new(), script::statements(text));
+            let does_nothing = written.is_empty();
+            for statement in written {
                 match on_statement(connection, gate, &file, kind, statement) {
                     Ok((statement, indexes)) => {
                         self.used_indexes.extend(indexes);
@@ -195,7 +211,7 @@ impl Draft {
                     Err(problem) => problems.push(problem),
                 }
             }
-            if statements.is_empty() {
+            if does_nothing {
                 problems.push(Problem::new(
                     &file,
                     None,
@@ -210,7 +226,9 @@ impl Draft {
     fn finish(self, queries: Vec<Arc<Query>>) -> Definition {
         let is_late = |statement: &Statement| {
             statement.begins_with(&["CREATE", "INDEX"])
-                && !self.used_indexes.contains(&index_name(statement).to_ascii_lowercase())
+                && !statement
+                    .named_before("ON")
+                    .is_some_and(|name| self.used_indexes.contains(&name.to_ascii_lowercase()))
         };
         let (late_indexes, schema) = self.schema.into_iter().partition(is_late);
         Definition {
@@ -227,16 +245,18 @@ impl Draft {
     }
 }
 
-/// The name in `CREATE INDEX [IF NOT EXISTS] name`.
-fn index_name(statement: &Statement) -> String {
-    let after = |word: &str| {
-        let place = statement.sql.to_ascii_uppercase().find(word)?;
-        statement.sql.get(place + word.len()..)
-    };
-    let rest = after(" EXISTS").or_else(|| after("INDEX")).unwrap_or_default();
-    let name = rest.split_whitespace().next().unwrap_or_default();
-    name.trim_matches(['"', '`', '[', ']']).to_owned()
+/// The place is one in the question about a view, and not in the view.
+fn without_place(error: rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqlInputError { error, msg, sql, .. } => {
+            rusqlite::Error::SqlInputError { error, msg, sql, offset: -1 }
+        }
+        other => other,
+    }
 }
+
+/// How many steps of SQLite's machine go by between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// A database in memory that other connections of this process can attach.
 fn scratch_uri() -> String {
@@ -249,7 +269,11 @@ fn scratch(uri: &str) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(uri, flags)
+    let mut connection = Connection::open_with_flags(uri, flags)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF")?;
+    let until = Instant::now() + limits::PROJECTION_CHECK_WAIT;
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > until))?;
+    Ok(connection)
 }
 
 /// A statement of `on/`, and the indexes it uses, in lower case.
@@ -284,7 +308,8 @@ fn used_indexes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Stri
     let mut indexes = Vec::new();
     while let Some(row) = rows.next()? {
         let detail: String = row.get(3)?;
-        let named = detail.split_once(" INDEX ").and_then(|(_, rest)| rest.split_whitespace().next());
+        // A name may have spaces.
+        let named = detail.split_once(" INDEX ").map(|(_, rest)| rest.split(" (").next().unwrap_or(rest));
         indexes.extend(named.map(str::to_ascii_lowercase));
     }
     Ok(indexes)
@@ -304,12 +329,9 @@ fn queries(drafts: &[Draft], place: usize, problems: &mut Vec<Problem>) -> Vec<A
         for parameter in &declaration.parameters {
             let default = parameter.default.as_deref().map(|text| ask::typed(parameter, text));
             if let Some(Err(error)) = default {
-                found.push(Problem::new(
-                    &file,
-                    1,
-                    format!("the default of {error}"),
-                    "write another after =",
-                ));
+                let line = declaration::line_of(text, "parameter", &parameter.name);
+                let message = format!("the default of {error}");
+                found.push(Problem::new(&file, line, message, "write another after ="));
             }
         }
         let result = match found.is_empty() {
@@ -341,7 +363,13 @@ fn query(
     for name in &declaration.uses {
         let Some(other) = drafts.iter().find(|other| other.folder.name == *name) else {
             let known = known_names(name, drafts.iter().map(|draft| draft.folder.name.as_str()));
-            return Err(vec![Problem::new(file, 1, format!("uses: there is no projection {name:?}"), known)]);
+            let line = declaration::line_of(text, "uses", name);
+            return Err(vec![Problem::new(
+                file,
+                line,
+                format!("uses: there is no projection {name:?}"),
+                known,
+            )]);
         };
         if other.connection.is_none() {
             return Err(vec![]);
@@ -350,6 +378,8 @@ fn query(
     }
     let prepared = gate.within(Phase::Query, || connection.prepare(&statement.sql));
     let prepared = prepared.map_err(|error| vec![of_sqlite(file, &statement, &error, Phase::Query)])?;
-    let problems = Rules::check_query(file, &statement, declaration, &prepared);
+    let problems = Rules::check_query(file, &statement, declaration, &prepared, |key, name| {
+        declaration::line_of(text, key, name)
+    });
     if problems.is_empty() { Ok(statement.sql) } else { Err(problems) }
 }

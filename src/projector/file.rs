@@ -17,9 +17,11 @@ use crate::store::{LogId, Position};
 
 /// Names the file that answers.
 const CURRENT: &str = "current";
+const CURRENT_NEXT: &str = "current.new";
 const BUILDING: &str = ".building";
 
-const OWN_TABLES: &str = "
+/// The engine's own.
+pub const OWN_TABLES: &str = "
     CREATE TABLE _checkpoint (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         log_id TEXT NOT NULL,
@@ -64,12 +66,19 @@ impl Place {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
         let place = Self { folder };
         place.sweep()?;
+        // Whoever folds finds out anew what is wrong.
+        let _absent = fs::remove_file(place.noted());
         Ok(place)
     }
 
     /// For those who only read.
     pub fn at(views: &Path, name: &str) -> Self {
         Self { folder: views.join(name) }
+    }
+
+    /// Says what is wrong.
+    pub fn noted(&self) -> PathBuf {
+        self.folder.join("problem.json")
     }
 
     /// The file that answers, if there is one.
@@ -91,7 +100,7 @@ impl Place {
     pub fn switch_to(&self, path: &Path) -> Result<(), FileError> {
         let io = |error| FileError::Io { path: self.folder.clone(), error };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = self.folder.join("current.new");
+        let beside = self.folder.join(CURRENT_NEXT);
         let mut file = fs::OpenOptions::new()
             .create(true)
             .write(true)
@@ -113,11 +122,30 @@ impl Place {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_kept =
                 name == CURRENT || current.as_ref().is_some_and(|current| name.starts_with(current));
-            if !is_kept && name.contains(".db") {
-                fs::remove_file(&path).map_err(io)?;
+            if !is_kept && (name.contains(".db") || name == CURRENT_NEXT) {
+                gone(fs::remove_file(&path)).map_err(io)?;
             }
         }
         Ok(())
+    }
+
+    /// Removes a finished build that never answered.
+    pub fn remove(&self, path: &Path) -> Result<(), FileError> {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            let path = PathBuf::from(name);
+            gone(fs::remove_file(&path)).map_err(|error| FileError::Io { path, error })?;
+        }
+        Ok(())
+    }
+}
+
+/// SQLite removes files beside a database by itself when nobody has it open any more.
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -12,6 +12,9 @@ use crate::{codec, limits};
 /// Raise it when the engine folds the same files differently: all projections are then built anew.
 const ENGINE: u32 = 1;
 
+/// What to do about a file that has no place.
+pub const PLACES: &str = "only schema.sql, on/EVENT.sql and queries/QUERY.sql are read: move it there";
+
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/projections");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,20 +48,29 @@ impl Folder {
         Self::built_in().into_iter().filter(move |folder| folder.name != name)
     }
 
-    /// The user's own folders: each folder in `dir` is one.
-    pub fn read_all(dir: &Path) -> Result<Vec<Self>, Problems> {
+    /// The user's own folders, each folder in `dir` is one, and what is wrong with others; `Err` where `dir`
+    /// cannot be read.
+    pub fn read_all(dir: &Path) -> Result<(Vec<Self>, Problems), Problem> {
         let mut folders = Vec::new();
         let mut problems = Vec::new();
-        for path in entries(dir).map_err(|problem| Problems(vec![problem]))? {
+        for path in entries(dir)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && !name.starts_with('.') {
-                match Self::read(&path, &name) {
-                    Ok(folder) => folders.push(folder),
-                    Err(found) => problems.extend(found.0),
+            if name.starts_with('.') {
+                continue;
+            }
+            if !path.is_dir() {
+                if is_sql(&name) {
+                    let remedy = "name the folder above it: each projection is a folder in there";
+                    problems.push(Problem::new(name, None, "stands beside the folders", remedy));
                 }
+                continue;
+            }
+            match Self::read(&path, &name) {
+                Ok(folder) => folders.push(folder),
+                Err(found) => problems.extend(found.0),
             }
         }
-        if problems.is_empty() { Ok(folders) } else { Err(Problems(problems)) }
+        Ok((folders, Problems(problems)))
     }
 
     fn read(path: &Path, name: &str) -> Result<Self, Problems> {
@@ -132,28 +144,45 @@ fn read_files(
         Ok(paths) => paths,
         Err(problem) => return problems.push(problem),
     };
-    for path in paths.iter().filter(|path| !path.is_dir()) {
+    for path in &paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_known = prefix.is_empty() && (name == "on" || name == "queries");
+        if path.is_dir() {
+            if !is_known && !name.starts_with('.') {
+                let message = "is a folder and has no place here";
+                problems.push(Problem::new(format!("{shown}{name}"), None, message, PLACES));
+            }
+            continue;
+        }
         // Notes and what editors leave behind are nobody's business.
-        if !name.ends_with(".sql") || name.starts_with('.') {
+        if !is_sql(&name) || name.starts_with('.') {
             continue;
         }
         match read_text(path) {
             Ok(text) => {
                 files.insert(format!("{prefix}{name}"), text);
             }
-            Err(message) => {
-                let remedy = "save it as UTF-8 text that this user may read";
+            Err((message, remedy)) => {
                 problems.push(Problem::new(format!("{shown}{name}"), None, message, remedy));
             }
         }
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+/// However it is written: `X.SQL` is told to be wrong, and not passed over.
+fn is_sql(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".sql")
+}
+
+/// Or what is wrong, and what to do.
+fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
+    let failed = |error: std::io::Error| {
+        (format!("cannot be read: {error}"), "save it as UTF-8 text that this user may read")
+    };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
     if bytes > limits::PROJECTION_FILE_BYTES_MAX {
-        return Err(format!("is larger than {} bytes", limits::PROJECTION_FILE_BYTES_MAX));
+        let message = format!("is larger than {} bytes", limits::PROJECTION_FILE_BYTES_MAX);
+        return Err((message, "split it, or take out what is not needed"));
     }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+    std::fs::read_to_string(path).map_err(failed)
 }

@@ -14,18 +14,20 @@ mod file;
 mod fold;
 mod folder;
 mod moments;
+mod noted;
 mod problem;
 mod rules;
 mod script;
 mod slot;
 mod sources;
 mod status;
+mod usable;
 mod views;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::types::Value;
@@ -41,6 +43,7 @@ pub use fold::FoldFailure;
 pub use folder::{Folder, Origin};
 pub use problem::{Problem, Problems};
 pub use status::{Progress, State, Status};
+pub use usable::Usable;
 pub use views::{Views, ViewsError};
 
 use feed::Feed;
@@ -56,6 +59,8 @@ pub struct Projector {
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     source: Source,
     turns: Semaphore,
+    /// Held by who changes what runs; what was to run instead, told before anything could.
+    changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
     /// Whether the projections are known.
@@ -81,17 +86,20 @@ impl Projector {
             slots: RwLock::default(),
             source,
             turns: Semaphore::new(limits::QUERIES_MAX),
+            changes: Mutex::default(),
             views: OnceLock::new(),
             begun: watch::Sender::new(false),
         })
     }
 
     /// Begins to fold. Blocks while it looks at the files that are there: not for a thread that runs tasks.
-    pub fn begin(&self, views: Views, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
+    pub fn begin(&self, views: Views, usable: &Usable) -> Result<(), FileError> {
+        let mut before_begun = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if self.views.set(views).is_err() {
             return Ok(());
         }
-        let taken = self.take(definitions);
+        let newer = before_begun.take();
+        let taken = self.take_now(newer.as_ref().unwrap_or(usable));
         self.begun.send_replace(true);
         taken
     }
@@ -112,16 +120,28 @@ impl Projector {
         self.begun.send_replace(true);
     }
 
-    /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends.
-    /// Blocks.
-    pub fn take(&self, definitions: &[Arc<Definition>]) -> Result<(), FileError> {
-        let Some(views) = self.views.get() else { return Ok(()) };
-        let is_gone = |name: &str| !definitions.iter().any(|definition| definition.name == name);
-        let gone: Vec<_> = self.slots().into_iter().filter(|slot| is_gone(&slot.name)).collect();
-        for slot in gone {
-            self.write().remove(&slot.name);
-            slot.end();
+    /// Takes over changed definitions: each is built beside the one that answers. What is no longer there ends;
+    /// what is wrong stays as it was. Blocks.
+    pub fn take(&self, usable: &Usable) -> Result<(), FileError> {
+        let mut before_begun = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.views.get().is_none() {
+            *before_begun = Some(usable.clone());
         }
+        self.take_now(usable)
+    }
+
+    /// For who holds `changes`.
+    fn take_now(&self, usable: &Usable) -> Result<(), FileError> {
+        let Some(views) = self.views.get() else { return Ok(()) };
+        for slot in self.slots() {
+            if usable.is_gone(&slot.name) {
+                self.write().remove(&slot.name);
+                slot.end();
+            }
+            let wrong = usable.problem_in(&slot.name).map(ToString::to_string);
+            slot.note(|status| status.folder_problem = wrong);
+        }
+        let definitions = usable.definitions.as_slice();
         for definition in definitions {
             let known = self.slot(&definition.name);
             match known {
@@ -190,9 +210,10 @@ impl Projector {
                 joined
                     .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
             }
+            let asked = joined.clone();
             let (table, position) = match self.run(&live, joined, &query, &parameters).await {
-                // Another build took over while the file was being opened.
-                Err(AskError::Fault { .. }) if self.has_moved_on(&live) => continue,
+                // Another build took over while the files were being opened.
+                Err(AskError::Fault { .. }) if self.has_moved_on(&live, &asked) => continue,
                 other => other?,
             };
             // A build that has just taken over may be a little behind the one before.
@@ -268,9 +289,13 @@ impl Projector {
         }
     }
 
-    fn has_moved_on(&self, from: &Arc<Generation>) -> bool {
-        let slot = self.slot(&from.definition.name);
-        slot.and_then(|slot| slot.live.load_full()).is_some_and(|live| live.path != from.path)
+    fn has_moved_on(&self, from: &Generation, joined: &[(String, PathBuf)]) -> bool {
+        let is_elsewhere = |name: &str, path: &Path| {
+            let live = self.slot(name).and_then(|slot| slot.live.load_full());
+            live.is_some_and(|live| live.path != path)
+        };
+        is_elsewhere(&from.definition.name, &from.path)
+            || joined.iter().any(|(name, path)| is_elsewhere(name, path))
     }
 
     /// Waits until every projection answers and has reached a position, or has stopped; tells how far they are
@@ -328,37 +353,4 @@ fn unknown_query(definition: &Definition, name: &str) -> AskError {
 fn behind(projection: &str, at: Option<Position>, wanted: Position) -> AskError {
     let at = at.map_or_else(|| "0".to_owned(), |at| at.to_string());
     AskError::Behind { projection: projection.to_owned(), at, wanted }
-}
-
-/// The projections that can run: the program's own and the user's. A folder of the user's that is wrong is left
-/// out and told of; it never keeps the others from running.
-pub fn usable(user: Option<&Path>) -> (Vec<Arc<Definition>>, Problems) {
-    let mut problems = Vec::new();
-    let mut folders = match user.map(Folder::read_all) {
-        None => Vec::new(),
-        Some(Ok(folders)) => folders,
-        Some(Err(found)) => {
-            problems.extend(found.0);
-            Vec::new()
-        }
-    };
-    loop {
-        let all: Vec<_> = Folder::built_in().into_iter().chain(folders.iter().cloned()).collect();
-        match Definition::check_all(all) {
-            Ok(definitions) => return (definitions, Problems(problems)),
-            Err(found) => {
-                let before = folders.len();
-                folders.retain(|folder| !found.0.iter().any(|problem| is_in(problem, &folder.name)));
-                let none_left = folders.len() == before;
-                problems.extend(found.0);
-                if none_left {
-                    return (Vec::new(), Problems(problems));
-                }
-            }
-        }
-    }
-}
-
-fn is_in(problem: &Problem, folder: &str) -> bool {
-    problem.file == folder || problem.file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }

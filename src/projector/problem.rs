@@ -50,6 +50,7 @@ impl fmt::Display for Problems {
 pub fn known_names<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<_> = names.into_iter().collect();
     names.sort_unstable();
+    names.dedup();
     let near = names.iter().min_by_key(|name| distance(wrong, name)).copied();
     let hint = near.filter(|name| distance(wrong, name) <= 2 + wrong.len() / 4);
     let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -5,18 +5,29 @@ use rusqlite::{Connection, ErrorCode};
 use super::authorizer::Phase;
 use super::declaration::{QueryDeclaration, names};
 use super::definition::AS_OF;
-use super::folder::Folder;
+use super::folder::{Folder, PLACES};
 use super::problem::{Problem, known_names};
 use super::script::{self, Statement};
+use crate::limits;
 
 const NAME_CHARS_MAX: usize = 32;
 const NAME_REMEDY: &str = "write 1 to 32 of a-z, 0-9 and _, a letter first";
 /// Databases of a connection that SQLite names itself.
 const TAKEN_NAMES: [&str; 2] = ["main", "temp"];
-/// They ask the clock.
-const CLOCK_WORDS: [&str; 3] = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
 const CLOCK_REMEDY: &str =
     "a fold must give the same next year: use :recorded_at or :day, and in queries :as_of";
+/// Words that are allowed nowhere, and what to write instead.
+const WORDS: [(&str, &str); 5] = [
+    ("CURRENT_TIMESTAMP", CLOCK_REMEDY),
+    ("CURRENT_DATE", CLOCK_REMEDY),
+    ("CURRENT_TIME", CLOCK_REMEDY),
+    // It fails when the transaction ends, and nobody knows at which event.
+    ("DEFERRABLE", "what an event breaks must be told at that event: take it out"),
+    ("AUTOINCREMENT", "take it out: INTEGER PRIMARY KEY counts too, and :position is in order"),
+];
+const FUNCTION_REMEDY: &str = "allowed are functions that always give the same: SQLite's core, aggregate, window and JSON functions \
+     without those for time and chance, beijing_day, beijing_hour and seconds_between; moments are :recorded_at, \
+     :day and in queries :as_of";
 
 pub struct Rules<'a> {
     pub folder: &'a str,
@@ -42,25 +53,27 @@ impl Rules<'_> {
             if query.is_some_and(|name| !is_name(name)) {
                 problems.push(Problem::new(self.file(path), None, "cannot be a query's name", NAME_REMEDY));
             }
-            if path != "schema.sql" && !path.starts_with("on/") && query.is_none() {
-                let remedy = "only schema.sql, on/EVENT.sql and queries/QUERY.sql are read: move it there";
-                problems.push(Problem::new(self.file(path), None, "has no place here", remedy));
+            let has_place = path == "schema.sql" || path.starts_with("on/") || query.is_some();
+            if !has_place || !path.ends_with(".sql") {
+                problems.push(Problem::new(self.file(path), None, "has no place here", PLACES));
             }
         }
     }
 
     /// Words that SQLite asks nobody about.
     pub fn check_words(&self, path: &str, text: &str, problems: &mut Vec<Problem>) {
-        if let Some((line, word)) = script::line_of_word(text, |word| CLOCK_WORDS.contains(&word)) {
-            let message = format!("{word} is not allowed");
-            problems.push(Problem::new(self.file(path), line, message, CLOCK_REMEDY));
+        for (forbidden, remedy) in WORDS {
+            if let Some((line, word)) = script::line_of_word(text, |word| word == forbidden) {
+                let message = format!("{word} is not allowed");
+                problems.push(Problem::new(self.file(path), line, message, remedy));
+            }
         }
     }
 
     pub fn check_schema_statement(file: &str, statement: &Statement) -> Result<(), Problem> {
         const ALLOWED: [&[&str]; 4] =
             [&["CREATE", "TABLE"], &["CREATE", "INDEX"], &["CREATE", "UNIQUE", "INDEX"], &["CREATE", "VIEW"]];
-        let remedy = "schema.sql creates tables, indexes and views and nothing else";
+        let remedy = "schema.sql creates empty tables, indexes and views and nothing else";
         must_begin(file, statement, &ALLOWED, remedy)
     }
 
@@ -87,14 +100,14 @@ impl Rules<'_> {
         });
         let problem = |(table, column, default): (String, String, String)| {
             let message = format!("the default of {table}.{column} is {default}, which calls a function");
-            let word = column.to_ascii_uppercase();
             let line = schema.iter().find_map(|statement| {
-                let (line, _) = script::line_of_word(&statement.sql, |found| found == word)?;
-                statement.sql.contains(&default).then_some(statement.line + line - 1)
+                let place = statement.sql.find(&default)?;
+                Some(statement.line_at(place))
             });
             Problem::new(file, line, message, "write a constant, or set the column in on/*.sql")
         };
-        found.unwrap_or_default().into_iter().map(problem).collect()
+        let calls = found.unwrap_or_default().into_iter().filter(|(.., default)| script::calls(default));
+        calls.map(problem).collect()
     }
 
     /// The names of a statement's parameters, by place.
@@ -125,12 +138,12 @@ impl Rules<'_> {
         let Some(statement) = statements.next() else {
             return Err(Problem::new(file, None, "asks nothing", "write one SELECT after the comment"));
         };
+        const ALLOWED: [&[&str]; 3] = [&["SELECT"], &["WITH"], &["VALUES"]];
+        must_begin(file, &statement, &ALLOWED, "a query only reads: write SELECT or WITH … SELECT")?;
         if let Some(second) = statements.next() {
             let remedy = "a query is one statement: move the other into a file of its own";
             return Err(Problem::new(file, second.line, "has a second statement", remedy));
         }
-        const ALLOWED: [&[&str]; 3] = [&["SELECT"], &["WITH"], &["VALUES"]];
-        must_begin(file, &statement, &ALLOWED, "a query only reads: write SELECT or WITH … SELECT")?;
         Ok(statement)
     }
 
@@ -140,6 +153,7 @@ impl Rules<'_> {
         statement: &Statement,
         declaration: &QueryDeclaration,
         prepared: &rusqlite::Statement<'_>,
+        line_of: impl Fn(&str, &str) -> usize,
     ) -> Vec<Problem> {
         if !prepared.readonly() {
             let remedy = "a query only reads: write SELECT or WITH … SELECT";
@@ -161,12 +175,8 @@ impl Rules<'_> {
         }
         for name in names(&declaration.parameters).filter(|name| !used.iter().any(|used| used == name)) {
             let message = format!("the parameter {name} is declared and not used");
-            problems.push(Problem::new(
-                file,
-                1,
-                message,
-                format!("use :{name}, or take it out of the comment"),
-            ));
+            let remedy = format!("use :{name}, or take it out of the comment");
+            problems.push(Problem::new(file, line_of("parameter", name), message, remedy));
         }
         let gives: Vec<_> = prepared.column_names().collect();
         let declared: Vec<_> = declaration.columns.iter().map(|column| column.name.as_str()).collect();
@@ -208,30 +218,55 @@ pub fn of_sqlite(file: &str, statement: &Statement, error: &rusqlite::Error, pha
         rusqlite::Error::SqliteFailure(_, Some(text)) => (text.clone(), statement.line),
         other => (other.to_string(), statement.line),
     };
-    let is_refused = error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied);
-    if !is_refused {
-        return Problem::new(file, line, text, "see the statement at this line");
+    match error.sqlite_error_code() {
+        Some(ErrorCode::AuthorizationForStatementDenied) => {}
+        // SQLite has no code for these.
+        _ if text.starts_with("not authorized") => {}
+        Some(ErrorCode::OperationInterrupted) => {
+            let seconds = limits::PROJECTION_CHECK_WAIT.as_secs();
+            let message = format!("SQLite needs more than {seconds} s to understand it");
+            return Problem::new(file, line, message, "nest views and joins less deeply");
+        }
+        _ => return Problem::new(file, line, text.clone(), remedy_of(&text)),
     }
     if let Some(function) = text.split_once("function: ").map(|(_, name)| name) {
         let word = function.to_ascii_uppercase();
         let found = script::line_of_word(&statement.sql, |found| found == word);
         let line = found.map_or(statement.line, |(line, _)| statement.line + line - 1);
         let message = format!("the function {function} is not allowed");
-        let remedy = "allowed are functions that always give the same: SQLite's core, aggregate, window and \
-                      JSON functions without those for time and chance, beijing_day, beijing_hour and \
-                      seconds_between; moments are :recorded_at, :day and in queries :as_of";
-        return Problem::new(file, line, message, remedy);
+        return Problem::new(file, line, message, FUNCTION_REMEDY);
     }
     let remedy = match phase {
         Phase::Schema => {
-            "schema.sql creates tables, indexes and views of its own, with names that do not begin with _"
+            "schema.sql creates empty tables, indexes and views and nothing else, of its own, with names that do not begin with _"
         }
         Phase::Fold => {
             "on/*.sql reads and writes the tables of its own folder, and none whose names begin with _"
         }
         Phase::Query | Phase::Engine => {
-            "a query reads the tables of its own folder and of those it `uses`, and none whose names begin with _"
+            "a query only reads, and that the tables of its own folder and of those it `uses`, none whose names begin with _"
         }
     };
     Problem::new(file, line, format!("SQLite was told to refuse this: {text}"), remedy)
+}
+
+/// What to do about what SQLite does not understand.
+fn remedy_of(text: &str) -> &'static str {
+    const REMEDIES: [(&str, &str); 7] = [
+        ("no such function", FUNCTION_REMEDY),
+        (
+            "no such table",
+            "name a table of schema.sql; a query reaches those of other projections by `-- uses: NAME`",
+        ),
+        ("no such column", "name a column of the tables in schema.sql; texts stand in single quotes"),
+        (
+            "unsafe use of virtual table",
+            "a view reads tables and views of its own folder, and json_each and json_tree",
+        ),
+        ("may not be modified", "on/*.sql writes the tables of its own folder"),
+        ("incomplete input", "correct the statement: something is missing at its end"),
+        ("syntax error", "correct the statement before or at this place"),
+    ];
+    let known = REMEDIES.iter().find(|(begin, _)| text.contains(begin));
+    known.map_or("see the statement at this line", |(_, remedy)| remedy)
 }

@@ -21,6 +21,20 @@ impl Statement {
         self.line + before.filter(|byte| **byte == b'\n').count()
     }
 
+    /// The name that stands before a word, without its quotes.
+    pub fn named_before(&self, word: &str) -> Option<&str> {
+        let mut name = None;
+        for (piece, part) in pieces(&self.sql) {
+            match piece {
+                Piece::Word if part.eq_ignore_ascii_case(word) => return name,
+                Piece::Word => name = Some(part),
+                Piece::Quoted => name = part.get(1..part.len().saturating_sub(1)),
+                Piece::Space | Piece::Comment | Piece::End | Piece::Other => {}
+            }
+        }
+        None
+    }
+
     pub fn begins_with(&self, words: &[&str]) -> bool {
         self.words.len() >= words.len() && self.words.iter().zip(words).all(|(mine, word)| mine == word)
     }
@@ -86,6 +100,11 @@ pub fn line_of_word(text: &str, is_it: impl Fn(&str) -> bool) -> Option<(usize, 
     None
 }
 
+/// Whether an expression has a parenthesis outside comments and quotes: all that calls a function has.
+pub fn calls(expression: &str) -> bool {
+    pieces(expression).any(|(piece, part)| piece == Piece::Other && part == "(")
+}
+
 fn pieces(text: &str) -> impl Iterator<Item = (Piece, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -146,6 +165,18 @@ mod tests {
         assert_eq!(found[1].sql, "UPDATE a\nSET b = 1");
         assert_eq!(found[1].line_at(9), 6);
         assert!(found[0].begins_with(&["INSERT"]) && !found[0].begins_with(&["UPDATE"]));
+    }
+
+    #[test]
+    fn an_index_is_named_before_its_table() {
+        for (sql, name) in [
+            ("CREATE INDEX i ON t (a)", Some("i")),
+            ("create index if not exists main.\"an i\"/* ON */on t (a)", Some("an i")),
+            ("CREATE INDEX [i] -- ON\nON t (a)", Some("i")),
+            ("CREATE INDEX", None),
+        ] {
+            assert_eq!(statements(sql)[0].named_before("ON"), name, "{sql}");
+        }
     }
 
     #[test]

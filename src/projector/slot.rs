@@ -6,13 +6,14 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::ask::Pool;
 use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
 use super::folder::Folder;
+use super::noted::Noted;
 use super::status::{Progress, State, Status};
 use super::worker;
 use crate::store::{Fault, Position};
@@ -28,6 +29,12 @@ impl Generation {
     pub fn new(definition: Arc<Definition>, path: PathBuf) -> Self {
         Self { definition, path, pool: Pool::default() }
     }
+}
+
+/// A build that was there at the start.
+struct Found {
+    generation: Arc<Generation>,
+    is_wanted: bool,
 }
 
 struct Running {
@@ -62,6 +69,8 @@ pub struct Slot {
     /// How far the build that answers is.
     pub progress: watch::Sender<Option<Position>>,
     threads: Mutex<Threads>,
+    /// Held by who begins a build.
+    builds: Mutex<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,6 +87,7 @@ impl Slot {
             status: Mutex::default(),
             progress: watch::Sender::new(None),
             threads: Mutex::default(),
+            builds: Mutex::default(),
         }
     }
 
@@ -92,7 +102,7 @@ impl Slot {
         let slot = Self::new(place, definition.clone());
         slot.live.store(Some(Arc::new(Generation::new(definition, path))));
         slot.progress.send_replace(checkpoint.position);
-        slot.note(|status| status.state = State::Live);
+        *lock(&slot.status) = Noted::read(&slot.place.noted()).status();
         Some(slot)
     }
 
@@ -105,7 +115,15 @@ impl Slot {
     }
 
     pub fn note(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut lock(&self.status));
+        let mut status = lock(&self.status);
+        let before = Noted::of(&status);
+        change(&mut status);
+        let noted = Noted::of(&status);
+        if noted != before
+            && let Err(error) = noted.write(&self.place.noted())
+        {
+            warn!(projection = self.name, %error, "what is wrong cannot be noted for commands");
+        }
     }
 
     /// Answers from the file that is there if it belongs to this log, and builds a new one if it is of another
@@ -115,7 +133,7 @@ impl Slot {
         let Some(found) = self.found(&wanted, others, &source.live) else {
             return self.build(source);
         };
-        let is_wanted = found.definition.version == wanted.version;
+        let Found { generation: found, is_wanted } = found;
         if !is_wanted {
             info!(
                 projection = self.name,
@@ -131,12 +149,7 @@ impl Slot {
     }
 
     /// The finished build that is there, if it is one of this log.
-    fn found(
-        &self,
-        wanted: &Arc<Definition>,
-        others: &[Arc<Definition>],
-        feed: &Feed,
-    ) -> Option<Arc<Generation>> {
+    fn found(&self, wanted: &Arc<Definition>, others: &[Arc<Definition>], feed: &Feed) -> Option<Found> {
         let path = self.place.current()?;
         let (version, folder) = file::built_from(&path, &self.name)?;
         match feed.block_on(is_of_this_log(&path, feed)) {
@@ -151,26 +164,39 @@ impl Slot {
             }
         }
         if version == wanted.version {
-            return Some(Arc::new(Generation::new(wanted.clone(), path)));
+            let generation = Arc::new(Generation::new(wanted.clone(), path));
+            return Some(Found { generation, is_wanted: true });
         }
         let beside = others.iter().filter(|other| other.name != self.name).map(|other| other.folder.clone());
         let checked = Definition::check_all(beside.chain([folder]).collect()).ok()?;
         let definition = checked.into_iter().find(|definition| definition.name == self.name)?;
-        Some(Arc::new(Generation::new(definition, path)))
+        // The folder may be the same, and the program another.
+        Some(Found { generation: Arc::new(Generation::new(definition, path)), is_wanted: false })
     }
 
     /// Begins a build beside what answers; one that is under way is given up.
     pub fn build(self: &Arc<Self>, source: &Source) {
+        let _one_build_at_a_time = lock(&self.builds);
         let before = lock(&self.threads).builder.take();
         if let Some(before) = before {
             before.end();
+            self.go_on(source);
         }
-        // Before the thread runs: who waits for the build must not find that there is none.
-        self.note(|status| (status.build, status.build_failure) = (Some(Progress::default()), None));
+        // From now on, and not only when its thread comes to it: who waits for it looks here.
+        let build = Some(Progress { head: *source.head.borrow(), ..Progress::default() });
+        self.note(|status| (status.build, status.build_failure) = (build, None));
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
         threads.builder = self.spawn(source, move |worker| worker.build(&definition));
+    }
+
+    /// A build that was ended just when it had taken over leaves what answers without a thread.
+    fn go_on(self: &Arc<Self>, source: &Source) {
+        let mut threads = lock(&self.threads);
+        if let (None, Some(live)) = (&threads.live, self.live.load_full()) {
+            threads.live = self.spawn(source, move |worker| worker.follow_live(&live));
+        }
     }
 
     pub fn want(self: &Arc<Self>, definition: Arc<Definition>, source: &Source) {
@@ -216,7 +242,10 @@ impl Slot {
             status.switches += 1;
         });
         info!(projection = self.name, file = %generation.path.display(), "a new build answers");
-        self.place.sweep()
+        if let Err(error) = self.place.sweep() {
+            warn!(projection = self.name, %error, "what earlier builds left cannot be removed");
+        }
+        Ok(())
     }
 
     /// Ends all threads.

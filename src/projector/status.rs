@@ -70,6 +70,16 @@ pub struct Status {
     pub build: Option<Progress>,
     /// Why the newest version does not answer, though an older one does.
     pub build_failure: Option<String>,
+    /// What is wrong with the folder as it is now; what was right before goes on.
+    pub folder_problem: Option<String>,
     /// How often a finished build has taken over.
     pub switches: u64,
+}
+
+impl Status {
+    /// What is wrong, if anything is.
+    pub fn problem(&self) -> Option<String> {
+        let of_folder = self.build_failure.as_ref().or(self.folder_problem.as_ref());
+        self.state.problem().or_else(|| of_folder.cloned())
+    }
 }

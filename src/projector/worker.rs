@@ -66,13 +66,25 @@ impl Worker {
             match built {
                 End::CaughtUp => {
                     let generation = Arc::new(Generation::new(definition.clone(), path));
-                    return self.follow(&generation, Takeover::Ahead, failed);
+                    match self.follow(&generation, Takeover::Ahead, failed.take()) {
+                        Followed { takeover: Takeover::Done, is_lost: false } => return,
+                        Followed { takeover: Takeover::Done, is_lost: true } => {
+                            // This thread is no builder any more.
+                            return self.slot.build(&self.source);
+                        }
+                        Followed { takeover: Takeover::Ahead, is_lost } => {
+                            if let Err(error) = self.slot.place.remove(&generation.path) {
+                                warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
+                            }
+                            if !is_lost {
+                                return;
+                            }
+                        }
+                    }
                 }
                 End::Told => return,
                 End::Event(failure) if self.slot.live.load().is_some() => {
-                    error!(projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
-                    let failure = Some(failure.to_string());
-                    return self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
+                    return self.note_build_failure(&failure);
                 }
                 // Once more, up to the event that failed: nothing can be taken back during a build.
                 End::Event(failure) => failed = Some(failure),
@@ -141,21 +153,31 @@ impl Worker {
 
     /// Follows the log with the build that answers already.
     pub fn follow_live(&self, generation: &Arc<Generation>) {
-        self.follow(generation, Takeover::Done, None);
+        if self.follow(generation, Takeover::Done, None).is_lost {
+            self.slot.build(&self.source);
+        }
     }
 
-    fn follow(&self, generation: &Arc<Generation>, mut takeover: Takeover, mut failed: Option<FoldFailure>) {
+    fn follow(
+        &self,
+        generation: &Arc<Generation>,
+        mut takeover: Takeover,
+        mut failed: Option<FoldFailure>,
+    ) -> Followed {
         loop {
             let end = self.follow_file(generation, &mut takeover, failed.as_ref());
             match end.unwrap_or_else(|error| end_by(&error, generation)) {
-                End::Told => return,
+                End::Told => return Followed { takeover, is_lost: false },
                 End::CaughtUp => {
                     // Up to the event that failed.
-                    if let Some(failure) = failed {
+                    let replaces = takeover == Takeover::Ahead && self.slot.live.load().is_some();
+                    if let Some(failure) = failed.as_ref().filter(|_| replaces) {
+                        self.note_build_failure(failure);
+                    } else if let Some(failure) = failed {
                         error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
                         self.slot.note(|status| status.state = State::Stopped(failure));
                     }
-                    return;
+                    return Followed { takeover, is_lost: false };
                 }
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) => {
@@ -166,7 +188,7 @@ impl Worker {
                     let (projection, file) = (&self.slot.name, generation.path.display());
                     error!(alarm = "projection", projection, %file, problem, "the file is lost: it is built anew");
                     self.note_fault(&problem);
-                    return self.slot.build(&self.source);
+                    return Followed { takeover, is_lost: true };
                 }
             }
         }
@@ -317,6 +339,12 @@ impl Worker {
         self.slot.note(|status| status.build = Some(progress));
     }
 
+    fn note_build_failure(&self, failure: &FoldFailure) {
+        error!(alarm = "projection", projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
+        let failure = Some(failure.to_string());
+        self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
+    }
+
     fn note_fault(&self, problem: &str) {
         let failed_before = matches!(self.slot.status().state, State::Failing(_));
         if !failed_before {
@@ -332,6 +360,14 @@ enum Takeover {
     /// It does not answer yet.
     Ahead,
     Done,
+}
+
+/// How following the log ended.
+struct Followed {
+    /// Whether the build answers.
+    takeover: Takeover,
+    /// Its file is no longer worth anything.
+    is_lost: bool,
 }
 
 /// How far a run of folding has come.

@@ -52,7 +52,8 @@ fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
     }
 }
 
-fn harmless(text: &str) -> Cow<'_, str> {
+/// The text with what could move a terminal's cursor as its code.
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return text.into();
     }

@@ -91,10 +91,10 @@ struct Jobs {
 }
 
 /// WeChat under load: new orders without end, and those without an answer again and again.
-struct Load {
+pub struct Load {
     jobs: Arc<Mutex<Jobs>>,
     /// Where the server is; `None` tells the lines to end.
-    place: watch::Sender<Option<SocketAddr>>,
+    pub place: watch::Sender<Option<SocketAddr>>,
     lines: JoinSet<Vec<Unanswered>>,
 }
 
@@ -103,7 +103,7 @@ fn locked(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
 }
 
 impl Load {
-    fn start(to: SocketAddr) -> Self {
+    pub fn start(to: SocketAddr) -> Self {
         let jobs = Arc::<Mutex<Jobs>>::default();
         let (place, watched) = watch::channel(Some(to));
         let mut lines = JoinSet::new();
@@ -117,16 +117,16 @@ impl Load {
         locked(&self.jobs).sure.clone()
     }
 
-    fn answered(&self) -> usize {
+    pub fn answered(&self) -> usize {
         locked(&self.jobs).answered
     }
 
-    async fn until_answered(&self, count: usize) {
+    pub async fn until_answered(&self, count: usize) {
         until(&format!("{count} pushes were answered"), || self.answered() >= count).await;
     }
 
     /// Nothing new is pushed. What must stand, and how pushes failed, in each line's order.
-    async fn stop(self) -> (Vec<Trace>, Vec<Unanswered>) {
+    pub async fn stop(self) -> (Vec<Trace>, Vec<Unanswered>) {
         self.place.send_replace(None);
         let failures = self.lines.join_all().await.concat();
         let sure = locked(&self.jobs).sure.clone();

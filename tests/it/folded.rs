@@ -104,7 +104,7 @@ impl Folded {
         let (head, runtime) = (store.head(), tokio::runtime::Handle::current());
         let projector = Projector::new(store, head, runtime);
         self.projector = Some(projector.clone());
-        let begin = move || projector.begin(views, &definitions).unwrap();
+        let begin = move || projector.begin(views, &definitions.into()).unwrap();
         tokio::task::spawn_blocking(begin).await.unwrap();
     }
 
@@ -122,7 +122,7 @@ impl Folded {
     pub async fn change(&mut self, folders: Vec<Folder>) {
         self.definitions = checked(folders).unwrap_or_else(|problems| panic!("{problems}"));
         let (projector, definitions) = (self.projector().clone(), self.definitions.clone());
-        tokio::task::spawn_blocking(move || projector.take(&definitions).unwrap()).await.unwrap();
+        tokio::task::spawn_blocking(move || projector.take(&definitions.into()).unwrap()).await.unwrap();
     }
 
     /// A push that came so many minutes after the year's beginning.

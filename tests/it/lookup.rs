@@ -145,3 +145,36 @@ async fn support_and_audit_look_up_in_their_apps_and_support_sees_players_masked
     let elsewhere = server.client("audit").get("/v1/lookup?id=A&app=other").await.json();
     assert_eq!(elsewhere["verdict"], "no_trace");
 }
+
+#[tokio::test]
+async fn the_command_says_the_same_whether_a_server_runs_or_not() {
+    let home = home_of_all_roles();
+    let server = home.serve();
+    pushed(&server, GOODS, &goods("A", 0), 0).await;
+    seen(&home, &server.client("admin"), "A").await;
+    let find = |id: &str, more: &[&str]| {
+        let output = home.run(&[&["find", id], more].concat());
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    let say = || {
+        for (id, more, exit, words) in [
+            ("TA", &[][..], 0, "The game has not said yet that it granted it."),
+            ("A", &[], 0, "游戏尚未确认发放"),
+            ("A", &["--app", "demo"], 0, "out_trade_no       A"),
+            ("A", &["--app", "other"], 1, "No trace"),
+            ("NOWHERE", &[], 1, "refused"),
+            ("A", &["--app", "nobody"], 2, "no app \"nobody\" is configured"),
+        ] {
+            let (code, said) = find(id, more);
+            assert_eq!(code, exit, "{id} {more:?}: {said}");
+            assert!(said.contains(words), "{id} {more:?}: {said}");
+        }
+        let (_, json) = find("MA", &["--json"]);
+        let answer: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(answer["verdict"], "delivered_not_granted");
+    };
+    say();
+    assert!(server.terminate().success());
+    say();
+}

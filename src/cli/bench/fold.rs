@@ -131,7 +131,7 @@ async fn built(
     let log: Arc<dyn ReadLog> = store.clone();
     let projector = Projector::new(log, store.head(), Handle::current());
     let (building, views, wanted) = (projector.clone(), Views::take(&views)?, definitions.to_vec());
-    tokio::task::spawn_blocking(move || building.begin(views, &wanted)).await??;
+    tokio::task::spawn_blocking(move || building.begin(views, &wanted.into())).await??;
     projector.caught_up(last, Duration::from_millis(10), |_| {}).await;
     let took = begun.elapsed();
     let events = last.map_or(0, |last| last.number());

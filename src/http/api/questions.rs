@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde::Serialize;
+use tracing::Span;
 use utoipa::ToSchema;
 
 use super::code::Code;
@@ -62,7 +63,7 @@ impl ProjectionView {
             version: definition.version.clone(),
             position: position.map(|position| position.to_string()),
             state: status.state.as_str().to_owned(),
-            problem: status.state.problem().or(status.build_failure),
+            problem: status.problem(),
             build_permille: status.build.map(|build| build.permille()),
             bytes,
             queries,
@@ -164,7 +165,10 @@ pub async fn answer(
     let next = next_page(holder, &answer);
     let list = List { name, table: answer.table, as_of, next };
     let (uri, headers) = (uri.clone(), headers.clone());
-    let shown = tokio::task::spawn_blocking(move || present::list(&list, format, &uri, &headers)).await;
+    // What goes wrong there is logged under the request's id as well.
+    let span = Span::current();
+    let show = move || span.in_scope(|| present::list(&list, format, &uri, &headers));
+    let shown = tokio::task::spawn_blocking(show).await;
     shown.map_err(|error| ApiError::internal(&error))?
 }
 

@@ -1,0 +1,76 @@
+//! What is wrong with a projection, noted beside its file: for commands that look while a server folds.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::FoldFailure;
+use super::status::{State, Status};
+use crate::store::Position;
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    stopped: Option<Stopped>,
+    failing: Option<String>,
+    build_failure: Option<String>,
+    folder_problem: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stopped {
+    position: u64,
+    event_type: String,
+    file: String,
+    line: Option<usize>,
+    problem: String,
+}
+
+impl Noted {
+    pub fn of(status: &Status) -> Self {
+        let (mut stopped, mut failing) = (None, None);
+        match &status.state {
+            State::Building | State::Live => {}
+            State::Failing(problem) => failing = Some(problem.clone()),
+            State::Stopped(FoldFailure { position, event_type, file, line, problem }) => {
+                stopped = Some(Stopped {
+                    position: position.number(),
+                    event_type: event_type.clone(),
+                    file: file.clone(),
+                    line: *line,
+                    problem: problem.clone(),
+                });
+            }
+        }
+        let (build_failure, folder_problem) = (status.build_failure.clone(), status.folder_problem.clone());
+        Self { stopped, failing, build_failure, folder_problem }
+    }
+
+    /// The status of a projection that another process folds.
+    pub fn status(self) -> Status {
+        let stopped = self.stopped.map(|Stopped { position, event_type, file, line, problem }| {
+            let position = Position::from_number(position);
+            State::Stopped(FoldFailure { position, event_type, file, line, problem })
+        });
+        let state = stopped.or(self.failing.map(State::Failing)).unwrap_or(State::Live);
+        let (build_failure, folder_problem) = (self.build_failure, self.folder_problem);
+        Status { state, build_failure, folder_problem, ..Status::default() }
+    }
+
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read(path).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Where nothing is wrong there is no file.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        if *self == Self::default() {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, serde_json::to_vec(self)?)?;
+        std::fs::rename(&beside, path)
+    }
+}
