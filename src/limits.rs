@@ -11,6 +11,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const NESTING_DEPTH_MAX: usize = 32;
 /// The URL parameters of a push, together.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+/// The URL parameters of a request to the admin listener, together.
+pub const ADMIN_QUERY_BYTES_MAX: usize = 8 * 1024;
 /// Of what was sent, at most so much is repeated in an error.
 pub const ECHOED_CHARS_MAX: usize = 200;
 /// An `echostr` that is answered.
@@ -71,6 +73,10 @@ pub const DRAIN_WAIT: Duration = Duration::from_secs(5);
 pub const SLOW_AFTER: Duration = Duration::from_millis(500);
 /// How often an append is decided again after another writer was faster.
 pub const DECIDE_TRIES_MAX: usize = 8;
+
+/// A role that a game says was played later than this from now would be the most recent for ever; clocks differ
+/// a little.
+pub const PLAYED_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 
 // The store.
 
@@ -163,13 +169,15 @@ pub const BUILD_TRANSACTION_EVENTS: u64 = 500_000;
 /// Events of one transaction of a projection that follows the log.
 pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// A projection that has caught up waits so long before it looks again: what comes meanwhile shares a transaction.
+/// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
+pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
 /// A statement of `on/` that runs longer stops its projection.
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(10);
 /// After a fault of file or log, folding is tried again after this time.
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How much folding yields to pushes (`nice`).
-pub const FOLD_NICENESS: i32 = 10;
+pub const FOLD_NICENESS: i32 = 15;
 /// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
 /// connection.
 pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;

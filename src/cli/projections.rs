@@ -122,13 +122,18 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
             line.origin,
             line.environments
         );
-        out!("    {}", line.question);
+        out!("    {}", first_sentence(&line.question));
         if let Some(problem) = &line.problem {
             out!("    {problem}");
         }
     }
     let is_wrong = lines.iter().any(|line| line.problem.is_some());
     Ok(if is_wrong { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+}
+
+fn first_sentence(text: &str) -> &str {
+    let end = [". ", "? "].into_iter().filter_map(|mark| text.find(mark)).min();
+    end.and_then(|end| text.get(..=end)).unwrap_or(text)
 }
 
 #[derive(Serialize)]

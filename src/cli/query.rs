@@ -153,9 +153,10 @@ fn describe(query: &QueryDeclaration) {
 }
 
 fn described(parameter: &Parameter) -> String {
-    let Parameter { name, kind, required, default, help, .. } = parameter;
+    let Parameter { name, kind, required, default, help, words, .. } = parameter;
     let default = default.as_ref().map(|default| format!(", default {default}")).unwrap_or_default();
     let required = if *required { ", required" } else { "" };
     let help = if help.is_empty() { String::new() } else { format!(": {help}") };
-    format!("{name}={}{required}{default}{help}", kind.as_str())
+    let kind = if words.is_empty() { kind.as_str().to_owned() } else { words.join("|") };
+    format!("{name}={kind}{required}{default}{help}")
 }

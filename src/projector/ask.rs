@@ -115,7 +115,9 @@ pub fn typed(parameter: &Parameter, text: &str) -> Result<Value, AskError> {
         ParameterKind::Text if text.contains('\0') => Err(wrong("a text without zero bytes")),
         ParameterKind::Text => Ok(Value::Text(text.to_owned())),
         ParameterKind::Integer | ParameterKind::Fen | ParameterKind::Position => {
-            let number: i64 = text.parse().map_err(|_| wrong("a whole number"))?;
+            // One way to write a number, so that what is refused can be said.
+            let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
+            let number = number.ok_or_else(|| wrong("a whole number"))?;
             let lowest = if parameter.kind == ParameterKind::Fen { i64::MIN } else { 0 };
             let highest = parameter.max.unwrap_or(i64::MAX);
             if number < lowest || number > highest {

@@ -95,9 +95,14 @@ pub struct Next {
 pub fn of_schema(file: &str, text: &str, problems: &mut Vec<Problem>) -> (String, Environments) {
     let mut question = String::new();
     let mut environments = None;
+    let mut last_line = None;
     for (line, content) in script::header(text) {
         let Some(value) = content.strip_prefix("environments:") else {
-            add_line(&mut question, content);
+            // What stands after a gap is about the first table.
+            if last_line.is_none_or(|last| last + 1 == line) {
+                add_line(&mut question, content);
+                last_line = Some(line);
+            }
             continue;
         };
         environments = match value.trim() {

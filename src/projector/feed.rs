@@ -1,4 +1,5 @@
-//! The log's events, read and taken apart once for all projections that stand at about the same place.
+//! The log's events, read and taken apart once for all projections that stand at about the same place. Those
+//! that are built and those that follow the log stand in different places and have a feed each.
 //!
 //! Readers that stand in the window share its batches. The last batch is kept until all of them have had it;
 //! a reader that is slower than the others by more than a while falls out of the window and reads for itself.
@@ -113,7 +114,7 @@ impl Reader {
                 window = feed.moved.wait(window).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            if window.batches.len() >= limits::FEED_BATCHES_MAX {
+            if window.batches.len() >= limits::FEED_BATCHES_MAX && after == end {
                 if !waited {
                     // The others get a while to come after.
                     let wait = feed.moved.wait_timeout(window, limits::FEED_WAIT);

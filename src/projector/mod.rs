@@ -21,6 +21,7 @@ mod script;
 mod slot;
 mod sources;
 mod status;
+mod stretch;
 mod usable;
 mod views;
 mod worker;
@@ -49,7 +50,7 @@ pub use views::{Views, ViewsError};
 use feed::Feed;
 use file::Place;
 use problem::known_names;
-use slot::{Follow, Generation, Slot};
+use slot::{Generation, Slot, Source};
 
 use crate::limits;
 use crate::store::{LogId, Position, ReadLog};
@@ -57,8 +58,7 @@ use crate::store::{LogId, Position, ReadLog};
 /// The projections of one log, by name.
 pub struct Projector {
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
-    feed: Arc<Feed>,
-    follow: Follow,
+    source: Source,
     turns: Semaphore,
     /// Held by who changes what runs; what was to run instead, told before anything could.
     changes: Mutex<Option<Usable>>,
@@ -81,10 +81,11 @@ pub struct Listed {
 impl Projector {
     /// Without projections yet. `runtime` runs what the log does while threads of ours wait for it.
     pub fn new(log: Arc<dyn ReadLog>, head: watch::Receiver<Option<Position>>, runtime: Handle) -> Arc<Self> {
+        let (live, builds) = (Feed::new(log.clone(), runtime.clone()), Feed::new(log, runtime));
+        let source = Source { live, builds, head };
         Arc::new(Self {
             slots: RwLock::default(),
-            feed: Feed::new(log, runtime),
-            follow: Follow { head },
+            source,
             turns: Semaphore::new(limits::QUERIES_MAX),
             changes: Mutex::default(),
             views: OnceLock::new(),
@@ -102,6 +103,12 @@ impl Projector {
         let taken = self.take_now(newer.as_ref().unwrap_or(usable));
         self.begun.send_replace(true);
         taken
+    }
+
+    /// Whether the projections are known, once they are or the time is over.
+    pub async fn begun(&self, wait: Duration) -> bool {
+        let mut begun = self.begun.subscribe();
+        tokio::time::timeout(wait, begun.wait_for(|begun| *begun)).await.is_ok_and(|begun| begun.is_ok())
     }
 
     /// Answers from the files that are there, which another process may be folding. Blocks.
@@ -140,11 +147,11 @@ impl Projector {
             let known = self.slot(&definition.name);
             match known {
                 Some(slot) if slot.wanted().version == definition.version => {}
-                Some(slot) => slot.want(definition.clone(), &self.feed, &self.follow),
+                Some(slot) => slot.want(definition.clone(), &self.source),
                 None => {
                     let place = Place::make(views.folder(), &definition.name)?;
                     let slot = Arc::new(Slot::new(place, definition.clone()));
-                    slot.start(definitions, &self.feed, &self.follow);
+                    slot.start(definitions, &self.source);
                     self.write().insert(definition.name.clone(), slot);
                 }
             }
@@ -153,7 +160,7 @@ impl Projector {
     }
 
     pub fn log_id(&self) -> LogId {
-        self.feed.log().log_id()
+        self.source.live.log().log_id()
     }
 
     pub fn list(&self) -> Vec<Listed> {
@@ -188,7 +195,7 @@ impl Projector {
     /// Builds a projection anew beside the one that answers. Blocks where another build must be ended first.
     pub fn rebuild(&self, name: &str) -> Result<(), AskError> {
         let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
-        slot.build(&self.feed, &self.follow);
+        slot.build(&self.source);
         Ok(())
     }
 

@@ -128,10 +128,10 @@ impl Slot {
 
     /// Answers from the file that is there if it belongs to this log, and builds a new one if it is of another
     /// version, or there is none.
-    pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], feed: &Arc<Feed>, follow: &Follow) {
+    pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], source: &Source) {
         let wanted = self.wanted();
-        let Some(found) = self.found(&wanted, others, feed) else {
-            return self.build(feed, follow);
+        let Some(found) = self.found(&wanted, others, &source.live) else {
+            return self.build(source);
         };
         let Found { generation: found, is_wanted } = found;
         if !is_wanted {
@@ -141,10 +141,10 @@ impl Slot {
             );
         }
         self.live.store(Some(found.clone()));
-        let running = self.spawn(feed, follow, move |worker| worker.follow_live(&found));
+        let running = self.spawn(source, move |worker| worker.follow_live(&found));
         lock(&self.threads).live = running;
         if !is_wanted {
-            self.build(feed, follow);
+            self.build(source);
         }
     }
 
@@ -175,48 +175,59 @@ impl Slot {
     }
 
     /// Begins a build beside what answers; one that is under way is given up.
-    pub fn build(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+    pub fn build(self: &Arc<Self>, source: &Source) {
         let _one_build_at_a_time = lock(&self.builds);
         let before = lock(&self.threads).builder.take();
         if let Some(before) = before {
             before.end();
-            self.go_on(feed, follow);
+            self.go_on(source);
         }
-        // From now on, and not only when its thread comes to it: who waits for it looks here.
-        let build = Some(Progress { head: *follow.head.borrow(), ..Progress::default() });
-        self.note(|status| (status.build, status.build_failure) = (build, None));
+        self.note_begun(source);
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
-        threads.builder = self.spawn(feed, follow, move |worker| worker.build(&definition));
+        threads.builder = self.spawn(source, move |worker| worker.build(&definition));
+    }
+
+    /// For the thread of a build that is lost: where a build is under way already, that one is enough. It waits
+    /// for nobody, for who builds may be waiting for it.
+    pub fn build_unless_building(self: &Arc<Self>, source: &Source) {
+        let Ok(_one_build_at_a_time) = self.builds.try_lock() else { return };
+        let mut threads = lock(&self.threads);
+        if threads.builder.as_ref().is_some_and(|builder| !builder.thread.is_finished()) {
+            return;
+        }
+        self.note_begun(source);
+        let definition = self.wanted();
+        threads.builder = self.spawn(source, move |worker| worker.build(&definition));
+    }
+
+    /// Before the thread runs: who waits for the build must not find that there is none.
+    fn note_begun(&self, source: &Source) {
+        let build = Some(Progress { head: *source.head.borrow(), ..Progress::default() });
+        self.note(|status| (status.build, status.build_failure) = (build, None));
     }
 
     /// A build that was ended just when it had taken over leaves what answers without a thread.
-    fn go_on(self: &Arc<Self>, feed: &Arc<Feed>, follow: &Follow) {
+    fn go_on(self: &Arc<Self>, source: &Source) {
         let mut threads = lock(&self.threads);
         if let (None, Some(live)) = (&threads.live, self.live.load_full()) {
-            threads.live = self.spawn(feed, follow, move |worker| worker.follow_live(&live));
+            threads.live = self.spawn(source, move |worker| worker.follow_live(&live));
         }
     }
 
-    pub fn want(self: &Arc<Self>, definition: Arc<Definition>, feed: &Arc<Feed>, follow: &Follow) {
+    pub fn want(self: &Arc<Self>, definition: Arc<Definition>, source: &Source) {
         *lock(&self.wanted) = definition;
-        self.build(feed, follow);
+        self.build(source);
     }
 
     fn spawn(
         self: &Arc<Self>,
-        feed: &Arc<Feed>,
-        follow: &Follow,
+        source: &Source,
         work: impl FnOnce(&worker::Worker) + Send + 'static,
     ) -> Option<Running> {
         let stop = Stop::default();
-        let worker = worker::Worker {
-            slot: self.clone(),
-            feed: feed.clone(),
-            follow: follow.clone(),
-            stop: stop.clone(),
-        };
+        let worker = worker::Worker { slot: self.clone(), source: source.clone(), stop: stop.clone() };
         let name = format!("fold-{}", self.name);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             worker::yield_to_pushes();
@@ -261,9 +272,14 @@ impl Slot {
     }
 }
 
-/// What a worker that has caught up waits for.
+/// Where events come from.
 #[derive(Clone)]
-pub struct Follow {
+pub struct Source {
+    /// For those that follow the log.
+    pub live: Arc<Feed>,
+    /// For those that are built.
+    pub builds: Arc<Feed>,
+    /// The log's end: who has caught up waits for it to move.
     pub head: watch::Receiver<Option<Position>>,
 }
 

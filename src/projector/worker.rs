@@ -1,24 +1,25 @@
 //! The threads of a projection: one builds it from the log's beginning, one follows the log.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
 
 use super::definition::Definition;
-use super::feed::{Batch, Feed, Reader, Stop};
+use super::feed::Stop;
 use super::file;
-use super::fold::{FoldError, FoldFailure, Folded, Folding, Plan};
-use super::slot::{Follow, Generation, Slot};
+use super::fold::{FoldError, FoldFailure, Folding, Plan};
+use super::slot::{Generation, Slot, Source};
 use super::status::{Progress, State};
+use super::stretch::{Reached, Stretch, UpTo};
 use crate::limits;
 use crate::store::Position;
 use crate::store::sqlite::{CheckpointRules, Checkpoints, SyncFailure};
 
 pub struct Worker {
     pub slot: Arc<Slot>,
-    pub feed: Arc<Feed>,
-    pub follow: Follow,
+    pub source: Source,
     pub stop: Stop,
 }
 
@@ -32,10 +33,18 @@ enum End {
     Event(FoldFailure),
     /// The file or the log fails.
     Fault(String),
+    /// The file is lost.
+    Lost(String),
 }
 
-/// An event that failed: folding goes up to it and no further.
-type UpTo<'f> = Option<&'f FoldFailure>;
+/// A read model can be made again from the log; a file that is damaged or gone is not worth keeping.
+fn end_by(error: &rusqlite::Error, generation: &Generation) -> End {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => End::Lost(error.to_string()),
+        Some(ErrorCode::CannotOpen) if !generation.path.exists() => End::Lost(error.to_string()),
+        _ => End::Fault(error.to_string()),
+    }
+}
 
 /// This thread gets what pushes leave over.
 pub fn yield_to_pushes() {
@@ -55,13 +64,11 @@ impl Worker {
             match built {
                 End::CaughtUp => {
                     let generation = Arc::new(Generation::new(definition.clone(), path));
-                    let ended = self.follow(&generation, Takeover::Ahead, failed);
-                    if ended == Takeover::Ahead
-                        && let Err(error) = self.slot.place.remove(&generation.path)
-                    {
-                        warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
+                    match self.follow(&generation, Takeover::Ahead, failed.take()) {
+                        Followed::Answered => return,
+                        Followed::GivenUp => return self.remove(&generation),
+                        Followed::Lost => self.remove(&generation),
                     }
-                    return;
                 }
                 End::Told => return,
                 End::Event(failure) if self.slot.live.load().is_some() => {
@@ -69,18 +76,28 @@ impl Worker {
                 }
                 // Once more, up to the event that failed: nothing can be taken back during a build.
                 End::Event(failure) => failed = Some(failure),
-                End::Fault(problem) => {
+                End::Fault(problem) | End::Lost(problem) => {
                     self.note_fault(&problem);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
             }
+            if self.stop.is_told() {
+                return;
+            }
+        }
+    }
+
+    /// A finished build that never answered.
+    fn remove(&self, generation: &Generation) {
+        if let Err(error) = self.slot.place.remove(&generation.path) {
+            warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
         }
     }
 
     fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo<'_>) -> End {
         let built = file::building(path);
         let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
-        let made = file::create(&built, definition, self.feed.log().log_id());
+        let made = file::create(&built, definition, self.source.live.log().log_id());
         let folding = match made.map(Folding::over) {
             Ok(Ok(folding)) => folding,
             Ok(Err(error)) => return fault(&error),
@@ -109,7 +126,7 @@ impl Worker {
         folding.begin()?;
         folding.make(&definition.schema)?;
         let mut plan = Plan::prepare(folding, definition)?;
-        let mut stretch = Stretch::from(&self.feed, None, up_to);
+        let mut stretch = Stretch::from(&self.source.builds, None, up_to);
         stretch.is_build = true;
         self.note_build(&stretch);
         let end = loop {
@@ -137,17 +154,16 @@ impl Worker {
         self.follow(generation, Takeover::Done, None);
     }
 
-    /// Whether it took over.
     fn follow(
         &self,
         generation: &Arc<Generation>,
         mut takeover: Takeover,
         mut failed: Option<FoldFailure>,
-    ) -> Takeover {
+    ) -> Followed {
         loop {
             let end = self.follow_file(generation, &mut takeover, failed.as_ref());
-            match end.unwrap_or_else(|error| End::Fault(error.to_string())) {
-                End::Told => return takeover,
+            match end.unwrap_or_else(|error| end_by(&error, generation)) {
+                End::Told => return Followed::of(takeover),
                 End::CaughtUp => {
                     // Up to the event that failed.
                     let replaces = takeover == Takeover::Ahead && self.slot.live.load().is_some();
@@ -157,13 +173,28 @@ impl Worker {
                         error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
                         self.slot.note(|status| status.state = State::Stopped(failure));
                     }
-                    return takeover;
+                    return Followed::of(takeover);
                 }
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) => {
                     self.note_fault(&problem);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
+                End::Lost(problem) => {
+                    let (projection, file) = (&self.slot.name, generation.path.display());
+                    error!(alarm = "projection", projection, %file, problem, "the file is lost: it is built anew");
+                    self.note_fault(&problem);
+                    if takeover == Takeover::Ahead {
+                        return Followed::Lost;
+                    }
+                    if !self.stop.is_told() {
+                        self.slot.build_unless_building(&self.source);
+                    }
+                    return Followed::Answered;
+                }
+            }
+            if self.stop.is_told() {
+                return Followed::of(takeover);
             }
         }
     }
@@ -186,8 +217,9 @@ impl Worker {
         let mut plan = Plan::prepare(&folding, &generation.definition)?;
         let checkpoint = file::checkpoint(&folding.connection, "main")?;
         let mut stretch =
-            Stretch::from(&self.feed, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
+            Stretch::from(&self.source.live, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
         loop {
+            let begun = Instant::now();
             folding.begin()?;
             let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
             match end {
@@ -203,15 +235,16 @@ impl Worker {
             }
             checkpoints.advance(&folding.connection);
             let is_caught_up = matches!(end, Ok(Some(_)));
-            if let Err(error) = self.publish(generation, takeover, &stretch, is_caught_up) {
+            if let Err(error) = self.publish(generation, takeover, &stretch) {
                 return Ok(End::Fault(error.to_string()));
             }
             if is_caught_up && up_to.is_some() {
                 return Ok(End::CaughtUp);
             }
             if is_caught_up {
-                // Those that come meanwhile share a transaction.
-                self.pause(limits::FOLD_PAUSE);
+                // What comes meanwhile shares a transaction. The more there is to do, the longer: pushes go first,
+                // and pages that many events touch are written once.
+                self.pause(begun.elapsed().clamp(limits::FOLD_PAUSE, limits::FOLD_PAUSE_MAX));
                 self.wait_for_more(stretch.at);
             }
             if self.stop.is_told() {
@@ -238,6 +271,12 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
+                // Near enough to the end for a build: under load there is always one more.
+                Ok(Reached::End)
+                    if stretch.is_build && batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 =>
+                {
+                    return Ok(Some(End::CaughtUp));
+                }
                 Ok(Reached::End) => {}
                 Ok(Reached::Failed) => return Ok(Some(End::CaughtUp)),
                 Err(FoldError::Event(failure)) => return Ok(Some(End::Event(failure))),
@@ -256,10 +295,9 @@ impl Worker {
         generation: &Arc<Generation>,
         takeover: &mut Takeover,
         stretch: &Stretch<'_>,
-        is_caught_up: bool,
     ) -> Result<(), file::FileError> {
         if *takeover == Takeover::Ahead {
-            if !is_caught_up || stretch.at < *self.slot.progress.borrow() {
+            if stretch.at < *self.slot.progress.borrow() {
                 return Ok(());
             }
             self.slot.take_over(generation)?;
@@ -278,8 +316,8 @@ impl Worker {
     }
 
     fn wait_for_more(&self, at: Option<Position>) {
-        let mut head = self.follow.head.clone();
-        self.feed.block_on(async {
+        let mut head = self.source.head.clone();
+        self.source.live.block_on(async {
             tokio::select! {
                 more = head.wait_for(|head| *head > at) => {
                     if more.is_err() {
@@ -295,11 +333,13 @@ impl Worker {
     /// Ends early when told to stop.
     fn pause(&self, wait: Duration) {
         // A pause that was not cut short is over.
-        self.feed.block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
+        self.source
+            .live
+            .block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
     }
 
     fn note_build(&self, stretch: &Stretch<'_>) {
-        let head = *self.follow.head.borrow();
+        let head = *self.source.head.borrow();
         let progress = Progress { events: stretch.events, position: stretch.at, head };
         self.slot.note(|status| status.build = Some(progress));
     }
@@ -327,46 +367,21 @@ enum Takeover {
     Done,
 }
 
-/// How far a run of folding has come.
-struct Stretch<'f> {
-    reader: Reader,
-    at: Option<Position>,
-    /// Looked at since the run began.
-    events: u64,
-    up_to: UpTo<'f>,
-    is_build: bool,
+/// How following with a build ended.
+enum Followed {
+    /// It answers, or has answered.
+    Answered,
+    /// It never took over, and never will.
+    GivenUp,
+    /// Its file is lost before it took over.
+    Lost,
 }
 
-enum Reached {
-    /// The end of the batch.
-    End,
-    /// The event that failed before.
-    Failed,
-}
-
-impl<'f> Stretch<'f> {
-    fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
-        Self { reader: feed.reader(), at, events: 0, up_to, is_build: false }
-    }
-
-    fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
-        let begin = batch.events.partition_point(|event| Some(event.position) <= self.at);
-        let end = match self.up_to {
-            Some(failed) => batch.events.partition_point(|event| event.position < failed.position),
-            None => batch.events.len(),
-        };
-        let events = batch.events.get(begin..end).unwrap_or_default();
-        let folded: Folded<'_> = plan.fold(events)?;
-        plan.check_point(&folded).map_err(FoldError::File)?;
-        self.events += folded.count;
-        self.at = folded.last.map(|event| event.position).or(self.at);
-        Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
-    }
-
-    /// A build tells of itself about every so many events.
-    fn is_round(&self, just_folded: usize) -> bool {
-        const EVERY: u64 = 10_000;
-        let before = self.events.saturating_sub(just_folded as u64);
-        self.events / EVERY != before / EVERY
+impl Followed {
+    fn of(takeover: Takeover) -> Self {
+        match takeover {
+            Takeover::Ahead => Self::GivenUp,
+            Takeover::Done => Self::Answered,
+        }
     }
 }

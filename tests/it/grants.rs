@@ -28,7 +28,7 @@ async fn the_first_word_about_an_order_stands_and_the_same_again_is_the_same_suc
         (&game, "A", "grant", reason(), "200", json!(false)),
         (&admin, "A", "grant", json!({"env": "production"}), "200", json!(false)),
         (&admin, "A", "refuse", reason(), "409 grant_stands", json!(null)),
-        (&admin, "A", "revoke", json!({}), "422 reason", json!(null)),
+        (&admin, "A", "revoke", json!({}), "422 body", json!(null)),
         (&admin, "A", "revoke", reason(), "200", json!(true)),
         (&admin, "A", "revoke", reason(), "200", json!(false)),
         (&game, "A", "grant", json!({}), "409 grant_stands", json!(null)),

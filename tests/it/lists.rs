@@ -144,11 +144,9 @@ async fn one_order_is_shown_with_its_refunds_in_its_own_environment_only() {
         ("/v1/apps/other/orders/N0", &[], "404 unknown_order"),
         ("/v1/apps/demo/orders/N0?limit=1", &[], "422 parameter"),
         ("/v1/apps/demo/orders/N0", &[("accept", "text/csv")], "406 not_acceptable"),
-        ("/v1/apps/demo/orders/N0?min_position=999999", &[], "503 behind"),
+        ("/v1/apps/demo/orders/N0?min_position=999999", &[], "422 parameter"),
     ] {
-        let asked = finance.get_with(path, headers).await;
-        assert_eq!(asked.outcome(), outcome, "{path}");
-        assert_eq!(asked.header("retry-after").is_empty(), asked.status != 503, "{asked:?}");
+        assert_eq!(finance.get_with(path, headers).await.outcome(), outcome, "{path}");
     }
 }
 

@@ -28,6 +28,7 @@ mod line;
 mod lists;
 mod log_file;
 mod looking;
+mod openapi;
 mod outcomes;
 mod own_folder;
 mod projections_deliveries;

@@ -119,3 +119,14 @@ async fn a_report_is_recorded_when_something_has_changed_or_an_hour_has_gone_by(
         assert_eq!(report(&server, "production", body.clone()).await, appended, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_role_cannot_have_been_played_in_times_to_come() {
+    let home = Home::new();
+    let server = home.serve();
+    let path = format!("/v1/apps/demo/players/{PLAYER}/roles");
+    let answer = server.admin("PUT", &path, &role("1", "2999-01-01T00:00:00Z").to_string()).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(answer.body.contains("body.played_at") && answer.body.contains("300 s ahead"), "{answer:?}");
+    assert_eq!(role_ids(&server, 0, 10).await, [""; 0]);
+}

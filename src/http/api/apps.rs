@@ -21,25 +21,46 @@ pub struct Shortcut {
     pub path: &'static str,
     pub projection: &'static str,
     pub query: &'static str,
+    /// In the OpenAPI document.
+    pub tag: &'static str,
+    pub operation: &'static str,
 }
 
-pub const ORDERS: Shortcut =
-    Shortcut { path: "/v1/apps/{app}/orders", projection: "orders", query: "search" };
+pub const ORDERS: Shortcut = Shortcut {
+    path: "/v1/apps/{app}/orders",
+    projection: "orders",
+    query: "search",
+    tag: "apps",
+    operation: "orders",
+};
 pub const INVENTORY: Shortcut = Shortcut {
     path: "/v1/apps/{app}/players/{open_id}/inventory",
     projection: "inventory",
     query: "by_player",
+    tag: "players",
+    operation: "inventory",
 };
-pub const ROLES: Shortcut =
-    Shortcut { path: "/v1/apps/{app}/players/{open_id}/roles", projection: "roles", query: "search" };
-pub const PLAYERS_ORDERS: Shortcut =
-    Shortcut { path: "/v1/apps/{app}/players/{open_id}/orders", projection: "orders", query: "by_player" };
+pub const ROLES: Shortcut = Shortcut {
+    path: "/v1/apps/{app}/players/{open_id}/roles",
+    projection: "roles",
+    query: "search",
+    tag: "players",
+    operation: "roles",
+};
+pub const PLAYERS_ORDERS: Shortcut = Shortcut {
+    path: "/v1/apps/{app}/players/{open_id}/orders",
+    projection: "orders",
+    query: "by_player",
+    tag: "players",
+    operation: "players_orders",
+};
 
 /// All of them.
 pub const SHORTCUTS: [&Shortcut; 4] = [&ORDERS, &INVENTORY, &ROLES, &PLAYERS_ORDERS];
 
-/// The question behind one order.
-const BY_ID: (&str, &str) = ("orders", "by_id");
+/// One order, and the question behind it.
+pub const ORDER_PATH: &str = "/v1/apps/{app}/orders/{out_trade_no}";
+pub const BY_ID: (&str, &str) = ("orders", "by_id");
 
 impl Shortcut {
     fn asked(&self, forced: Vec<(&'static str, String)>) -> Asked<'static> {

@@ -31,6 +31,7 @@ use crate::table::json::{Row, Rows};
 use crate::table::{Cell, Table};
 use crate::{clock, limits};
 
+pub const PATH: &str = "/v1/apps/{app}/deliveries";
 pub const EVENT_STREAM: &str = "text/event-stream";
 /// The question behind the feed.
 pub const PROJECTION: &str = "orders";
@@ -127,7 +128,7 @@ impl Feed {
         }
         let _turn = self.turn()?;
         let until = Instant::now() + wait;
-        let mut progress = self.progress()?;
+        let mut progress = self.progress().await?;
         let mut stopping = self.service.stopping.clone();
         let mut after = after;
         loop {
@@ -144,7 +145,7 @@ impl Feed {
     /// Events as they come, until the server stops.
     async fn stream(self, after: Cursor) -> Result<Response, ApiError> {
         let turn = self.turn()?;
-        let mut progress = self.progress()?;
+        let mut progress = self.progress().await?;
         progress.mark_unchanged();
         // What is wrong is told with a status of its own, before the stream begins.
         let page = self.page(after, limits::DELIVERIES).await?;
@@ -171,7 +172,8 @@ impl Feed {
         })
     }
 
-    fn progress(&self) -> Result<watch::Receiver<Option<Position>>, ApiError> {
+    async fn progress(&self) -> Result<watch::Receiver<Option<Position>>, ApiError> {
+        questions::begun(&self.service).await?;
         let progress = self.service.projector.progress(PROJECTION);
         progress.ok_or_else(|| ApiError::new(Code::UnknownProjection, "there is no projection orders"))
     }

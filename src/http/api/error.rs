@@ -36,7 +36,7 @@ pub struct Failure {
     #[schema(example = "limit: must be a number from 1 to 1000")]
     pub message: String,
     /// The places that are wrong, `[{"place", "problem"}]`, or an object with what stands against it.
-    #[schema(schema_with = super::schema::detail)]
+    #[schema(required, schema_with = super::openapi::detail)]
     pub detail: Option<serde_json::Value>,
     /// Stands in the header X-Request-Id and in the server's log as well.
     #[schema(pattern = "^[0-9A-Za-z._-]{1,64}$", example = "3f0c1f5e-8f0e-4d35-9a52-51b0f25b8f3a")]

@@ -64,8 +64,8 @@ impl FromRequestParts<Arc<Service>> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Service>) -> Result<Self, ApiError> {
-        if parts.uri.query().is_some_and(|query| query.len() > limits::QUERY_BYTES_MAX) {
-            let problem = format!("it is longer than {} bytes", limits::QUERY_BYTES_MAX);
+        if parts.uri.query().is_some_and(|query| query.len() > limits::ADMIN_QUERY_BYTES_MAX) {
+            let problem = format!("it is longer than {} bytes", limits::ADMIN_QUERY_BYTES_MAX);
             return Err(ApiError::at(Code::Malformed, "query", problem));
         }
         let read = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
@@ -112,7 +112,10 @@ impl Params {
 
     /// A number from `min` to `max`.
     pub fn take_number(&mut self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
-        let read = |text: &str| text.parse().ok().filter(|number| (min..=max).contains(number));
+        let read = |text: &str| {
+            let number = text.parse().ok().filter(|number: &u32| number.to_string() == text);
+            number.filter(|number| (min..=max).contains(number))
+        };
         self.take_as(name, &format!("a number from {min} to {max}"), read)
     }
 
@@ -131,6 +134,17 @@ impl Params {
             Some((name, _)) => Err(wrong_parameter(name, format!("is not known here; known are {known}"))),
             None => Ok(()),
         }
+    }
+}
+
+/// For what takes none.
+pub struct NoParams;
+
+impl FromRequestParts<Arc<Service>> for NoParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, ApiError> {
+        Params::from_request_parts(parts, service).await?.finish("none").map(|()| Self)
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::code::Code;
-use super::error::ApiError;
-use super::extract::{self, Body, Segments};
+use super::error::{ApiError, Failure};
+use super::extract::{self, Body, NoParams, Segments};
 use super::quarantine::required_reason;
 use crate::clock;
 use crate::domain::environment::Environment;
@@ -18,6 +18,8 @@ use crate::domain::grant::{Grant, GrantCommand, GrantError};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::ledger::{GrantOrderError, GrantOutcome};
+
+pub const GRANT_PATH: &str = "/v1/apps/{app}/orders/{out_trade_no}/grant";
 
 /// Of which environment the order is.
 #[derive(Clone, Copy, Default, Deserialize, Serialize, ToSchema)]
@@ -49,34 +51,54 @@ impl From<Env> for Environment {
     }
 }
 
-/// What a game says of an order.
+/// Of which order it is said, and perhaps why. May be left out.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantBody {
     #[serde(default)]
     #[schema(default = "production")]
     env: Env,
-    /// Why, for people; needed to refuse and to revoke.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "delivered to role 10001")]
     reason: Option<String>,
 }
 
+/// Of which order it is said, and why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonedBody {
+    #[serde(default)]
+    #[schema(default = "production")]
+    env: Env,
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "the role was deleted")]
+    reason: String,
+}
+
+impl From<ReasonedBody> for GrantBody {
+    fn from(ReasonedBody { env, reason }: ReasonedBody) -> Self {
+        Self { env, reason: Some(reason) }
+    }
+}
+
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Granted {
     /// False where the same had been said before.
     recorded: bool,
     grant: GrantView,
     /// `min_position` for reading what was written.
+    #[schema(required)]
     position: Option<String>,
 }
 
 /// What stands of an order.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct GrantView {
     state: GrantState,
     /// Who said it, by the access token's name.
     by: String,
+    #[schema(required)]
     reason: Option<String>,
 }
 
@@ -132,33 +154,72 @@ impl From<GrantOrderError> for ApiError {
 type Place = Segments<(String, String)>;
 
 /// The player has what he bought.
+#[utoipa::path(
+    post, path = GRANT_PATH, tag = "grants", security(("bearer" = [])),
+    params(
+        ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
+        ("out_trade_no" = String, Path, description = "OutTradeNo", pattern = r"^[0-9A-Za-z_\-|*@]{1,32}$", example = "ORD-20260101-0001"),
+    ),
+    request_body(content = Option<GrantBody>),
+    responses(
+        (status = 200, description = "It stands, now or before", body = Granted),
+        (status = 409, description = "Something else stands: `detail` says what", body = Failure),
+    ),
+)]
 pub async fn grant(
     holder: Holder,
     State(service): State<Arc<Service>>,
     place: Place,
+    _: NoParams,
     Body(body): Body<GrantBody>,
 ) -> Result<Json<Granted>, ApiError> {
     say(&service, &holder, place, body, GrantCommand::Grant).await
 }
 
 /// He will not get it.
+#[utoipa::path(
+    post, path = "/v1/apps/{app}/orders/{out_trade_no}/refuse", tag = "grants", security(("bearer" = [])),
+    params(
+        ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
+        ("out_trade_no" = String, Path, description = "OutTradeNo", pattern = r"^[0-9A-Za-z_\-|*@]{1,32}$", example = "ORD-20260101-0001"),
+    ),
+    request_body = ReasonedBody,
+    responses(
+        (status = 200, description = "It stands, now or before", body = Granted),
+        (status = 409, description = "Something else stands: `detail` says what", body = Failure),
+    ),
+)]
 pub async fn refuse(
     holder: Holder,
     State(service): State<Arc<Service>>,
     place: Place,
-    Body(body): Body<GrantBody>,
+    _: NoParams,
+    Body(body): Body<ReasonedBody>,
 ) -> Result<Json<Granted>, ApiError> {
-    say(&service, &holder, place, body, GrantCommand::Refuse).await
+    say(&service, &holder, place, body.into(), GrantCommand::Refuse).await
 }
 
 /// It was granted, and has been taken back.
+#[utoipa::path(
+    post, path = "/v1/apps/{app}/orders/{out_trade_no}/revoke", tag = "grants", security(("bearer" = [])),
+    params(
+        ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
+        ("out_trade_no" = String, Path, description = "OutTradeNo", pattern = r"^[0-9A-Za-z_\-|*@]{1,32}$", example = "ORD-20260101-0001"),
+    ),
+    request_body = ReasonedBody,
+    responses(
+        (status = 200, description = "It stands, now or before", body = Granted),
+        (status = 409, description = "Nothing was granted, or something else stands: `detail` says what", body = Failure),
+    ),
+)]
 pub async fn revoke(
     holder: Holder,
     State(service): State<Arc<Service>>,
     place: Place,
-    Body(body): Body<GrantBody>,
+    _: NoParams,
+    Body(body): Body<ReasonedBody>,
 ) -> Result<Json<Granted>, ApiError> {
-    say(&service, &holder, place, body, GrantCommand::Revoke).await
+    say(&service, &holder, place, body.into(), GrantCommand::Revoke).await
 }
 
 async fn say(
@@ -171,12 +232,7 @@ async fn say(
     holder.may(Permission::Grant)?;
     let app = extract::app(service, holder, &app)?;
     let out_trade_no = extract::out_trade_no(&out_trade_no)?;
-    let reason = match (command, reason.as_deref()) {
-        (GrantCommand::Grant, None) => None,
-        (GrantCommand::Grant | GrantCommand::Refuse | GrantCommand::Revoke, reason) => {
-            Some(required_reason(reason.unwrap_or_default())?)
-        }
-    };
+    let reason = reason.as_deref().map(required_reason).transpose()?;
     let at = clock::now();
     let outcome =
         service.ledger.grant(&app, env.into(), &out_trade_no, command, holder.name(), reason, at).await?;

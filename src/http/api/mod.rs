@@ -9,11 +9,11 @@ mod error;
 mod extract;
 mod grants;
 mod negotiate;
+mod openapi;
 mod present;
 mod quarantine;
 mod questions;
 mod roles;
-mod schema;
 
 use std::sync::Arc;
 
@@ -35,21 +35,22 @@ pub use quarantine::{Decision, Resolved};
 
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
-        .route("/healthz", get(async || "alive\n"))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/v1/quarantine/{id}/adopt", post(quarantine::adopt))
         .route("/v1/quarantine/{id}/dismiss", post(quarantine::dismiss))
+        .route("/openapi.json", get(openapi::document))
         .route("/v1/projections", get(questions::list))
         .route("/v1/projections/{projection}/rebuild", post(questions::rebuild))
         .route("/v1/projections/{projection}/{query}", get(questions::ask))
         .route(apps::ORDERS.path, get(apps::orders))
-        .route("/v1/apps/{app}/orders/{out_trade_no}", get(apps::order))
+        .route(apps::ORDER_PATH, get(apps::order))
         .route(apps::INVENTORY.path, get(apps::inventory))
         .route(apps::PLAYERS_ORDERS.path, get(apps::players_orders))
         .route(apps::ROLES.path, get(apps::roles).put(roles::report))
-        .route("/v1/apps/{app}/deliveries", get(deliveries::deliveries))
-        .route("/v1/apps/{app}/orders/{out_trade_no}/grant", post(grants::grant))
+        .route(deliveries::PATH, get(deliveries::deliveries))
+        .route(grants::GRANT_PATH, post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
@@ -57,7 +58,19 @@ pub fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    responses((status = 200, description = "It is", body = String, content_type = "text/plain")))]
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
 /// Ready means: a push that came now could be appended.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, description = "Ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "Not ready, and why", body = String, content_type = "text/plain"),
+    ))]
 async fn ready(State(service): State<Arc<Service>>) -> Response {
     let health = service.ledger.store().health().borrow().clone();
     match health {
@@ -69,6 +82,9 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     }
 }
 
+/// Counts for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "The text format 0.0.4", body = String, content_type = "text/plain")))]
 async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiError> {
     let observed = Observed {
         store: service.ledger.store().as_ref(),

@@ -224,12 +224,16 @@ fn percent_encoded(text: &str) -> String {
 
 /// A position as a parameter gives it.
 pub fn position(text: &str) -> Option<Position> {
-    text.parse::<u64>().ok().map(Position::from_number)
+    let number = text.parse::<u64>().ok().filter(|number| number.to_string() == text)?;
+    // What SQLite can count to.
+    i64::try_from(number).is_ok().then(|| Position::from_number(number))
 }
 
 /// `min_position`: what was written before must be seen.
 pub fn min_position(params: &mut Params) -> Result<Option<Position>, ApiError> {
-    params.take_as("min_position", "a position, as an answer gave it", position)
+    let wanted = params.take_as("min_position", "a position, as an answer gave it", position)?;
+    // Nothing stands before the first event, and it is number 1.
+    Ok(wanted.filter(|wanted| wanted.number() > 0))
 }
 
 /// One order was asked for, and only JSON can be given.

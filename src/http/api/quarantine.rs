@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::code::Code;
-use super::error::ApiError;
-use super::extract::{Body, Segments};
+use super::error::{ApiError, Failure};
+use super::extract::{Body, NoParams, Segments};
 use crate::decision::{self, Decided};
 use crate::domain::app::AppSlug;
 use crate::domain::quarantine::Resolution;
@@ -21,6 +21,7 @@ use crate::{clock, limits};
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "delivered by hand")]
     pub reason: String,
 }
 
@@ -47,20 +48,40 @@ impl Resolved {
 }
 
 /// Take a push over. If it would be accepted by now, it becomes the order that it is.
+#[utoipa::path(
+    post, path = "/v1/quarantine/{id}/adopt", tag = "quarantine", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The push's id in quarantine", example = "5d41…")),
+    request_body = Decision,
+    responses(
+        (status = 200, description = "It is decided, now or before", body = Resolved),
+        (status = 409, description = "Decided otherwise before, or contradicted", body = Failure),
+    ),
+)]
 pub async fn adopt(
     holder: Holder,
     State(service): State<Arc<Service>>,
     Segments(id): Segments<String>,
+    _: NoParams,
     Body(decision): Body<Decision>,
 ) -> Result<Json<Resolved>, ApiError> {
     resolve(&service, &holder, &id, &decision, Resolution::Adopted).await
 }
 
 /// Judge that nothing is owed. Refused for a push that would be accepted by now.
+#[utoipa::path(
+    post, path = "/v1/quarantine/{id}/dismiss", tag = "quarantine", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The push's id in quarantine", example = "5d41…")),
+    request_body = Decision,
+    responses(
+        (status = 200, description = "It is decided, now or before", body = Resolved),
+        (status = 409, description = "Decided otherwise before, or it would be accepted now", body = Failure),
+    ),
+)]
 pub async fn dismiss(
     holder: Holder,
     State(service): State<Arc<Service>>,
     Segments(id): Segments<String>,
+    _: NoParams,
     Body(decision): Body<Decision>,
 ) -> Result<Json<Resolved>, ApiError> {
     resolve(&service, &holder, &id, &decision, Resolution::Dismissed).await

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{Params, Segments};
+use super::extract::{NoParams, Params, Segments, wrong_parameter};
 use super::present::{self, AsOf, Format, List, NextPage};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
@@ -22,6 +22,7 @@ use crate::{clock, limits};
 
 /// A projection and how far it has come.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ProjectionView {
     #[schema(example = "orders")]
     name: String,
@@ -33,14 +34,16 @@ pub struct ProjectionView {
     /// Hash of its files, the catalogue of events and the engine.
     version: String,
     /// Up to where it has folded the log; null before the first event.
+    #[schema(required)]
     position: Option<String>,
     /// building (nothing answers yet), live, failing (it is tried again) or stopped (an event cannot be folded).
     #[schema(example = "live")]
     state: String,
     /// What is wrong, if anything is.
+    #[schema(required)]
     problem: Option<String>,
     /// Of a build beside it, in thousandths; null where none is under way.
-    #[schema(minimum = 0, maximum = 1000)]
+    #[schema(required, minimum = 0, maximum = 1000)]
     build_permille: Option<u64>,
     /// Of the file that answers.
     bytes: u64,
@@ -68,44 +71,56 @@ impl ProjectionView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Projections {
     log_id: String,
     projections: Vec<ProjectionView>,
 }
 
 /// Which projections there are, and how far they have come.
+#[utoipa::path(
+    get, path = "/v1/projections", tag = "projections", security(("bearer" = [])),
+    responses((status = 200, description = "All of them", body = Projections)),
+)]
 pub async fn list(
     holder: Holder,
     State(service): State<Arc<Service>>,
-    params: Params,
+    _: NoParams,
 ) -> Result<Json<Projections>, ApiError> {
     holder.may(Permission::Projections)?;
-    params.finish("none")?;
+    begun(&service).await?;
     let projections = service.projector.list().into_iter().map(ProjectionView::new).collect();
     Ok(Json(Projections { log_id: service.projector.log_id().0.to_string(), projections }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Rebuilding {
     /// The projection that is built anew; the one before answers until it has caught up.
     rebuilding: String,
 }
 
 /// Build a projection anew, beside the one that answers.
+#[utoipa::path(
+    post, path = "/v1/projections/{projection}/rebuild", tag = "projections", security(("bearer" = [])),
+    params(("projection" = String, Path, description = "The projection's name",
+            pattern = "^[a-z][a-z0-9_]{0,31}$", example = "orders")),
+    responses((status = 202, description = "It is being built", body = Rebuilding)),
+)]
 pub async fn rebuild(
     holder: Holder,
     State(service): State<Arc<Service>>,
     Segments(name): Segments<String>,
-    params: Params,
-) -> Result<(axum::http::StatusCode, Json<Rebuilding>), ApiError> {
+    _: NoParams,
+) -> Result<(StatusCode, Json<Rebuilding>), ApiError> {
     holder.may(Permission::Rebuild)?;
     holder.may_see_all_apps()?;
-    params.finish("none")?;
+    begun(&service).await?;
     let (projector, of) = (service.projector.clone(), name.clone());
     // It waits for another build to end.
     let rebuilt = tokio::task::spawn_blocking(move || projector.rebuild(&of)).await;
     rebuilt.map_err(|error| ApiError::internal(&error))??;
-    Ok((axum::http::StatusCode::ACCEPTED, Json(Rebuilding { rebuilding: name })))
+    Ok((StatusCode::ACCEPTED, Json(Rebuilding { rebuilding: name })))
 }
 
 /// Ask a named query.
@@ -161,11 +176,13 @@ pub async fn question(
     mut parameters: Vec<(String, String)>,
     min_position: Option<Position>,
 ) -> Result<(Answer, AsOf), ApiError> {
+    begun(service).await?;
     let declaration = declaration(service, asked);
     if let Some(declaration) = &declaration {
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
     }
+    within_log(service, min_position)?;
     let at = clock::now();
     let question = Question {
         projection: asked.projection,
@@ -187,6 +204,27 @@ pub async fn question(
     }
     let as_of = AsOf { position: answer.position, log_id: service.projector.log_id(), at };
     Ok((answer, as_of))
+}
+
+/// Right after the start, which projections there are is not known yet.
+pub async fn begun(service: &Service) -> Result<(), ApiError> {
+    if service.projector.begun(limits::QUERY_POSITION_WAIT).await {
+        return Ok(());
+    }
+    let message = "the projections have not begun yet; the server's log says why, try again later";
+    Err(ApiError::new(Code::NotBuilt, message).retry_after(limits::QUERY_RETRY_AFTER))
+}
+
+/// Every position that was ever given lies within the log: waiting for another is in vain.
+fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
+    let end = *service.ledger.store().head().borrow();
+    if wanted <= end {
+        return Ok(());
+    }
+    let end = end.map_or(0, Position::number);
+    let problem =
+        format!("lies beyond the end of this log, {end}; a position of another log means nothing here");
+    Err(wrong_parameter("min_position", problem))
 }
 
 fn declaration(service: &Service, asked: &Asked<'_>) -> Option<Arc<QueryDeclaration>> {
@@ -237,7 +275,7 @@ impl From<AskError> for ApiError {
             AskError::UnknownProjection { .. } => Self::new(Code::UnknownProjection, message),
             AskError::UnknownQuery { .. } => Self::new(Code::UnknownQuery, message),
             AskError::Parameter(problem) => match problem.split_once(": ") {
-                Some((name, problem)) => super::extract::wrong_parameter(name, problem),
+                Some((name, problem)) => wrong_parameter(name, problem),
                 None => Self::new(Code::Parameter, message),
             },
             AskError::NotBuilt { .. } => again(Code::NotBuilt, message),

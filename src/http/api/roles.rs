@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{self, Object, Params, RawBody, Segments};
+use super::grants::Env;
 use crate::domain::role::{PlayedRole, RoleFields};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
@@ -90,14 +91,26 @@ pub enum RolesBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RolesReported {
     /// How many were worth recording: new, changed, or not told of for an hour.
     appended: usize,
     /// `min_position` for reading what was written; null where nothing was ever told of the player.
+    #[schema(required)]
     position: Option<String>,
 }
 
 /// Tell which roles a player plays.
+#[utoipa::path(
+    put, path = "/v1/apps/{app}/players/{open_id}/roles", tag = "players", security(("bearer" = [])),
+    params(
+        ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
+        ("open_id" = String, Path, description = "The player's OpenId", min_length = 1, max_length = 128, example = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"),
+        ("env" = inline(Option<Env>), Query, description = "Default: production"),
+    ),
+    request_body = RolesBody,
+    responses((status = 200, description = "It is recorded what was worth it", body = RolesReported)),
+)]
 pub async fn report(
     holder: Holder,
     State(service): State<Arc<Service>>,
@@ -139,6 +152,11 @@ fn played(report: RoleReport, place: &str, now: DateTime<Utc>) -> Result<PlayedR
     let RoleReport { role_id, role_name, zones, midas_zone_id, attach, played_at } = report;
     let zones = zones.into_iter().map(|Object(zone)| (zone.zone_id, zone.zone_name)).collect();
     let played_at = played_at.unwrap_or(now);
+    if played_at > now + limits::PLAYED_AHEAD_MAX {
+        let ahead_s = limits::PLAYED_AHEAD_MAX.as_secs();
+        let problem = format!("lies more than {ahead_s} s ahead of this server's clock");
+        return Err(ApiError::at(Code::Body, &format!("{place}.played_at"), problem));
+    }
     let fields = RoleFields { role_id, role_name, zones, midas_zone_id, attach, played_at };
     PlayedRole::new(fields)
         .map_err(|error| ApiError::at(Code::Body, &format!("{place}.{}", error.field), error.problem))

@@ -1,4 +1,4 @@
-//! Pieces of the OpenAPI document that several places share.
+//! What the OpenAPI document says of an error's detail.
 
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};

@@ -1,0 +1,98 @@
+//! The OpenAPI document: what the program fixes, and the named questions that its projections declare.
+
+mod detail;
+mod failures;
+mod questions;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::error::{ApiError, Failure};
+use super::extract::NoParams;
+use super::{grants, quarantine, roles};
+use crate::http::Service;
+
+pub use detail::detail;
+
+/// What stands in the document whatever the projections are.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "order-ledger",
+        description = "An event-sourced ledger for WeChat mini-game orders. Money is integer fen. Moments are RFC \
+                       3339 in UTC; days are days in Beijing. Ids and positions are strings. Every error is the \
+                       schema Failure; every answer carries X-Request-Id."
+    ),
+    paths(
+        super::alive,
+        super::ready,
+        super::metrics,
+        super::questions::list,
+        super::questions::rebuild,
+        grants::grant,
+        grants::refuse,
+        grants::revoke,
+        roles::report,
+        quarantine::adopt,
+        quarantine::dismiss,
+    ),
+    components(schemas(Failure)),
+    modifiers(&Bearer),
+    tags(
+        (name = "apps", description = "An app's orders"),
+        (name = "players", description = "A player's items, roles and orders"),
+        (name = "deliveries", description = "What a game server has to act upon"),
+        (name = "grants", description = "What games say became of an order; the first word stands"),
+        (name = "projections", description = "Named questions, declared by the projections that answer them"),
+        (name = "quarantine", description = "Authentic pushes that wait for a person"),
+        (name = "health", description = "For probes"),
+    ),
+)]
+struct Fixed;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let described = "An access token of `order-ledger token new`; its role decides what it may do";
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(described)).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+pub async fn document(State(service): State<Arc<Service>>, _: NoParams) -> Result<Json<Value>, ApiError> {
+    let mut document = serde_json::to_value(Fixed::openapi()).map_err(|error| ApiError::internal(&error))?;
+    for question in service.projector.queries() {
+        questions::add(&mut document, &question);
+    }
+    add(&mut document, "/openapi.json", "get", of_document());
+    // It may be left out, and is not null where it is there.
+    let body =
+        &mut document["paths"][grants::GRANT_PATH]["post"]["requestBody"]["content"]["application/json"];
+    body["schema"] = json!({"$ref": "#/components/schemas/GrantBody"});
+    failures::add(&mut document);
+    Ok(Json(document))
+}
+
+fn of_document() -> Value {
+    json!({
+        "tags": ["health"],
+        "summary": "This document",
+        "operationId": "openapi",
+        "responses": {"200": {
+            "description": "OpenAPI 3.1",
+            "content": {"application/json": {"schema": {"type": "object", "required": ["openapi", "paths"]}}},
+        }},
+    })
+}
+
+/// Adds an operation.
+fn add(document: &mut Value, path: &str, method: &str, operation: Value) {
+    document["paths"][path][method] = operation;
+}
