@@ -21,6 +21,7 @@ mod script;
 mod slot;
 mod sources;
 mod status;
+mod stretch;
 mod usable;
 mod views;
 mod worker;

@@ -182,13 +182,30 @@ impl Slot {
             before.end();
             self.go_on(source);
         }
-        // From now on, and not only when its thread comes to it: who waits for it looks here.
-        let build = Some(Progress { head: *source.head.borrow(), ..Progress::default() });
-        self.note(|status| (status.build, status.build_failure) = (build, None));
+        self.note_begun(source);
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
         threads.builder = self.spawn(source, move |worker| worker.build(&definition));
+    }
+
+    /// For the thread of a build that is lost: where a build is under way already, that one is enough. It waits
+    /// for nobody, for who builds may be waiting for it.
+    pub fn build_unless_building(self: &Arc<Self>, source: &Source) {
+        let Ok(_one_build_at_a_time) = self.builds.try_lock() else { return };
+        let mut threads = lock(&self.threads);
+        if threads.builder.as_ref().is_some_and(|builder| !builder.thread.is_finished()) {
+            return;
+        }
+        self.note_begun(source);
+        let definition = self.wanted();
+        threads.builder = self.spawn(source, move |worker| worker.build(&definition));
+    }
+
+    /// Before the thread runs: who waits for the build must not find that there is none.
+    fn note_begun(&self, source: &Source) {
+        let build = Some(Progress { head: *source.head.borrow(), ..Progress::default() });
+        self.note(|status| (status.build, status.build_failure) = (build, None));
     }
 
     /// A build that was ended just when it had taken over leaves what answers without a thread.

@@ -7,11 +7,12 @@ use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
 
 use super::definition::Definition;
-use super::feed::{Batch, Feed, Reader, Stop};
+use super::feed::Stop;
 use super::file;
-use super::fold::{FoldError, FoldFailure, Folded, Folding, Plan};
+use super::fold::{FoldError, FoldFailure, Folding, Plan};
 use super::slot::{Generation, Slot, Source};
 use super::status::{Progress, State};
+use super::stretch::{Reached, Stretch, UpTo};
 use crate::limits;
 use crate::store::Position;
 use crate::store::sqlite::{CheckpointRules, Checkpoints, SyncFailure};
@@ -35,9 +36,6 @@ enum End {
     /// The file is lost.
     Lost(String),
 }
-
-/// An event that failed: folding goes up to it and no further.
-type UpTo<'f> = Option<&'f FoldFailure>;
 
 /// A read model can be made again from the log; a file that is damaged or gone is not worth keeping.
 fn end_by(error: &rusqlite::Error, generation: &Generation) -> End {
@@ -67,19 +65,9 @@ impl Worker {
                 End::CaughtUp => {
                     let generation = Arc::new(Generation::new(definition.clone(), path));
                     match self.follow(&generation, Takeover::Ahead, failed.take()) {
-                        Followed { takeover: Takeover::Done, is_lost: false } => return,
-                        Followed { takeover: Takeover::Done, is_lost: true } => {
-                            // This thread is no builder any more.
-                            return self.slot.build(&self.source);
-                        }
-                        Followed { takeover: Takeover::Ahead, is_lost } => {
-                            if let Err(error) = self.slot.place.remove(&generation.path) {
-                                warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
-                            }
-                            if !is_lost {
-                                return;
-                            }
-                        }
+                        Followed::Answered => return,
+                        Followed::GivenUp => return self.remove(&generation),
+                        Followed::Lost => self.remove(&generation),
                     }
                 }
                 End::Told => return,
@@ -93,6 +81,16 @@ impl Worker {
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
             }
+            if self.stop.is_told() {
+                return;
+            }
+        }
+    }
+
+    /// A finished build that never answered.
+    fn remove(&self, generation: &Generation) {
+        if let Err(error) = self.slot.place.remove(&generation.path) {
+            warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
         }
     }
 
@@ -153,9 +151,7 @@ impl Worker {
 
     /// Follows the log with the build that answers already.
     pub fn follow_live(&self, generation: &Arc<Generation>) {
-        if self.follow(generation, Takeover::Done, None).is_lost {
-            self.slot.build(&self.source);
-        }
+        self.follow(generation, Takeover::Done, None);
     }
 
     fn follow(
@@ -167,7 +163,7 @@ impl Worker {
         loop {
             let end = self.follow_file(generation, &mut takeover, failed.as_ref());
             match end.unwrap_or_else(|error| end_by(&error, generation)) {
-                End::Told => return Followed { takeover, is_lost: false },
+                End::Told => return Followed::of(takeover),
                 End::CaughtUp => {
                     // Up to the event that failed.
                     let replaces = takeover == Takeover::Ahead && self.slot.live.load().is_some();
@@ -177,7 +173,7 @@ impl Worker {
                         error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
                         self.slot.note(|status| status.state = State::Stopped(failure));
                     }
-                    return Followed { takeover, is_lost: false };
+                    return Followed::of(takeover);
                 }
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) => {
@@ -188,8 +184,17 @@ impl Worker {
                     let (projection, file) = (&self.slot.name, generation.path.display());
                     error!(alarm = "projection", projection, %file, problem, "the file is lost: it is built anew");
                     self.note_fault(&problem);
-                    return Followed { takeover, is_lost: true };
+                    if takeover == Takeover::Ahead {
+                        return Followed::Lost;
+                    }
+                    if !self.stop.is_told() {
+                        self.slot.build_unless_building(&self.source);
+                    }
+                    return Followed::Answered;
                 }
+            }
+            if self.stop.is_told() {
+                return Followed::of(takeover);
             }
         }
     }
@@ -362,54 +367,21 @@ enum Takeover {
     Done,
 }
 
-/// How following the log ended.
-struct Followed {
-    /// Whether the build answers.
-    takeover: Takeover,
-    /// Its file is no longer worth anything.
-    is_lost: bool,
+/// How following with a build ended.
+enum Followed {
+    /// It answers, or has answered.
+    Answered,
+    /// It never took over, and never will.
+    GivenUp,
+    /// Its file is lost before it took over.
+    Lost,
 }
 
-/// How far a run of folding has come.
-struct Stretch<'f> {
-    reader: Reader,
-    at: Option<Position>,
-    /// Looked at since the run began.
-    events: u64,
-    up_to: UpTo<'f>,
-    is_build: bool,
-}
-
-enum Reached {
-    /// The end of the batch.
-    End,
-    /// The event that failed before.
-    Failed,
-}
-
-impl<'f> Stretch<'f> {
-    fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
-        Self { reader: feed.reader(), at, events: 0, up_to, is_build: false }
-    }
-
-    fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
-        let begin = batch.events.partition_point(|event| Some(event.position) <= self.at);
-        let end = match self.up_to {
-            Some(failed) => batch.events.partition_point(|event| event.position < failed.position),
-            None => batch.events.len(),
-        };
-        let events = batch.events.get(begin..end).unwrap_or_default();
-        let folded: Folded<'_> = plan.fold(events)?;
-        plan.check_point(&folded).map_err(FoldError::File)?;
-        self.events += folded.count;
-        self.at = folded.last.map(|event| event.position).or(self.at);
-        Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
-    }
-
-    /// A build tells of itself about every so many events.
-    fn is_round(&self, just_folded: usize) -> bool {
-        const EVERY: u64 = 10_000;
-        let before = self.events.saturating_sub(just_folded as u64);
-        self.events / EVERY != before / EVERY
+impl Followed {
+    fn of(takeover: Takeover) -> Self {
+        match takeover {
+            Takeover::Ahead => Self::GivenUp,
+            Takeover::Done => Self::Answered,
+        }
     }
 }

@@ -1,0 +1,54 @@
+//! A run of folding: how far it has come in the log, and to where it may go.
+
+use std::sync::Arc;
+
+use super::feed::{Batch, Feed, Reader};
+use super::fold::{FoldError, FoldFailure, Folded, Plan};
+use crate::store::Position;
+
+/// An event that failed: folding goes up to it and no further.
+pub type UpTo<'f> = Option<&'f FoldFailure>;
+
+/// How far a run of folding has come.
+pub struct Stretch<'f> {
+    pub reader: Reader,
+    pub at: Option<Position>,
+    /// Looked at since the run began.
+    pub events: u64,
+    up_to: UpTo<'f>,
+    pub is_build: bool,
+}
+
+pub enum Reached {
+    /// The end of the batch.
+    End,
+    /// The event that failed before.
+    Failed,
+}
+
+impl<'f> Stretch<'f> {
+    pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
+        Self { reader: feed.reader(), at, events: 0, up_to, is_build: false }
+    }
+
+    pub fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
+        let begin = batch.events.partition_point(|event| Some(event.position) <= self.at);
+        let end = match self.up_to {
+            Some(failed) => batch.events.partition_point(|event| event.position < failed.position),
+            None => batch.events.len(),
+        };
+        let events = batch.events.get(begin..end).unwrap_or_default();
+        let folded: Folded<'_> = plan.fold(events)?;
+        plan.check_point(&folded).map_err(FoldError::File)?;
+        self.events += folded.count;
+        self.at = folded.last.map(|event| event.position).or(self.at);
+        Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
+    }
+
+    /// A build tells of itself about every so many events.
+    pub fn is_round(&self, just_folded: usize) -> bool {
+        const EVERY: u64 = 10_000;
+        let before = self.events.saturating_sub(just_folded as u64);
+        self.events / EVERY != before / EVERY
+    }
+}
