@@ -27,8 +27,8 @@ impl TokenSource {
             }
             None => std::env::var("ORDER_LEDGER_TOKEN").map_err(|_| {
                 anyhow::anyhow!(
-                    "a server is running, so the decision goes through it: set ORDER_LEDGER_TOKEN to an \
-                     admin's access token, or give --token-file"
+                    "a server is running, so this goes through it: set ORDER_LEDGER_TOKEN to an admin's \
+                     access token, or give --token-file"
                 )
             })?,
         };

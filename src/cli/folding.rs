@@ -100,6 +100,8 @@ pub struct ReadModels {
     pub log: Arc<dyn ReadLog>,
     /// Whether another process, a server, folds them.
     pub is_folded_elsewhere: bool,
+    /// Whether folders of the user's are left out because they are wrong; beside a server, its log tells.
+    pub has_wrong_folders: bool,
 }
 
 /// How often progress is shown.
@@ -119,7 +121,7 @@ impl ReadModels {
                 let (folder, asked) = (config.views_dir.clone(), projector.clone());
                 let names = Views::names(&folder).with_context(|| folder.display().to_string())?;
                 tokio::task::spawn_blocking(move || asked.open_to_ask(&folder, &names)).await?;
-                return Ok(Self { projector, log, is_folded_elsewhere: true });
+                return Ok(Self { projector, log, is_folded_elsewhere: true, has_wrong_folders: false });
             }
             Err(error) => return Err(error.into()),
         };
@@ -127,9 +129,10 @@ impl ReadModels {
         for problem in &usable.problems.0 {
             eprintln!("{problem}");
         }
+        let has_wrong_folders = !usable.problems.0.is_empty();
         let begun = projector.clone();
         tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
-        let models = Self { projector, log, is_folded_elsewhere: false };
+        let models = Self { projector, log, is_folded_elsewhere: false, has_wrong_folders };
         models.catch_up(last).await;
         Ok(models)
     }

@@ -107,6 +107,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     let models = ReadModels::open(&args.config, &args.projections).await?;
     let last = models.log.last().await?;
     let lines: Vec<_> = models.projector.list().iter().map(Line::of).collect();
+    let has_wrong_folders = models.has_wrong_folders;
     models.close().await?;
     for line in &lines {
         if args.json {
@@ -127,7 +128,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
             out!("    {problem}");
         }
     }
-    let is_wrong = lines.iter().any(|line| line.problem.is_some());
+    let is_wrong = has_wrong_folders || lines.iter().any(|line| line.problem.is_some());
     Ok(if is_wrong { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
 }
 

@@ -129,6 +129,17 @@ impl Place {
         Ok(())
     }
 
+    /// Removes everything of a projection that nobody wants any more.
+    pub fn forget(&self) -> Result<(), FileError> {
+        for path in [self.folder.join(CURRENT), self.noted()] {
+            gone(fs::remove_file(&path)).map_err(|error| FileError::Io { path, error })?;
+        }
+        self.sweep()?;
+        // What is not ours stays, and the folder with it.
+        let _kept_where_not_empty = fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
     /// Removes a finished build that never answered.
     pub fn remove(&self, path: &Path) -> Result<(), FileError> {
         for suffix in ["", "-wal", "-shm"] {

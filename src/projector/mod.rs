@@ -142,6 +142,7 @@ impl Projector {
             let wrong = usable.problem_in(&slot.name).map(ToString::to_string);
             slot.note(|status| status.folder_problem = wrong);
         }
+        views.forget(|name| usable.is_gone(name))?;
         let definitions = usable.definitions.as_slice();
         for definition in definitions {
             let known = self.slot(&definition.name);

@@ -48,8 +48,10 @@ impl Source {
         })
     }
 
+    /// Each once.
     pub fn names(kind: usize) -> impl Iterator<Item = &'static str> {
+        let of_every = Self::OF_EVERY_EVENT.map(|(name, _)| name);
         let fields = codec::catalogue().get(kind).map_or(&[][..], |event| event.fields);
-        fields.iter().copied().chain(Self::OF_EVERY_EVENT.map(|(name, _)| name))
+        fields.iter().copied().filter(move |field| !of_every.contains(field)).chain(of_every)
     }
 }

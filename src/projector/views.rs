@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::file::{FileError, Place};
+
 /// The right to fold into the folder, until dropped.
 #[derive(Debug)]
 pub struct Views {
@@ -35,6 +37,13 @@ impl Views {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Removes the files of projections that nobody wants any more.
+    pub fn forget(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), FileError> {
+        let names = Self::names(&self.folder);
+        let names = names.map_err(|error| FileError::Io { path: self.folder.clone(), error })?;
+        names.iter().filter(|name| is_gone(name)).try_for_each(|name| Place::at(&self.folder, name).forget())
     }
 
     /// The projections that have files in a folder, whoever owns it.

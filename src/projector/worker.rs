@@ -353,7 +353,12 @@ impl Worker {
     fn note_fault(&self, problem: &str) {
         let failed_before = matches!(self.slot.status().state, State::Failing(_));
         if !failed_before {
-            warn!(projection = self.slot.name, problem, "folding fails and is tried again");
+            warn!(
+                alarm = "projection",
+                projection = self.slot.name,
+                problem,
+                "folding fails and is tried again"
+            );
         }
         let problem = problem.to_owned();
         self.slot.note(|status| status.state = State::Failing(problem));

@@ -1,4 +1,5 @@
-//! The direction of the parts: main → cli → http → {ledger, audit} → {codec, wechat} → {domain, store}.
+//! The direction of the parts: main → cli → http → {ledger, lookup, projector, audit} → {codec, wechat} →
+//! {domain, store}.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -18,9 +18,9 @@
 -- column: at moment | First push
 -- column: out_trade_no id | OutTradeNo; of a refund: that of its order, where known
 -- column: open_id open_id | Player; of a refund: that of its order, where known
--- column: product_id id | Product; goods only
--- column: quantity count | Quantity
--- column: zone_id id | Zone
+-- column: product_id id | Product; of a refund: that of its order, where known
+-- column: quantity count | Quantity; of a refund: that of its order, which it may not be for as a whole
+-- column: zone_id id | Zone; of a refund: that of its order
 -- column: attach text | Attach; goods only
 -- column: order_source count | 1 in-game, 2 mall, 3 mall test; goods only
 -- column: amount_fen fen | Amount of the whole order; goods and coins
@@ -52,8 +52,9 @@ SELECT f.position,
        coalesce(o.delivered_at, g.delivered_at, r.refunded_at) AS at,
        coalesce(o.out_trade_no, ro.out_trade_no, r.out_trade_no) AS out_trade_no,
        coalesce(o.open_id, g.open_id, ro.open_id) AS open_id,
-       o.product_id, o.quantity,
-       coalesce(o.zone_id, CAST(g.zone AS TEXT)) AS zone_id,
+       coalesce(o.product_id, ro.product_id) AS product_id,
+       coalesce(o.quantity, ro.quantity) AS quantity,
+       coalesce(o.zone_id, CAST(g.zone AS TEXT), ro.zone_id) AS zone_id,
        o.attach, o.order_source, o.amount_fen,
        coalesce(o.mch_order_no, r.mch_order_no, ro.mch_order_no) AS mch_order_no,
        coalesce(o.transaction_id, r.transaction_id, ro.transaction_id) AS transaction_id,

@@ -38,12 +38,21 @@ impl Cursor {
         is_position.then_some(Self { log_id: LogId(log_id), position })
     }
 
-    /// The cursor that a client sent, which must be of this log.
-    pub fn read(text: &str, place: &str, log_id: LogId) -> Result<Self, ApiError> {
+    /// The cursor that a client sent, which must be of this log and lie within it. A log that has been put back
+    /// to an older copy of itself ends before cursors that were given since.
+    pub fn read(text: &str, place: &str, log_id: LogId, end: Option<Position>) -> Result<Self, ApiError> {
         let malformed = || ApiError::at(Code::Parameter, place, "must be a cursor, as an answer gave it");
         let cursor = Self::parse(text).ok_or_else(malformed)?;
-        if cursor.log_id == log_id {
+        if cursor.log_id == log_id && cursor.position <= end {
             return Ok(cursor);
+        }
+        if cursor.log_id == log_id {
+            let message = format!(
+                "the cursor lies beyond the end of this log, {}: the log has been put back to an older copy; begin \
+                 again without a cursor and pass over what you have granted",
+                end.map_or(0, Position::number)
+            );
+            return Err(ApiError::new(Code::OtherLog, message));
         }
         let message = format!(
             "the cursor is of the log {}, and this is the log {}, perhaps a restored copy: begin again without a \

@@ -78,12 +78,12 @@ pub async fn deliveries(
     let wait = params.take_number("wait", 0, limits::DELIVERIES_WAIT_S_MAX)?.unwrap_or(0);
     params.finish("env, after, limit and wait")?;
     let streams = negotiate::best(&headers, &[JSON, EVENT_STREAM])? == EVENT_STREAM;
-    let log_id = service.projector.log_id();
+    let (log_id, end) = (service.projector.log_id(), *service.ledger.store().head().borrow());
     let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     // Who connects again names the last event, and repeats the URL of the first time.
     let after = match (last_event_id.filter(|_| streams), after) {
-        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id)?,
-        (None, Some(after)) => Cursor::read(&after, "query.after", log_id)?,
+        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id, end)?,
+        (None, Some(after)) => Cursor::read(&after, "query.after", log_id, end)?,
         (None, None) => Cursor::start(log_id),
     };
     let feed = Feed { service, holder, app, env };
