@@ -184,10 +184,11 @@ impl Pool {
         answer
     }
 
-    /// An idle connection that has joined the same files; those that have joined older ones go.
+    /// An idle connection that has joined these files and no others, for a name without a database may mean a table
+    /// of any; those that have joined older ones go.
     fn take(&self, joined: &[(String, PathBuf)]) -> Option<Asking> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let serves = |asking: &Asking| joined.iter().all(|file| asking.joined.contains(file));
+        let serves = |asking: &Asking| asking.joined == joined;
         let clashes = |asking: &Asking| {
             let named = |(name, _): &&(String, PathBuf)| asking.joined.iter().any(|(other, _)| other == name);
             joined.iter().filter(named).any(|file| !asking.joined.contains(file))

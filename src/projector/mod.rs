@@ -144,20 +144,28 @@ impl Projector {
         }
         views.forget(|name| usable.is_gone(name))?;
         let definitions = usable.definitions.as_slice();
+        // It is no reason to leave the others out.
+        let mut failed = None;
         for definition in definitions {
             let known = self.slot(&definition.name);
             match known {
                 Some(slot) if slot.wanted().version == definition.version => {}
                 Some(slot) => slot.want(definition.clone(), &self.source),
                 None => {
-                    let place = Place::make(views.folder(), &definition.name)?;
+                    let place = match Place::make(views.folder(), &definition.name) {
+                        Ok(place) => place,
+                        Err(error) => {
+                            failed.get_or_insert(error);
+                            continue;
+                        }
+                    };
                     let slot = Arc::new(Slot::new(place, definition.clone()));
                     slot.start(definitions, &self.source);
                     self.write().insert(definition.name.clone(), slot);
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     pub fn log_id(&self) -> LogId {

@@ -182,3 +182,40 @@ async fn whatever_a_failing_statement_does_to_its_transaction_the_rows_before_it
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_builds_anew_alone_or_in_the_server_and_tells_how_it_went() {
+    let home = Home::new();
+    let dir = home.folder().join("mine");
+    write(&dir, RIGHT);
+    let server = serve_with(&home, &dir);
+    buy(&home, &server, "1", "gem").await;
+    buy(&home, &server, "2", "bad").await;
+    server.logged("a new build answers projection=\"sales\"").await;
+    let said = |args: &[&str]| {
+        let named = ["--projections", dir.to_str().unwrap()];
+        let mut command = home.command(&[&["projections", "rebuild"], args, &named].concat());
+        let output = command.env("ORDER_LEDGER_TOKEN", super::server::ADMIN_TOKEN).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    let (code, told) = said(&["sales"]);
+    assert_eq!(
+        (code, told.as_str()),
+        (0, "sales: the server builds it; `projections list` tells how far it is\n")
+    );
+    until("it is built again", || times(&server, "a new build answers projection=\"sales\"") == 2).await;
+    let (code, told) = said(&["sale"]);
+    assert!(code == 2 && told.contains("sales"), "{told}");
+    let (code, told) = said(&[]);
+    assert!(code == 2 && told.contains("say which projections"), "{told}");
+    assert!(server.terminate().success());
+
+    let before = super::digests::current(&home.views(), "sales");
+    assert_eq!(said(&["sales"]), (0, "sales: is built\n".to_owned()));
+    assert_ne!(super::digests::current(&home.views(), "sales"), before, "another file answers");
+    assert_eq!(said(&[]).1.lines().count(), 6, "all of them");
+    write(&dir, FAILS);
+    let (code, told) = said(&["sales"]);
+    assert!(code == 1 && told.contains("sales/on/GoodsDelivered.sql:2: NOT NULL"), "{told}");
+}
