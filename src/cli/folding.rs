@@ -88,7 +88,11 @@ async fn begin(folder: PathBuf, projector: Arc<Projector>, usable: Usable) {
         told = true;
         tokio::time::sleep(limits::FOLD_TRY_AGAIN_AFTER).await;
     };
-    let begun = tokio::task::spawn_blocking(move || projector.begin(views, &usable)).await;
+    let begun = tokio::task::spawn_blocking(move || {
+        projector.begin(views, &usable)?;
+        projector.forget(&usable)
+    });
+    let begun = begun.await;
     if let Ok(Err(error)) = begun {
         error!(alarm = "projection", %error, "a projection cannot be folded");
     }

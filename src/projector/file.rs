@@ -129,6 +129,11 @@ impl Place {
         Ok(())
     }
 
+    /// Whether a build of ours answers here.
+    pub fn is_ours(&self, name: &str) -> bool {
+        self.current().is_some_and(|path| built_from(&path, name).is_some())
+    }
+
     /// Removes everything of a projection that nobody wants any more.
     pub fn forget(&self) -> Result<(), FileError> {
         for path in [self.folder.join(CURRENT), self.noted()] {

@@ -128,7 +128,15 @@ impl Projector {
         if self.views.get().is_none() {
             *before_begun = Some(usable.clone());
         }
-        self.take_now(usable)
+        let taken = self.take_now(usable);
+        drop(before_begun);
+        taken.and(self.forget(usable))
+    }
+
+    /// Removes the files of projections that nobody wants any more. Not for commands, which may have been told of
+    /// other folders than the server.
+    pub fn forget(&self, usable: &Usable) -> Result<(), FileError> {
+        self.views.get().map_or(Ok(()), |views| views.forget(|name| usable.is_gone(name)))
     }
 
     /// For who holds `changes`.
@@ -142,7 +150,6 @@ impl Projector {
             let wrong = usable.problem_in(&slot.name).map(ToString::to_string);
             slot.note(|status| status.folder_problem = wrong);
         }
-        views.forget(|name| usable.is_gone(name))?;
         let definitions = usable.definitions.as_slice();
         // It is no reason to leave the others out.
         let mut failed = None;

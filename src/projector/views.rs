@@ -43,7 +43,10 @@ impl Views {
     pub fn forget(&self, is_gone: impl Fn(&str) -> bool) -> Result<(), FileError> {
         let names = Self::names(&self.folder);
         let names = names.map_err(|error| FileError::Io { path: self.folder.clone(), error })?;
-        names.iter().filter(|name| is_gone(name)).try_for_each(|name| Place::at(&self.folder, name).forget())
+        let gone =
+            names.iter().filter(|name| is_gone(name)).map(|name| (name, Place::at(&self.folder, name)));
+        // What else stands here is none of ours.
+        gone.filter(|(name, place)| place.is_ours(name)).try_for_each(|(_, place)| place.forget())
     }
 
     /// The projections that have files in a folder, whoever owns it.
