@@ -121,3 +121,18 @@ async fn a_folder_is_checked_built_and_asked_by_command_and_api_however_it_is_na
         }
     }
 }
+
+#[test]
+fn the_readme_prints_the_example_as_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for readme in ["README.md", "README.zh-CN.md"] {
+        let text = std::fs::read_to_string(root.join(readme)).unwrap();
+        for file in ["schema.sql", "on/GoodsDelivered.sql", "queries/by_hour.sql"] {
+            let (_, after) = text.split_once(&format!("\n`zone_hours/{file}`")).unwrap();
+            let (_, block) = after.split_once("```sql\n").unwrap();
+            let (printed, _) = block.split_once("```").unwrap();
+            let shipped = std::fs::read_to_string(fixtures().join("zone_hours").join(file)).unwrap();
+            assert_eq!(printed, shipped, "{readme}, zone_hours/{file}");
+        }
+    }
+}

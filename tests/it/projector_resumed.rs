@@ -197,3 +197,31 @@ async fn exactly_one_process_folds_into_a_folder_and_pushes_do_not_wait_for_it()
     assert!(matches!(Views::take(&home.views()), Err(ViewsError::InUse { .. })));
     assert!(limits::FOLD_TRY_AGAIN_AFTER <= Duration::from_secs(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_forgets_a_projection_that_has_gone_and_only_what_is_ours() {
+    let home = Home::new();
+    let (dir, empty) = (home.folder().join("mine"), home.folder().join("empty"));
+    fs::create_dir_all(&empty).unwrap();
+    put(&dir, "sales", &SALES);
+    let server = serve_with(&home, &dir);
+    server.logged("a new build answers projection=\"sales\"").await;
+    assert!(server.terminate().success());
+    let theirs = home.views().join("backup/events.db");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "precious").unwrap();
+    // A command that was told of no folder leaves what the server has built.
+    assert!(home.run(&["projections", "list"]).status.success());
+    assert!(current(&home.views(), "sales").is_some());
+    // A folder that cannot be read is no folder without projections.
+    let server = serve_with(&home, &home.folder().join("not there"));
+    server.logged("cannot be read").await;
+    server.signal("HUP");
+    server.logged("the configuration is reloaded").await;
+    assert!(server.terminate().success());
+    assert!(current(&home.views(), "sales").is_some());
+    let server = serve_with(&home, &empty);
+    super::server::until("it is forgotten", || !home.views().join("sales").exists()).await;
+    assert!(server.terminate().success());
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "precious");
+}
