@@ -94,6 +94,10 @@ pub const READ_PAGE_EVENTS_MAX: usize = 1000;
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// The write-ahead log is folded into the database file when it has grown to this many pages of 4 KiB.
 pub const WAL_PAGES: u32 = 8192;
+/// While it is folded beside the writer, what has come meanwhile is folded too, so many times at most, until no
+/// more than so many pages are left for the writer.
+pub const CHECKPOINT_PASSES_MAX: usize = 8;
+pub const CHECKPOINT_REST_PAGES: u32 = 256;
 /// How long a statement waits for another process that holds the database.
 pub const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// While the store refuses writes, it is tried this often.
@@ -187,7 +191,7 @@ pub const FOLD_NICENESS: i32 = 15;
 pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;
 pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// A projection's write-ahead log is folded into its file when it has grown to this many pages.
-pub const VIEW_WAL_PAGES: u32 = 2000;
+pub const VIEW_WAL_PAGES: u32 = 16_384;
 /// Queries that run at once; more wait for their turn.
 pub const QUERIES_MAX: usize = 4;
 /// A query that runs longer is ended.

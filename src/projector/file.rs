@@ -183,7 +183,7 @@ pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Con
     let fill = || {
         let cache_kib = limits::BUILD_CACHE_BYTES / 1024;
         connection.execute_batch(&format!(
-            "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
              PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;
              PRAGMA trusted_schema = OFF; BEGIN;"
         ))?;

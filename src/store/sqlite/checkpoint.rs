@@ -2,8 +2,9 @@
 //! the files of read models.
 //!
 //! A checkpoint copies pages and waits for the disk, tens of milliseconds for a long write-ahead log. So a
-//! thread of its own copies what stands there when it begins; then the writer copies the short rest itself,
-//! between two groups, and the write-ahead log begins anew with the next transaction.
+//! thread of its own copies what stands there when it begins, and again what has come meanwhile, until little
+//! is left; then the writer copies that rest itself, between two groups, and the write-ahead log begins anew with
+//! the next transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -104,9 +105,16 @@ impl Checkpoints {
         let done = copied.clone();
         let outcome = Outcome { failing: Arc::default(), rules: rules.clone() };
         let told = outcome.clone();
+        let written = wal_pages.clone();
         let run = move || {
             while due.recv().is_ok() {
-                told.of(&beside, "PASSIVE");
+                for _ in 0..limits::CHECKPOINT_PASSES_MAX {
+                    let copied = told.of(&beside, "PASSIVE");
+                    let rest = written.load(Ordering::Relaxed).saturating_sub(copied.unwrap_or(u32::MAX));
+                    if rest <= limits::CHECKPOINT_REST_PAGES {
+                        break;
+                    }
+                }
                 done.store(true, Ordering::Release);
             }
         };
@@ -141,15 +149,16 @@ impl Checkpoints {
 }
 
 impl Outcome {
-    /// Runs a checkpoint. A failure loses nothing: what was committed stays in the write-ahead log, and the
+    /// Runs a checkpoint; how many pages of the write-ahead log are copied by now. A failure loses nothing: what was committed stays in the write-ahead log, and the
     /// next one tries again. One line when they begin to fail, one when they work again.
-    fn of(&self, connection: &Connection, mode: &str) {
+    fn of(&self, connection: &Connection, mode: &str) -> Option<u32> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
-        match connection.query_row(&sql, [], |_| Ok(())) {
-            Ok(()) => {
+        match connection.query_row(&sql, [], |row| row.get::<_, i64>(2)) {
+            Ok(copied) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
                     info!(file = self.rules.file, "the write-ahead log can be folded into its file again");
                 }
+                u32::try_from(copied).ok()
             }
             Err(error) => {
                 if self.rules.sync_failure == SyncFailure::EndsProcess {
@@ -160,6 +169,7 @@ impl Outcome {
                     let file = &self.rules.file;
                     error!(alarm = "store", file, %fault, "the write-ahead log cannot be folded into its file");
                 }
+                None
             }
         }
     }
