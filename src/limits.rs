@@ -168,8 +168,8 @@ pub const PROJECTION_FILE_BYTES_MAX: u64 = 256 * 1024;
 pub const VALUE_BYTES_MAX: i32 = 64 * 1024 * 1024;
 /// SQLite must have understood a folder's statements within this time.
 pub const PROJECTION_CHECK_WAIT: Duration = Duration::from_secs(5);
-/// Batches of `READ_PAGE_EVENTS_MAX` events that projections at about the same place share.
-pub const FEED_BATCHES_MAX: usize = 16;
+/// Events that projections at about the same place share.
+pub const FEED_EVENTS_MAX: usize = 16 * READ_PAGE_EVENTS_MAX;
 /// How long a projection waits there for slower ones before it leaves them behind.
 pub const FEED_WAIT: Duration = Duration::from_millis(500);
 /// Events of one transaction while a projection is built; it is thrown away where it is interrupted.
@@ -191,7 +191,9 @@ pub const FOLD_NICENESS: i32 = 15;
 pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;
 pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// A projection's write-ahead log is folded into its file when it has grown to this many pages.
-pub const VIEW_WAL_PAGES: u32 = 16_384;
+pub const VIEW_WAL_PAGES: u32 = 4096;
+/// Under load it may grow to so many times this before folding waits for that.
+pub const VIEW_WAL_TIMES_MAX: u32 = 16;
 /// Queries that run at once; more wait for their turn.
 pub const QUERIES_MAX: usize = 4;
 /// A query that runs longer is ended.

@@ -114,7 +114,7 @@ impl Reader {
                 window = feed.moved.wait(window).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            if window.batches.len() >= limits::FEED_BATCHES_MAX && after == end {
+            if window.events() >= limits::FEED_EVENTS_MAX && after == end {
                 if !waited {
                     // The others get a while to come after.
                     let wait = feed.moved.wait_timeout(window, limits::FEED_WAIT);
@@ -157,6 +157,10 @@ impl Feed {
 }
 
 impl Window {
+    fn events(&self) -> usize {
+        self.batches.iter().map(|batch| batch.events.len()).sum()
+    }
+
     /// Readers that stand before the window do not hold it up.
     fn forget_what_all_have_had(&mut self) {
         let Some(begin) = self.batches.front().map(|batch| batch.after) else { return };

@@ -15,7 +15,7 @@ use super::status::{Progress, State};
 use super::stretch::{Reached, Stretch, UpTo};
 use crate::limits;
 use crate::store::Position;
-use crate::store::sqlite::{CheckpointRules, Checkpoints, SyncFailure};
+use crate::store::sqlite::{CheckpointRules, Checkpoints, Rest, SyncFailure};
 
 pub struct Worker {
     pub slot: Arc<Slot>,
@@ -210,6 +210,7 @@ impl Worker {
         let rules = CheckpointRules {
             file: generation.path.display().to_string(),
             wal_pages: limits::VIEW_WAL_PAGES,
+            rest: Rest::InPauses { until_times: limits::VIEW_WAL_TIMES_MAX },
             sync_failure: SyncFailure::IsTold,
         };
         let beside = file::open_to_fold(&generation.path)?;

@@ -20,7 +20,7 @@ use crate::projector::{Definition, Folder, Projector, Views};
 use crate::quota::Quotas;
 use crate::store::refused::Ring;
 use crate::store::sqlite::{Settings, SqliteStore};
-use crate::store::{EventStore, ReadLog};
+use crate::store::{EventStore, Position, ReadLog};
 use crate::{clock, limits};
 
 #[derive(clap::Args)]
@@ -213,20 +213,34 @@ async fn delays(
             ledger.record(&AppSlug::parse("demo")?, &Push::Goods(goods), &evidence).await?;
             let begun = Instant::now();
             let position = *head.borrow();
-            for name in &names {
-                let mut progress = projector.progress(name).context("the projection has gone")?;
-                progress.wait_for(|at| *at >= position).await?;
-            }
-            anyhow::Ok(u64::try_from(begun.elapsed().as_micros())?)
+            let shown = names.iter().map(|name| shown(&projector, name, position, begun));
+            futures_util::future::try_join_all(shown).await
         }));
     }
-    let mut took = Vec::new();
-    for delay in waiting {
-        took.push(delay.await??);
+    let (mut took, mut of_each) = (Vec::new(), vec![Vec::new(); names.len()]);
+    for delays in waiting {
+        let delays = delays.await??;
+        took.push(delays.iter().copied().max().unwrap_or(0));
+        of_each.iter_mut().zip(delays).for_each(|(of_one, delay)| of_one.push(delay));
+    }
+    for (name, of_one) in names.iter().zip(of_each) {
+        percentiles(&format!("  in {name}"), of_one);
     }
     let p99 = percentiles(&format!("from append to visible in all, {rate} appends/s"), took);
     let target = format!("visible after {} ms at p99, under {} ms", ms(p99), ms(DELAY_P99_US));
     Ok(Judged { met: p99 < DELAY_P99_US, target })
+}
+
+/// How long after `begun` a projection shows a position, in µs.
+async fn shown(
+    projector: &Projector,
+    name: &str,
+    position: Option<Position>,
+    begun: Instant,
+) -> anyhow::Result<u64> {
+    let mut progress = projector.progress(name).context("the projection has gone")?;
+    progress.wait_for(|at| *at >= position).await?;
+    Ok(u64::try_from(begun.elapsed().as_micros())?)
 }
 
 /// The same server under load, with and without folding, in turn.

@@ -24,7 +24,18 @@ pub struct CheckpointRules {
     pub file: String,
     /// Folded when the write-ahead log has grown to so many pages.
     pub wal_pages: u32,
+    pub rest: Rest,
     pub sync_failure: SyncFailure,
+}
+
+/// Who copies what little is left when the thread beside the writer has done its part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// The writer, between two transactions: it has no pauses.
+    ByWriter,
+    /// The thread, in one of the writer's pauses, however often it has to try. Only a write-ahead log that has
+    /// grown to this many times its pages is left to the writer.
+    InPauses { until_times: u32 },
 }
 
 /// What a failed sync means.
@@ -128,7 +139,17 @@ impl Checkpoints {
     pub fn advance(&mut self, writer: &Connection) {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         if self.is_running {
-            if self.copied.swap(false, Ordering::Acquire) {
+            if pages < self.rules.wal_pages {
+                // It has begun anew by itself: all was copied in a pause.
+                self.is_running = !self.copied.swap(false, Ordering::Acquire);
+                self.next_at = self.rules.wal_pages;
+            } else if self.copied.swap(false, Ordering::Acquire) {
+                if let Rest::InPauses { until_times } = self.rules.rest
+                    && pages < self.rules.wal_pages.saturating_mul(until_times)
+                {
+                    self.is_running = self.begin.try_send(()).is_ok();
+                    return;
+                }
                 self.outcome.of(writer, "PASSIVE");
                 self.is_running = false;
                 // Where a reader keeps the write-ahead log from beginning anew, it grows on for a while.

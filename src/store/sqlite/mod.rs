@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-pub use checkpoint::{CheckpointRules, Checkpoints, SyncFailure};
+pub use checkpoint::{CheckpointRules, Checkpoints, Rest, SyncFailure};
 pub use file::{LockHolder, OpenError, lock_holder};
 pub use reader::Readers;
 
@@ -73,6 +73,7 @@ impl SqliteStore {
         let rules = CheckpointRules {
             file: "the log".into(),
             wal_pages: limits::WAL_PAGES,
+            rest: Rest::ByWriter,
             sync_failure: SyncFailure::EndsProcess,
         };
         let beside = open_beside(&settings.path)?;
