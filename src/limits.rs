@@ -188,12 +188,12 @@ pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub const FOLD_NICENESS: i32 = 15;
 /// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
 /// connection.
-pub const BUILD_CACHE_BYTES: usize = 96 * 1024 * 1024;
+pub const BUILD_CACHE_BYTES: usize = 48 * 1024 * 1024;
 pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// A projection's write-ahead log is folded into its file when it has grown to this many pages.
-pub const VIEW_WAL_PAGES: u32 = 4096;
+pub const VIEW_WAL_PAGES: u32 = 1024;
 /// Under load it may grow to so many times this before folding waits for that.
-pub const VIEW_WAL_TIMES_MAX: u32 = 16;
+pub const VIEW_WAL_TIMES_MAX: u32 = 64;
 /// Queries that run at once; more wait for their turn.
 pub const QUERIES_MAX: usize = 4;
 /// A query that runs longer is ended.
