@@ -170,6 +170,8 @@ pub const VALUE_BYTES_MAX: i32 = 64 * 1024 * 1024;
 pub const PROJECTION_CHECK_WAIT: Duration = Duration::from_secs(5);
 /// Events that projections at about the same place share.
 pub const FEED_EVENTS_MAX: usize = 16 * READ_PAGE_EVENTS_MAX;
+/// And the bytes of their data and metadata.
+pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a projection waits there for slower ones before it leaves them behind.
 pub const FEED_WAIT: Duration = Duration::from_millis(500);
 /// Events of one transaction while a projection is built; it is thrown away where it is interrupted.
@@ -184,6 +186,8 @@ pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(10);
 /// After a fault of file or log, folding is tried again after this time.
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A command that waits for a projection which keeps failing gives up after this time.
+pub const FOLD_GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 /// How much folding yields to pushes (`nice`).
 pub const FOLD_NICENESS: i32 = 15;
 /// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
@@ -192,10 +196,14 @@ pub const BUILD_CACHE_BYTES: usize = 48 * 1024 * 1024;
 pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// A projection's write-ahead log is folded into its file when it has grown to this many pages.
 pub const VIEW_WAL_PAGES: u32 = 1024;
+/// A write-ahead log that has grown beyond this is cut to it when it begins anew.
+pub const VIEW_WAL_BYTES_KEPT: usize = 16 * 1024 * 1024;
 /// Under load it may grow to so many times this before folding waits for that.
 pub const VIEW_WAL_TIMES_MAX: u32 = 64;
 /// Queries that run at once; more wait for their turn.
 pub const QUERIES_MAX: usize = 4;
+/// The same, of those that WeChat waits for.
+pub const URGENT_QUERIES_MAX: usize = 2;
 /// A query that runs longer is ended.
 pub const QUERY_WAIT: Duration = Duration::from_secs(2);
 /// Rows of one answer, and the bytes of their texts.

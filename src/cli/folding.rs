@@ -137,15 +137,16 @@ impl ReadModels {
         let begun = projector.clone();
         tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
         let models = Self { projector, log, is_folded_elsewhere: false, has_wrong_folders };
-        models.catch_up(last).await;
+        models.catch_up(last).await?;
         Ok(models)
     }
 
     /// Waits until all is folded, with a progress bar.
-    pub async fn catch_up(&self, last: Option<Position>) {
+    pub async fn catch_up(&self, last: Option<Position>) -> anyhow::Result<()> {
         let bar = progress_bar(last);
-        self.projector.caught_up(last, SHOWN_EVERY, |listed| show(&bar, listed)).await;
+        let done = self.projector.caught_up(last, SHOWN_EVERY, |listed| show(&bar, listed)).await;
         bar.finish_and_clear();
+        Ok(done?)
     }
 
     pub async fn close(self) -> anyhow::Result<()> {

@@ -53,7 +53,7 @@ pub struct Rebuild {
     config: ConfigFile,
     #[command(flatten)]
     projections: Projections,
-    /// Which; without names all
+    /// Which; without names all, where no server runs
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
@@ -209,7 +209,7 @@ async fn rebuild(args: Rebuild) -> anyhow::Result<ExitCode> {
     for name in &names {
         models.projector.rebuild(name)?;
     }
-    models.catch_up(last).await;
+    models.catch_up(last).await?;
     let mut failed = false;
     for listed in models.projector.list().iter().filter(|listed| names.contains(&listed.definition.name)) {
         let problem = Line::of(listed).problem;
@@ -229,7 +229,9 @@ async fn rebuild_in_server(admin: String, args: &Rebuild) -> anyhow::Result<Exit
         let path = format!("/v1/projections/{name}/rebuild");
         let begun: Result<serde_json::Value, _> = client.post(&path, &serde_json::json!({})).await?;
         match begun {
-            Ok(_) => out!("{name}: the server builds it; `projections list` tells how far it is"),
+            Ok(_) => out!(
+                "{name}: the server builds it beside the one that answers; GET /v1/projections tells how far it is"
+            ),
             Err(message) => bail!("{name}: {message}"),
         }
     }

@@ -64,7 +64,7 @@ impl RoleDirectory for RolesReadModel {
             min_position,
             wait: limits::ROLES_WAIT,
         };
-        let answer = self.projector.ask(&question).await.map_err(|error| match error {
+        let answer = self.projector.ask_urgently(&question).await.map_err(|error| match error {
             AskError::NotBuilt { .. } | AskError::Behind { .. } | AskError::UnknownProjection { .. } => {
                 DirectoryError::NotReady
             }

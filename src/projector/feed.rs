@@ -22,6 +22,8 @@ pub struct Batch {
     after: Option<Position>,
     pub last: Position,
     pub events: Vec<Event>,
+    /// Of data and metadata.
+    bytes: usize,
 }
 
 pub struct Feed {
@@ -79,8 +81,9 @@ impl Feed {
     fn read(&self, after: Option<Position>, days: &mut Days) -> Result<Option<Batch>, Fault> {
         let page = self.block_on(self.log.read_all(after, limits::READ_PAGE_EVENTS_MAX))?;
         let Some(last) = page.last().map(|recorded| recorded.position) else { return Ok(None) };
+        let bytes = page.iter().map(|recorded| recorded.data.len() + recorded.metadata.len()).sum();
         let events = page.into_iter().map(|recorded| Event::read(recorded, days)).collect();
-        Ok(Some(Batch { after, last, events }))
+        Ok(Some(Batch { after, last, events, bytes }))
     }
 }
 
@@ -114,7 +117,7 @@ impl Reader {
                 window = feed.moved.wait(window).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            if window.events() >= limits::FEED_EVENTS_MAX && after == end {
+            if window.is_full() && after == end {
                 if !waited {
                     // The others get a while to come after.
                     let wait = feed.moved.wait_timeout(window, limits::FEED_WAIT);
@@ -140,9 +143,10 @@ impl Feed {
         window.is_being_read = true;
         let mut days = std::mem::take(&mut window.days);
         drop(window);
+        let reading = Reading { feed: self };
         let read = self.read(after, &mut days);
+        drop(reading);
         let mut window = self.lock();
-        window.is_being_read = false;
         window.days = days;
         self.moved.notify_all();
         let batch = read?.map(Arc::new);
@@ -156,9 +160,24 @@ impl Feed {
     }
 }
 
+/// While it lives, the others wait for what is read.
+struct Reading<'f> {
+    feed: &'f Feed,
+}
+
+impl Drop for Reading<'_> {
+    /// However reading ends.
+    fn drop(&mut self) {
+        self.feed.lock().is_being_read = false;
+        self.feed.moved.notify_all();
+    }
+}
+
 impl Window {
-    fn events(&self) -> usize {
-        self.batches.iter().map(|batch| batch.events.len()).sum()
+    fn is_full(&self) -> bool {
+        let sum = |of: fn(&Batch) -> usize| self.batches.iter().map(|batch| of(batch)).sum::<usize>();
+        sum(|batch| batch.events.len()) >= limits::FEED_EVENTS_MAX
+            || sum(|batch| batch.bytes) >= limits::FEED_BYTES_MAX
     }
 
     /// Readers that stand before the window do not hold it up.

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use uuid::Uuid;
@@ -56,6 +58,9 @@ pub enum FileError {
 #[derive(Clone, Debug)]
 pub struct Place {
     folder: PathBuf,
+    /// The number of the next build. One that was used is not used again while the process lives: connections
+    /// may still have a file of that name open.
+    next: Arc<AtomicU64>,
 }
 
 impl Place {
@@ -64,7 +69,7 @@ impl Place {
         let folder = views.join(name);
         let io = |error| FileError::Io { path: folder.clone(), error };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
-        let place = Self { folder };
+        let place = Self { folder, next: Arc::new(AtomicU64::new(1)) };
         place.sweep()?;
         // Whoever folds finds out anew what is wrong.
         let _absent = fs::remove_file(place.noted());
@@ -73,7 +78,7 @@ impl Place {
 
     /// For those who only read.
     pub fn at(views: &Path, name: &str) -> Self {
-        Self { folder: views.join(name) }
+        Self { folder: views.join(name), next: Arc::new(AtomicU64::new(1)) }
     }
 
     /// Says what is wrong.
@@ -88,12 +93,16 @@ impl Place {
         path.is_file().then_some(path)
     }
 
-    /// A name for a build that no file has.
+    /// A name for a build that no file has, or has had.
     pub fn next_name(&self, version: &str) -> PathBuf {
         let short: String = version.chars().take(16).collect();
-        let free = (1_u64..).map(|number| self.folder.join(format!("{short}-{number}.db")));
-        let mut free = free.filter(|path| !path.exists() && !building(path).exists());
-        free.next().unwrap_or_else(|| self.folder.join(format!("{short}.db")))
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let path = self.folder.join(format!("{short}-{number}.db"));
+            if !path.exists() && !building(&path).exists() {
+                return path;
+            }
+        }
     }
 
     /// Lets a finished build answer from now on, all at once.
@@ -219,11 +228,11 @@ pub fn finish(built: &Path, path: &Path) -> Result<(), FileError> {
 }
 
 fn settings_of_live(connection: &Connection) -> rusqlite::Result<()> {
-    let cache_kib = limits::VIEW_CACHE_BYTES / 1024;
+    let (cache_kib, wal_bytes) = (limits::VIEW_CACHE_BYTES / 1024, limits::VIEW_WAL_BYTES_KEPT);
     connection.busy_timeout(limits::BUSY_WAIT)?;
     connection.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
+         PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = {wal_bytes};"
     ))
 }
 

@@ -28,6 +28,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -59,13 +60,17 @@ use crate::store::{LogId, Position, ReadLog};
 pub struct Projector {
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     source: Source,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    /// For those whom WeChat waits for.
+    urgent_turns: Arc<Semaphore>,
     /// Held by who changes what runs; what was to run instead, told before anything could.
     changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
     /// Whether the projections are known.
     begun: watch::Sender<bool>,
+    /// Nothing begins any more.
+    has_closed: AtomicBool,
 }
 
 /// A projection as it stands.
@@ -78,6 +83,14 @@ pub struct Listed {
     pub bytes: u64,
 }
 
+/// A projection that cannot be folded for a while now.
+#[derive(Debug, thiserror::Error)]
+#[error("{projection} cannot be folded: {problem}")]
+pub struct KeepsFailing {
+    pub projection: String,
+    pub problem: String,
+}
+
 impl Projector {
     /// Without projections yet. `runtime` runs what the log does while threads of ours wait for it.
     pub fn new(log: Arc<dyn ReadLog>, head: watch::Receiver<Option<Position>>, runtime: Handle) -> Arc<Self> {
@@ -86,10 +99,12 @@ impl Projector {
         Arc::new(Self {
             slots: RwLock::default(),
             source,
-            turns: Semaphore::new(limits::QUERIES_MAX),
+            turns: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
+            urgent_turns: Arc::new(Semaphore::new(limits::URGENT_QUERIES_MAX)),
             changes: Mutex::default(),
             views: OnceLock::new(),
             begun: watch::Sender::new(false),
+            has_closed: AtomicBool::new(false),
         })
     }
 
@@ -141,7 +156,9 @@ impl Projector {
 
     /// For who holds `changes`.
     fn take_now(&self, usable: &Usable) -> Result<(), FileError> {
-        let Some(views) = self.views.get() else { return Ok(()) };
+        let Some(views) = self.views.get().filter(|_| !self.has_closed.load(Ordering::Acquire)) else {
+            return Ok(());
+        };
         for slot in self.slots() {
             if usable.is_gone(&slot.name) {
                 self.write().remove(&slot.name);
@@ -203,6 +220,14 @@ impl Projector {
         self.slots().into_iter().flat_map(of).collect()
     }
 
+    /// Why a projection stands still for good, if it does.
+    pub fn stopped(&self, name: &str) -> Option<String> {
+        match self.slot(name)?.status().state {
+            State::Stopped(failure) => Some(failure.to_string()),
+            State::Building | State::Live | State::Failing(_) => None,
+        }
+    }
+
     /// Changes whenever the projection's checkpoint moves.
     pub fn progress(&self, name: &str) -> Option<watch::Receiver<Option<Position>>> {
         Some(self.slot(name)?.progress.subscribe())
@@ -211,11 +236,26 @@ impl Projector {
     /// Builds a projection anew beside the one that answers. Blocks where another build must be ended first.
     pub fn rebuild(&self, name: &str) -> Result<(), AskError> {
         let slot = self.slot(name).ok_or_else(|| self.unknown(name))?;
+        // Not while what there is changes.
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         slot.build(&self.source);
         Ok(())
     }
 
     pub async fn ask(self: &Arc<Self>, question: &Question<'_>) -> Result<Answer, AskError> {
+        self.ask_in_turn(question, &self.turns).await
+    }
+
+    /// For WeChat, which does not wait behind slow questions of others.
+    pub async fn ask_urgently(self: &Arc<Self>, question: &Question<'_>) -> Result<Answer, AskError> {
+        self.ask_in_turn(question, &self.urgent_turns).await
+    }
+
+    async fn ask_in_turn(
+        self: &Arc<Self>,
+        question: &Question<'_>,
+        turns: &Arc<Semaphore>,
+    ) -> Result<Answer, AskError> {
         let until = Instant::now() + question.wait;
         loop {
             let live = self.ready(question.projection, question.min_position, until).await?;
@@ -228,7 +268,7 @@ impl Projector {
                     .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
             }
             let asked = joined.clone();
-            let (table, position) = match self.run(&live, joined, &query, &parameters).await {
+            let (table, position) = match self.run(&live, joined, &query, &parameters, turns).await {
                 // Another build took over while the files were being opened.
                 Err(AskError::Fault { .. }) if self.has_moved_on(&live, &asked) => continue,
                 other => other?,
@@ -252,12 +292,16 @@ impl Projector {
         joined: Vec<(String, PathBuf)>,
         query: &Arc<definition::Query>,
         parameters: &[(String, Value)],
+        turns: &Arc<Semaphore>,
     ) -> Result<(crate::table::Table, Option<Position>), AskError> {
         let fault = |problem: String| AskError::Fault { projection: live.definition.name.clone(), problem };
-        let _turn = self.turns.acquire().await.map_err(|error| fault(error.to_string()))?;
+        let turn = turns.clone().acquire_owned().await.map_err(|error| fault(error.to_string()))?;
         let (live, query, parameters) = (live.clone(), query.clone(), parameters.to_vec());
-        let asking =
-            tokio::task::spawn_blocking(move || live.pool.ask(&live.path, &joined, &query, &parameters));
+        let asking = tokio::task::spawn_blocking(move || {
+            // Whoever asked may have gone; the query runs on, and its turn is taken until it ends.
+            let _turn = turn;
+            live.pool.ask(&live.path, &joined, &query, &parameters)
+        });
         asking.await.map_err(|error| fault(error.to_string()))?
     }
 
@@ -316,18 +360,38 @@ impl Projector {
     }
 
     /// Waits until every projection answers and has reached a position, or has stopped; tells how far they are
-    /// meanwhile.
-    pub async fn caught_up(&self, position: Option<Position>, every: Duration, tell: impl Fn(&[Listed])) {
+    /// meanwhile. One that keeps failing is told of as an error.
+    pub async fn caught_up(
+        &self,
+        position: Option<Position>,
+        every: Duration,
+        tell: impl Fn(&[Listed]),
+    ) -> Result<(), KeepsFailing> {
+        let mut failing_since = None;
         loop {
             let listed = self.list();
             tell(&listed);
             let is_done = |listed: &Listed| match listed.status.state {
-                State::Stopped(_) => true,
+                State::Stopped(_) => listed.status.build.is_none(),
                 State::Live => listed.status.build.is_none() && listed.position >= position,
                 State::Building | State::Failing(_) => false,
             };
             if listed.iter().all(is_done) {
-                return;
+                return Ok(());
+            }
+            let failing = listed.iter().find_map(|listed| match &listed.status.state {
+                State::Failing(problem) => Some((listed.definition.name.clone(), problem.clone())),
+                State::Building | State::Live | State::Stopped(_) => None,
+            });
+            match (failing, failing_since) {
+                (None, _) => failing_since = None,
+                (Some(_), None) => failing_since = Some(Instant::now()),
+                (Some((projection, problem)), Some(since))
+                    if since.elapsed() > limits::FOLD_GIVE_UP_AFTER =>
+                {
+                    return Err(KeepsFailing { projection, problem });
+                }
+                (Some(_), Some(_)) => {}
             }
             tokio::time::sleep(every).await;
         }
@@ -335,6 +399,8 @@ impl Projector {
 
     /// Ends all folding; the files stay as they are. Blocks.
     pub fn close(&self) {
+        let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_closed.store(true, Ordering::Release);
         let slots = std::mem::take(&mut *self.write());
         slots.values().for_each(|slot| slot.end());
     }

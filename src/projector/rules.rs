@@ -106,8 +106,15 @@ impl Rules<'_> {
             });
             Problem::new(file, line, message, "write a constant, or set the column in on/*.sql")
         };
-        let calls = found.unwrap_or_default().into_iter().filter(|(.., default)| script::calls(default));
-        calls.map(problem).collect()
+        match found {
+            Ok(found) => {
+                found.into_iter().filter(|(.., default)| script::calls(default)).map(problem).collect()
+            }
+            Err(error) => {
+                let message = format!("its defaults cannot be looked at: {error}");
+                vec![Problem::new(file, None, message, "try again")]
+            }
+        }
     }
 
     /// The names of a statement's parameters, by place.

@@ -56,6 +56,8 @@ struct Threads {
     live: Option<Running>,
     /// Builds the next, and becomes `live` when that takes over.
     builder: Option<Running>,
+    /// None begins any more.
+    has_ended: bool,
 }
 
 pub struct Slot {
@@ -186,6 +188,9 @@ impl Slot {
         let definition = self.wanted();
         // Held until the builder is in its place: it must find itself there when it takes over.
         let mut threads = lock(&self.threads);
+        if threads.has_ended {
+            return;
+        }
         threads.builder = self.spawn(source, move |worker| worker.build(&definition));
     }
 
@@ -194,7 +199,8 @@ impl Slot {
     pub fn build_unless_building(self: &Arc<Self>, source: &Source) {
         let Ok(_one_build_at_a_time) = self.builds.try_lock() else { return };
         let mut threads = lock(&self.threads);
-        if threads.builder.as_ref().is_some_and(|builder| !builder.thread.is_finished()) {
+        if threads.has_ended || threads.builder.as_ref().is_some_and(|builder| !builder.thread.is_finished())
+        {
             return;
         }
         self.note_begun(source);
@@ -211,7 +217,7 @@ impl Slot {
     /// A build that was ended just when it had taken over leaves what answers without a thread.
     fn go_on(self: &Arc<Self>, source: &Source) {
         let mut threads = lock(&self.threads);
-        if let (None, Some(live)) = (&threads.live, self.live.load_full()) {
+        if let (false, None, Some(live)) = (threads.has_ended, &threads.live, self.live.load_full()) {
             threads.live = self.spawn(source, move |worker| worker.follow_live(&live));
         }
     }
@@ -255,7 +261,7 @@ impl Slot {
             before.end();
         }
         self.note(|status| {
-            status.build = None;
+            (status.build, status.build_failure) = (None, None);
             status.switches += 1;
         });
         info!(projection = self.name, file = %generation.path.display(), "a new build answers");
@@ -267,7 +273,8 @@ impl Slot {
 
     /// Ends all threads.
     pub fn end(&self) {
-        let Threads { live, builder } = std::mem::take(&mut *lock(&self.threads));
+        let ended = Threads { has_ended: true, ..Threads::default() };
+        let Threads { live, builder, .. } = std::mem::replace(&mut *lock(&self.threads), ended);
         [live, builder].into_iter().flatten().for_each(Running::end);
     }
 }

@@ -77,7 +77,7 @@ impl Worker {
                 // Once more, up to the event that failed: nothing can be taken back during a build.
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) | End::Lost(problem) => {
-                    self.note_fault(&problem);
+                    self.note_fault(&problem, Takeover::Ahead);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
             }
@@ -177,16 +177,19 @@ impl Worker {
                 }
                 End::Event(failure) => failed = Some(failure),
                 End::Fault(problem) => {
-                    self.note_fault(&problem);
+                    self.note_fault(&problem, takeover);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
                 End::Lost(problem) => {
                     let (projection, file) = (&self.slot.name, generation.path.display());
                     error!(alarm = "projection", projection, %file, problem, "the file is lost: it is built anew");
-                    self.note_fault(&problem);
+                    self.note_fault(&problem, takeover);
                     if takeover == Takeover::Ahead {
                         return Followed::Lost;
                     }
+                    // Nobody is answered from it any more.
+                    self.slot.live.store(None);
+                    self.slot.progress.send_replace(None);
                     if !self.stop.is_told() {
                         self.slot.build_unless_building(&self.source);
                     }
@@ -351,7 +354,17 @@ impl Worker {
         self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
     }
 
-    fn note_fault(&self, problem: &str) {
+    /// What a build beside a live one meets says nothing about that.
+    fn note_fault(&self, problem: &str, takeover: Takeover) {
+        if takeover == Takeover::Ahead && self.slot.live.load().is_some() {
+            let told_before = self.slot.status().build_failure.is_some();
+            if !told_before {
+                let projection = &self.slot.name;
+                warn!(alarm = "projection", projection, problem, "a build fails and is tried again");
+            }
+            let problem = Some(problem.to_owned());
+            return self.slot.note(|status| status.build_failure = problem);
+        }
         let failed_before = matches!(self.slot.status().state, State::Failing(_));
         if !failed_before {
             warn!(

@@ -137,7 +137,7 @@ impl Folded {
     /// Waits until every projection has folded everything.
     pub async fn caught_up(&self) {
         let done = self.projector().caught_up(self.head(), Duration::from_millis(5), |_| {});
-        tokio::time::timeout(Duration::from_secs(60), done).await.expect("folding does not end");
+        tokio::time::timeout(Duration::from_secs(60), done).await.expect("folding does not end").unwrap();
     }
 
     /// Asks `projection/query` once it knows of everything.

@@ -71,7 +71,8 @@ async fn an_item_says_all_that_a_game_server_needs() {
         (
             3,
             "at=2025-12-31T16:06:00.000Z grant_state=granted informational=0 kind=refund mch_order_no=M1 \
-             open_id=oAnna out_trade_no=A refund_amount_fen=200 refund_id=R1 refund_source=2 transaction_id=T1",
+             open_id=oAnna out_trade_no=A product_id=gem quantity=1 refund_amount_fen=200 refund_id=R1 \
+             refund_source=2 transaction_id=T1 zone_id=1",
         ),
     ] {
         let told = rows[place].iter().filter(|(name, _)| !["position", "refunds"].contains(&name.as_str()));

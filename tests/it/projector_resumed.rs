@@ -225,3 +225,19 @@ async fn only_a_server_forgets_a_projection_that_has_gone_and_only_what_is_ours(
     assert!(server.terminate().success());
     assert_eq!(fs::read_to_string(&theirs).unwrap(), "precious");
 }
+
+/// A question that joins two projections keeps no file of an earlier build.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_builds_without_a_question_between_leave_no_joined_file_behind() {
+    let folded = Folded::built_in().await;
+    let outstanding = async || folded.rows("operations/grants_outstanding", &[]).await.len();
+    folded.told(1, goods("A-1")).await;
+    assert_eq!(outstanding().await, 1);
+    for _ in 0..2 {
+        let projector = folded.projector().clone();
+        tokio::task::spawn_blocking(move || projector.rebuild("orders").unwrap()).await.unwrap();
+        folded.caught_up().await;
+    }
+    folded.told(2, goods("A-2")).await;
+    assert_eq!(outstanding().await, 2);
+}

@@ -202,7 +202,10 @@ async fn a_command_builds_anew_alone_or_in_the_server_and_tells_how_it_went() {
     let (code, told) = said(&["sales"]);
     assert_eq!(
         (code, told.as_str()),
-        (0, "sales: the server builds it; `projections list` tells how far it is\n")
+        (
+            0,
+            "sales: the server builds it beside the one that answers; GET /v1/projections tells how far it is\n"
+        )
     );
     until("it is built again", || times(&server, "a new build answers projection=\"sales\"") == 2).await;
     let (code, told) = said(&["sale"]);

@@ -134,7 +134,7 @@ async fn built(
     let projector = Projector::new(log, store.head(), Handle::current());
     let (building, views, wanted) = (projector.clone(), Views::take(&views)?, definitions.to_vec());
     tokio::task::spawn_blocking(move || building.begin(views, &wanted.into())).await??;
-    projector.caught_up(last, Duration::from_millis(10), |_| {}).await;
+    projector.caught_up(last, Duration::from_millis(10), |_| {}).await?;
     let took = begun.elapsed();
     let events = last.map_or(0, |last| last.number());
     let rate = events * 1000 / u64::try_from(took.as_millis())?.max(1);

@@ -114,6 +114,13 @@ impl Feed {
         let (answer, as_of) =
             questions::question(&self.service, &self.holder, &asked, parameters, None).await?;
         let (items, position) = (answer.table, as_of.position);
+        if items.rows.is_empty()
+            && let Some(problem) = self.service.projector.stopped(PROJECTION)
+        {
+            // An empty page would say that there is nothing to do.
+            let message = format!("the feed stands still: {problem}");
+            return Err(ApiError::new(Code::Behind, message).retry_after(limits::QUERY_RETRY_AFTER));
+        }
         let is_full = items.rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         // A full page ends with its last item; any other has looked at all there is.
         let looked_at = if is_full { items.rows().next_back().and_then(position_of) } else { position };

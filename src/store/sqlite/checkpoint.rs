@@ -150,7 +150,9 @@ impl Checkpoints {
                     self.is_running = self.begin.try_send(()).is_ok();
                     return;
                 }
-                self.outcome.of(writer, "PASSIVE");
+                // One that could not begin anew in any pause, for others read it, waits for them now.
+                let mode = if self.rules.rest == Rest::ByWriter { "PASSIVE" } else { "RESTART" };
+                self.outcome.of(writer, mode);
                 self.is_running = false;
                 // Where a reader keeps the write-ahead log from beginning anew, it grows on for a while.
                 self.next_at = pages.saturating_add(self.rules.wal_pages);
