@@ -46,6 +46,7 @@ async fn find(args: &Args) -> anyhow::Result<ExitCode> {
         projector: models.projector.clone(),
         ring: config.refused_path.clone(),
         app: args.app.clone(),
+        head: models.last,
         wait: limits::QUERY_POSITION_WAIT,
     };
     let lookup = lookup::find(&sources, args.id.trim(), clock::now(), Players::Shown).await;

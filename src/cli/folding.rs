@@ -102,6 +102,8 @@ async fn begin(folder: PathBuf, projector: Arc<Projector>, usable: Usable) {
 pub struct ReadModels {
     pub projector: Arc<Projector>,
     pub log: Arc<dyn ReadLog>,
+    /// The log's end when this was opened.
+    pub last: Option<Position>,
     /// Whether another process, a server, folds them.
     pub is_folded_elsewhere: bool,
     /// Whether folders of the user's are left out because they are wrong; beside a server, its log tells.
@@ -125,7 +127,13 @@ impl ReadModels {
                 let (folder, asked) = (config.views_dir.clone(), projector.clone());
                 let names = Views::names(&folder).with_context(|| folder.display().to_string())?;
                 tokio::task::spawn_blocking(move || asked.open_to_ask(&folder, &names)).await?;
-                return Ok(Self { projector, log, is_folded_elsewhere: true, has_wrong_folders: false });
+                return Ok(Self {
+                    projector,
+                    log,
+                    last,
+                    is_folded_elsewhere: true,
+                    has_wrong_folders: false,
+                });
             }
             Err(error) => return Err(error.into()),
         };
@@ -136,8 +144,13 @@ impl ReadModels {
         let has_wrong_folders = !usable.problems.0.is_empty();
         let begun = projector.clone();
         tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
+<<<<<<< HEAD
         let models = Self { projector, log, is_folded_elsewhere: false, has_wrong_folders };
         models.catch_up(last).await?;
+=======
+        let models = Self { projector, log, last, is_folded_elsewhere: false, has_wrong_folders };
+        models.catch_up(last).await;
+>>>>>>> issue3-f
         Ok(models)
     }
 

@@ -8,7 +8,7 @@ use crate::table::Row;
 /// The column of `operations/by_id` that tells quarantine, conflicts and mocks apart.
 pub const WHAT: &str = "what";
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub orders: Vec<Order>,
     pub refunds: Vec<Refund>,
@@ -19,7 +19,7 @@ pub struct Facts {
     pub mocks: usize,
     pub refused: Vec<Refused>,
     pub player: Player,
-    /// Places that could not be looked at.
+    /// Places that could not be looked at, or do not know all of the log.
     pub unseen: Vec<&'static str>,
 }
 

@@ -7,11 +7,13 @@ mod facts;
 mod of_orders;
 mod of_pushes;
 mod sources;
+mod unseen;
 mod verdict;
 mod words;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::future::{join, join_all};
 use serde::Serialize;
 
 pub use sources::ReadModelsAndRing;
@@ -31,11 +33,13 @@ pub trait Sources: Send + Sync {
     async fn refused(&self, id: &str) -> Result<Table, String>;
 }
 
-/// What a question gave, and what it is as of.
+/// What a question gave, what it is as of, and what may be missing.
 pub struct Answered {
     pub table: Table,
     /// Decimal; `None` before any event.
     pub position: Option<String>,
+    /// Why there may be more that this does not know of.
+    pub problem: Option<String>,
 }
 
 /// A named question that finds an id.
@@ -105,25 +109,28 @@ pub struct LookedIn {
     #[serde(rename = "where")]
     pub place: &'static str,
     pub position: Option<String>,
-    /// Why it could not be looked at.
+    /// Why it could not be looked at, or not at all of it.
     pub problem: Option<String>,
 }
 
 /// Looks everywhere and judges.
 pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players: Players) -> Lookup {
     let (mut facts, mut found, mut looked_in) = (Facts::default(), Vec::new(), Vec::new());
-    for place in &PLACES {
-        let (position, problem) = match sources.ask(place, id, as_of).await {
-            Ok(Answered { table, position }) => {
+    // All at once: each may have to wait.
+    let asked = join_all(PLACES.iter().map(|place| sources.ask(place, id, as_of)));
+    let (answers, refused) = join(asked, sources.refused(id)).await;
+    for (place, answer) in PLACES.iter().zip(answers) {
+        let (position, problem) = match answer {
+            Ok(Answered { table, position, problem }) => {
                 table.rows().for_each(|row| facts.learn(place.name, row));
                 found.extend(shown(place.name, table, players));
-                (position, None)
+                (position, problem)
             }
             Err(problem) => (None, Some(problem)),
         };
         looked_in.push(LookedIn { place: place.name, position, problem });
     }
-    let problem = match sources.refused(id).await {
+    let problem = match refused {
         Ok(table) => {
             table.rows().for_each(|row| facts.learn(REFUSED, row));
             found.extend(shown(REFUSED, table, players));
@@ -149,3 +156,7 @@ fn shown(place: &str, mut table: Table, players: Players) -> Vec<Found> {
     };
     table.rows().map(found).collect()
 }
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;

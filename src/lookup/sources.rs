@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use super::{Answered, Place, Sources};
 use crate::domain::app::AppSlug;
 use crate::limits;
-use crate::projector::{AskError, Projector, Question};
+use crate::projector::{Answer, AskError, Projector, Question};
+use crate::store::Position;
 use crate::store::refused::{Entry, Ring};
 use crate::table::{Cell, Column, Table, Unit};
 
@@ -20,7 +21,9 @@ pub struct ReadModelsAndRing {
     pub ring: PathBuf,
     /// Only what is of this app.
     pub app: Option<AppSlug>,
-    /// How long to wait for a projection that is being built.
+    /// The log's end: who does not know it may have missed the id.
+    pub head: Option<Position>,
+    /// How long to wait for a projection that is being built or does not know the log's end yet.
     pub wait: Duration,
 }
 
@@ -36,25 +39,42 @@ impl Sources for ReadModelsAndRing {
             query: place.query,
             parameters: &parameters,
             as_of,
-            min_position: None,
+            min_position: self.head,
             wait: self.wait,
         };
-        let answer = self.projector.ask(&question).await.map_err(|error| in_short(&error))?;
-        let position = answer.position.map(|position| position.to_string());
-        Ok(Answered { table: answer.table, position })
+        let answer = match self.projector.ask(&question).await {
+            // Old rows are better than none; it has been waited for already.
+            Err(AskError::Behind { .. }) => {
+                let as_it_is = Question { min_position: None, wait: Duration::ZERO, ..question };
+                self.projector.ask(&as_it_is).await
+            }
+            other => other,
+        };
+        answer.map(|answer| answered(answer, self.head)).map_err(|error| in_short(&error))
     }
 
     async fn refused(&self, id: &str) -> Result<Table, String> {
-        let (path, id) = (self.ring.clone(), id.to_owned());
+        let (path, id, app) = (self.ring.clone(), id.to_owned(), self.app.clone());
         let claiming = move || match Ring::open_existing(&path)? {
-            Some(ring) => ring.claiming(&id, limits::LIST_ROWS),
+            Some(ring) => ring.claiming(&id, app.as_ref().map(AppSlug::as_str), limits::LIST_ROWS),
             None => Ok(vec![]),
         };
         let found = tokio::task::spawn_blocking(claiming).await.map_err(|error| error.to_string())?;
         let found = found.map_err(|_| "the refused ring cannot be read".to_owned())?;
-        let is_seen = |entry: &Entry| self.app.as_ref().is_none_or(|app| app.as_str() == entry.app);
-        Ok(table(found.into_iter().filter(is_seen)))
+        Ok(table(found.into_iter()))
     }
+}
+
+/// What is behind the log's end says how far it is.
+fn answered(answer: Answer, head: Option<Position>) -> Answered {
+    let Answer { table, position, .. } = answer;
+    let known = position.map(|position| position.to_string());
+    let behind = head.filter(|head| position < Some(*head));
+    let problem = behind.map(|head| {
+        let known = known.as_deref().unwrap_or("0");
+        format!("knows the log to {known} of {head} only")
+    });
+    Answered { table, position: known, problem }
 }
 
 /// What stands behind a fault is for the log alone.

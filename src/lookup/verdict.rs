@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::facts::{Facts, Player};
+use super::facts::{Facts, Player, Refused};
 use super::words::Words;
-use super::{of_orders, of_pushes};
+use super::{of_orders, of_pushes, unseen};
 use crate::limits;
 
 /// What an id turned out to be.
@@ -33,7 +33,7 @@ pub enum Verdict {
     SandboxOnly,
     MockOnly,
     Player,
-    /// Nothing was found, and not everything could be looked at.
+    /// Not everything that would decide could be looked at.
     CannotTell,
     NoTrace,
 }
@@ -69,18 +69,27 @@ const SANDBOX: &str = "sandbox";
 pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
     let of_production = |env: &str| env != SANDBOX;
     if let Some(order) = facts.orders.iter().find(|order| of_production(&order.env)) {
-        return of_orders::of_order(order);
+        return unseen::said_with(facts, of_orders::of_order(order));
     }
     if let Some(refund) = facts.refunds.iter().find(|refund| of_production(&refund.env)) {
-        return of_orders::of_refund(refund);
+        return unseen::said_with(facts, of_orders::of_refund(refund));
     }
     if let Some(gift) = facts.gifts.first() {
-        return of_orders::of_gift(&gift.number, &gift.delivered_at);
+        return unseen::said_with(facts, of_orders::of_gift(&gift.number, &gift.delivered_at));
+    }
+    // What is delivered would decide: nothing weaker may, while it could not be looked at.
+    if unseen::is_of_deliveries(facts) {
+        return (Verdict::CannotTell, unseen::cannot_tell(facts));
     }
     if let Some(held) = facts.held.iter().find(|held| held.state == "open") {
         return (Verdict::InQuarantine, of_pushes::in_quarantine(held));
     }
-    if let Some(refused) = facts.refused.iter().find(|refused| !refused.mock && refused.code != 0) {
+    let refused = |stranger| {
+        let is_so =
+            move |refused: &&Refused| !refused.mock && refused.code != 0 && refused.stranger == stranger;
+        facts.refused.iter().find(is_so)
+    };
+    if let Some(refused) = refused(false) {
         return of_pushes::of_refused(refused, now);
     }
     if !facts.orders.is_empty() || !facts.refunds.is_empty() {
@@ -94,6 +103,10 @@ pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
     }
     if facts.player.orders + facts.player.gifts + facts.player.roles > 0 {
         return player(facts);
+    }
+    // Anybody may have sent it: it outranks nothing that is signed.
+    if let Some(refused) = refused(true) {
+        return of_pushes::of_refused(refused, now);
     }
     if facts.mocks > 0 || facts.refused.iter().any(|refused| refused.mock) {
         return mock_only();
@@ -175,13 +188,7 @@ fn mock_only() -> (Verdict, Words) {
 
 fn nothing(facts: &Facts) -> (Verdict, Words) {
     if !facts.unseen.is_empty() {
-        let unseen = facts.unseen.join(", ");
-        let words = Words::say(
-            format!("Nothing was found, but not everything could be looked at: {unseen}."),
-            format!("未找到，但以下位置暂时无法查询：{unseen}。"),
-        );
-        let next = "Ask again when they answer; `looked_in` says what is wrong with each.";
-        return (Verdict::CannotTell, words.then(next, "请在其恢复后重试；`looked_in` 说明了各自的问题。"));
+        return (Verdict::CannotTell, unseen::cannot_tell(facts));
     }
     let words = Words::say(
         "No trace: no order, refund, gift or player of this id, nothing in quarantine, no conflict, no mock, and no \

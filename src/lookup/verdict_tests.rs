@@ -44,6 +44,16 @@ fn refused(code: i64, mock: bool, gives_up_at: &str) -> Facts {
     Facts { refused: vec![refused], ..Facts::default() }
 }
 
+/// The same, and a request with a bad signature that anybody may have sent.
+fn strangers(facts: Facts) -> Facts {
+    let refused = refused(40101, false, "").refused.into_iter();
+    Facts { refused: refused.map(|refused| Refused { stranger: true, ..refused }).collect(), ..facts }
+}
+
+fn blind(place: &'static str, facts: Facts) -> Facts {
+    Facts { unseen: vec![place], ..facts }
+}
+
 fn held(reason: &str, state: &str) -> Facts {
     let held = Held {
         id: "5d41".into(),
@@ -82,8 +92,11 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
     let gifts =
         || Facts { gifts: vec![Gift { number: "G".into(), delivered_at: AT.into() }], ..Facts::default() };
     let player = || Facts { player: Player { orders: 2, ..Player::default() }, ..Facts::default() };
+    let granted = || with_orders([order("production", "granted")]);
+    let mut both_refused = strangers(Facts::default());
+    both_refused.refused.extend(refused(40401, false, "").refused);
     for (case, facts, verdict) in [
-        ("granted", with_orders([order("production", "granted")]), Verdict::DeliveredAndGranted),
+        ("granted", granted(), Verdict::DeliveredAndGranted),
         ("waiting", with_orders([production.clone()]), Verdict::DeliveredNotGranted),
         ("refused", with_orders([order("production", "refused")]), Verdict::RefusedByGame),
         ("revoked", with_orders([order("production", "revoked")]), Verdict::RevokedByGame),
@@ -104,7 +117,7 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
         ("held", held("unusable", "open"), Verdict::InQuarantine),
         (
             "held, and tried in the sandbox",
-            Facts { orders: vec![sandbox], ..held("unusable", "open") },
+            Facts { orders: vec![sandbox.clone()], ..held("unusable", "open") },
             Verdict::InQuarantine,
         ),
         ("adopted", held("unusable", "adopted"), Verdict::QuarantineDecided),
@@ -120,6 +133,23 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
         ("nothing", Facts::default(), Verdict::NoTrace),
         ("nothing, half blind", Facts { unseen: vec!["orders"], ..Facts::default() }, Verdict::CannotTell),
         ("found, half blind", Facts { unseen: vec!["refused"], ..mocks() }, Verdict::MockOnly),
+        ("granted, orders behind", blind("orders", granted()), Verdict::DeliveredAndGranted),
+        ("a refund, gifts unseen", blind("gifts", refund("production", Some("N"))), Verdict::Refunded),
+        ("held, orders unseen", blind("orders", held("unusable", "open")), Verdict::CannotTell),
+        ("adopted, orders unseen", blind("orders", held("unusable", "adopted")), Verdict::CannotTell),
+        ("a bad signature, refunds unseen", blind("refunds", refused(40101, false, "")), Verdict::CannotTell),
+        ("sandbox, orders behind", blind("orders", with_orders([sandbox.clone()])), Verdict::CannotTell),
+        ("mocks, gifts unseen", blind("gifts", mocks()), Verdict::CannotTell),
+        ("a player, orders unseen", blind("orders", player()), Verdict::CannotTell),
+        ("a conflict, orders unseen", blind("orders", conflicts()), Verdict::CannotTell),
+        ("a player, refused unseen", blind("refused", player()), Verdict::Player),
+        ("a stranger alone", strangers(Facts::default()), Verdict::RefusedBadSignature),
+        ("a stranger and a sandbox", strangers(with_orders([sandbox])), Verdict::SandboxOnly),
+        ("a stranger and adopted", strangers(held("unusable", "adopted")), Verdict::QuarantineDecided),
+        ("a stranger and a conflict", strangers(conflicts()), Verdict::Conflict),
+        ("a stranger and a player", strangers(player()), Verdict::Player),
+        ("a stranger and a mock", strangers(mocks()), Verdict::RefusedBadSignature),
+        ("a stranger before one of ours", both_refused, Verdict::Refused),
     ] {
         let (found, words) = judge(&facts, now());
         assert_eq!(found, verdict, "{case}");
@@ -137,11 +167,6 @@ fn the_words_say_since_when_and_what_to_do() {
     let not_granted = with_orders([order("production", "none")]);
     let mall = with_orders([Order { is_mall_test: true, ..order("production", "none") }]);
     let both = with_orders([Order { state: "refunded".into(), ..order("production", "granted") }]);
-    let stranger = |facts: Facts| {
-        let refused =
-            facts.refused.into_iter().map(|refused| Refused { stranger: true, ..refused }).collect();
-        Facts { refused, ..Facts::default() }
-    };
     for (facts, said) in [
         (&not_granted, "at 2026-01-01T08:00:00.000+08:00"),
         (&not_granted, "/v1/apps/{app}/deliveries"),
@@ -153,7 +178,11 @@ fn the_words_say_since_when_and_what_to_do() {
         (&refused(40101, false, "2027-01-16T08:04:00.000Z"), "until about 2027-01-16T16:04:00.000+08:00"),
         (&refused(40101, false, "2027-01-14T08:04:00.000Z"), "has given up since about 2027-01-14"),
         (&refused(40101, false, ""), "AppKey"),
-        (&stranger(refused(40101, false, "")), "anybody may have sent it"),
+        (&strangers(Facts::default()), "anybody may have sent it"),
+        (&blind("orders", not_granted.clone()), "(orders): what happened last may be missing"),
+        (&blind("gifts", held("unusable", "open")), "looked at: gifts. Found elsewhere: a push that waits"),
+        (&blind("orders", strangers(Facts::default())), "Found elsewhere: a refused request that anybody"),
+        (&blind("orders", Facts::default()), "Nothing was found, but"),
         (&Facts::default(), "push URL"),
         (&Facts::default(), "24 h 04 m"),
         (

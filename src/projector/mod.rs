@@ -320,7 +320,7 @@ impl Projector {
         loop {
             let at = *progress.borrow_and_update();
             match slot.live.load_full() {
-                Some(live) if at >= position => return Ok(live),
+                Some(live) if slot.is_folded_elsewhere || at >= position => return Ok(live),
                 Some(live) if Instant::now() >= until => {
                     let name = &live.definition.name;
                     return Err(

@@ -63,6 +63,8 @@ struct Threads {
 pub struct Slot {
     pub name: String,
     pub place: Place,
+    /// Another process folds; how far it is by now, only the file tells.
+    pub is_folded_elsewhere: bool,
     /// What answers; `None` until the first build is complete.
     pub live: ArcSwapOption<Generation>,
     /// What is to answer.
@@ -84,6 +86,7 @@ impl Slot {
         Self {
             name: definition.name.clone(),
             place,
+            is_folded_elsewhere: false,
             live: ArcSwapOption::empty(),
             wanted: Mutex::new(definition),
             status: Mutex::default(),
@@ -101,7 +104,7 @@ impl Slot {
         let definition = checked.into_iter().find(|definition| definition.name == name)?;
         let connection = file::open_to_ask(&path, &[]).ok()?;
         let checkpoint = file::checkpoint(&connection, "main").ok()??;
-        let slot = Self::new(place, definition.clone());
+        let slot = Self { is_folded_elsewhere: true, ..Self::new(place, definition.clone()) };
         slot.live.store(Some(Arc::new(Generation::new(definition, path))));
         slot.progress.send_replace(checkpoint.position);
         *lock(&slot.status) = Noted::read(&slot.place.noted()).status();

@@ -29,6 +29,7 @@ mod lists;
 mod log_file;
 mod looking;
 mod lookup;
+mod lookup_behind;
 mod openapi;
 mod outcomes;
 mod own_folder;

@@ -105,7 +105,7 @@ async fn in_one_process(folder: &Path, args: &FoldArgs) -> anyhow::Result<Vec<Ju
         met: rate >= EVENTS_PER_SECOND,
         target: format!("all projections built with {rate} events/s, at least {EVENTS_PER_SECOND}"),
     }];
-    judged.push(lookups(&projector, folder, &sample).await?);
+    judged.push(lookups(&projector, *store.head().borrow(), folder, &sample).await?);
     judged.push(delays(&projector, &store, args.rate).await?);
     close(projector).await?;
     store.close().await;
@@ -148,11 +148,16 @@ async fn built(
 }
 
 /// As the API and `find` look an id up: wherever it may be.
-async fn lookups(projector: &Arc<Projector>, folder: &Path, sample: &[Ids]) -> anyhow::Result<Judged> {
+async fn lookups(
+    projector: &Arc<Projector>,
+    head: Option<Position>,
+    folder: &Path,
+    sample: &[Ids],
+) -> anyhow::Result<Judged> {
     let ring = folder.join("fold/refused.db");
     drop(Ring::open(&ring)?);
     let wait = limits::QUERY_POSITION_WAIT;
-    let sources = ReadModelsAndRing { projector: projector.clone(), ring, app: None, wait };
+    let sources = ReadModelsAndRing { projector: projector.clone(), ring, app: None, head, wait };
     let mut p99 = 0;
     for (what, id_of) in IDS {
         let mut took = Vec::new();

@@ -149,17 +149,18 @@ impl Ring {
         read.map_err(|error| ring_error(&self.path, error))
     }
 
-    /// The newest entries that claim to have an id, of whatever kind.
-    pub fn claiming(&self, id: &str, limit: u32) -> Result<Vec<Entry>, RingError> {
+    /// The newest entries that claim to have an id, of whatever kind, of one app or of all; strangers' last.
+    pub fn claiming(&self, id: &str, app: Option<&str>, limit: u32) -> Result<Vec<Entry>, RingError> {
         // Most entries are passed over without being parsed.
         let sql = format!(
             "SELECT {ENTRY} FROM refused
              WHERE instr(claimed, json_quote(?1)) > 0
                AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(claimed), claimed, '{{}}')) AS said WHERE said.key <> 'event' AND said.value = ?1)
-             ORDER BY last_at DESC, id DESC LIMIT ?2"
+               AND (?3 IS NULL OR app = ?3)
+             ORDER BY stranger, last_at DESC, id DESC LIMIT ?2"
         );
         let read = self.connection.prepare(&sql).and_then(|mut statement| {
-            statement.query_map((id, limit), entry)?.collect::<Result<Vec<_>, _>>()
+            statement.query_map((id, limit, app), entry)?.collect::<Result<Vec<_>, _>>()
         });
         read.map_err(|error| ring_error(&self.path, error))
     }

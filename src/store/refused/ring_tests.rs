@@ -89,7 +89,32 @@ fn an_entry_is_found_by_any_id_it_claims_and_by_nothing_else() {
     ])
     .unwrap();
     for (id, found) in [("N1", 2), ("N10", 1), ("o玩家\"x", 1), ("N", 0), ("E", 0), ("", 0), ("%", 0)] {
-        assert_eq!(ring.claiming(id, 10).unwrap().len(), found, "{id}");
+        assert_eq!(ring.claiming(id, None, 10).unwrap().len(), found, "{id}");
     }
-    assert_eq!(ring.claiming("N1", 1).unwrap().len(), 1);
+    assert_eq!(ring.claiming("N1", None, 1).unwrap().len(), 1);
+}
+
+#[test]
+fn entries_of_other_apps_and_of_strangers_hide_none_of_this_app() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ring = Ring::open(&folder.path().join("refused.db")).unwrap();
+    let of = |digest: String, app: &str, stranger, second| NewEntry {
+        app: app.into(),
+        stranger,
+        claimed: serde_json::json!({"out_trade_no": "N1"}).to_string(),
+        ..new_entry(&digest, 1, second)
+    };
+    let mut entries = vec![of("older".into(), "demo", false, 0), of("newer".into(), "demo", false, 1)];
+    entries.extend((0..60).map(|n| of(format!("other {n}"), "other", false, 2 + n)));
+    entries.extend((0..60).map(|n| of(format!("stranger {n}"), "demo", true, 100 + n)));
+    ring.write(&entries).unwrap();
+    let found = |app, limit| -> Vec<_> {
+        let found = ring.claiming("N1", app, limit).unwrap();
+        found.into_iter().map(|entry| (entry.app, entry.stranger, entry.first_at)).collect()
+    };
+    let first = |app: &str, stranger, second| (app.to_owned(), stranger, stamp(at(second)));
+    let expected = [first("demo", false, 1), first("demo", false, 0), first("demo", true, 159)];
+    assert_eq!(found(Some("demo"), 3), expected);
+    assert_eq!(found(None, 1), [first("other", false, 61)]);
+    assert_eq!(found(Some("nobody"), 50), []);
 }
