@@ -144,13 +144,8 @@ impl ReadModels {
         let has_wrong_folders = !usable.problems.0.is_empty();
         let begun = projector.clone();
         tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
-<<<<<<< HEAD
-        let models = Self { projector, log, is_folded_elsewhere: false, has_wrong_folders };
-        models.catch_up(last).await?;
-=======
         let models = Self { projector, log, last, is_folded_elsewhere: false, has_wrong_folders };
-        models.catch_up(last).await;
->>>>>>> issue3-f
+        models.catch_up(last).await?;
         Ok(models)
     }
 
