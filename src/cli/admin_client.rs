@@ -57,16 +57,29 @@ impl AdminClient {
         path: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<Result<T, String>> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request, body).await
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Result<T, String>> {
+        self.send(Request::get(path), Bytes::new()).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Bytes,
+    ) -> anyhow::Result<Result<T, String>> {
         let stream = TcpStream::connect(&self.address)
             .await
             .with_context(|| format!("the server's admin listener at {} does not answer", self.address))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let request = Request::post(path)
+        let request = request
             .header(header::HOST, &self.address)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(serde_json::to_vec(body)?)))?;
+            .body(Full::new(body))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();

@@ -111,7 +111,7 @@ pub struct ReadModels {
 }
 
 /// How often progress is shown.
-const SHOWN_EVERY: Duration = Duration::from_millis(100);
+pub const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 impl ReadModels {
     /// Folds what has not been folded yet, unless a server does that.
@@ -161,6 +161,15 @@ impl ReadModels {
         let projector = self.projector;
         Ok(tokio::task::spawn_blocking(move || projector.close()).await?)
     }
+}
+
+/// The progress of builds that another process makes.
+pub fn thousandths() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(5));
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 fn progress_bar(last: Option<Position>) -> ProgressBar {

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::admin_client::{AdminClient, TokenSource};
-use super::folding::{Projections, ReadModels};
+use super::folding::{self, Projections, ReadModels};
 use super::{ConfigFile, FOUND_WRONG};
 use crate::projector::{Definition, Folder, Listed, Origin, Problems};
 use crate::store::sqlite::lock_holder;
@@ -53,7 +53,7 @@ pub struct Rebuild {
     config: ConfigFile,
     #[command(flatten)]
     projections: Projections,
-    /// Which; without names all, where no server runs
+    /// Which; without names all
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
@@ -220,20 +220,52 @@ async fn rebuild(args: Rebuild) -> anyhow::Result<ExitCode> {
     Ok(if failed { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
 }
 
+/// What the server says of a projection.
+#[derive(Deserialize)]
+struct InServer {
+    name: String,
+    problem: Option<String>,
+    /// Of a build that is under way.
+    build_permille: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct AllInServer {
+    projections: Vec<InServer>,
+}
+
 async fn rebuild_in_server(admin: String, args: &Rebuild) -> anyhow::Result<ExitCode> {
-    if args.names.is_empty() {
-        bail!("a server is running: say which projections it is to build anew");
-    }
     let client = AdminClient::new(admin, &args.token)?;
-    for name in &args.names {
+    let names = match args.names.as_slice() {
+        [] => in_server(&client).await?.into_iter().map(|projection| projection.name).collect(),
+        names => names.to_vec(),
+    };
+    for name in &names {
         let path = format!("/v1/projections/{name}/rebuild");
         let begun: Result<serde_json::Value, _> = client.post(&path, &serde_json::json!({})).await?;
-        match begun {
-            Ok(_) => out!(
-                "{name}: the server builds it beside the one that answers; GET /v1/projections tells how far it is"
-            ),
-            Err(message) => bail!("{name}: {message}"),
+        if let Err(message) = begun {
+            bail!("{name}: {message}");
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let bar = folding::thousandths();
+    let built = loop {
+        let mut all = in_server(&client).await?;
+        all.retain(|projection| names.contains(&projection.name));
+        match all.iter().filter_map(|projection| projection.build_permille).min() {
+            None => break all,
+            Some(permille) => bar.set_position(permille),
+        }
+        tokio::time::sleep(folding::SHOWN_EVERY).await;
+    };
+    bar.finish_and_clear();
+    for InServer { name, problem, .. } in &built {
+        out!("{name}: {}", problem.as_deref().unwrap_or("is built"));
+    }
+    let failed = built.iter().any(|projection| projection.problem.is_some());
+    Ok(if failed { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+}
+
+async fn in_server(client: &AdminClient) -> anyhow::Result<Vec<InServer>> {
+    let all: Result<AllInServer, String> = client.get("/v1/projections").await?;
+    all.map(|all| all.projections).map_err(|message| anyhow::anyhow!(message))
 }
