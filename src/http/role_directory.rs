@@ -62,7 +62,7 @@ impl RoleDirectory for RolesReadModel {
             parameters: &parameters,
             as_of: clock::now(),
             min_position,
-            wait: limits::ROLES_WAIT,
+            wait: limits::ROLES_POSITION_WAIT,
         };
         let answer = self.projector.ask_urgently(&question).await.map_err(|error| match error {
             AskError::NotBuilt { .. } | AskError::Behind { .. } | AskError::UnknownProjection { .. } => {
