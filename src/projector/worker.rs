@@ -33,6 +33,8 @@ enum End {
     Event(FoldFailure),
     /// The file or the log fails.
     Fault(String),
+    /// The log cannot be read, which the store tells of itself.
+    LogFault(String),
     /// The file is lost.
     Lost(String),
 }
@@ -80,6 +82,7 @@ impl Worker {
                     self.note_fault(&problem, Takeover::Ahead);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
                 }
+                End::LogFault(problem) => self.wait_for_the_log(problem),
             }
             if self.stop.is_told() {
                 return;
@@ -176,6 +179,7 @@ impl Worker {
                     return Followed::of(takeover);
                 }
                 End::Event(failure) => failed = Some(failure),
+                End::LogFault(problem) => self.wait_for_the_log(problem),
                 End::Fault(problem) => {
                     self.note_fault(&problem, takeover);
                     self.pause(limits::FOLD_TRY_AGAIN_AFTER);
@@ -272,7 +276,7 @@ impl Worker {
             let batch = match stretch.reader.after(stretch.at) {
                 Ok(Some(batch)) => batch,
                 Ok(None) => return Ok(Some(End::CaughtUp)),
-                Err(fault) => return Ok(Some(End::Fault(format!("the log: {fault}")))),
+                Err(fault) => return Ok(Some(End::LogFault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
                 // Near enough to the end for a build: under load there is always one more.
@@ -352,6 +356,11 @@ impl Worker {
         error!(alarm = "projection", projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
         let failure = Some(failure.to_string());
         self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
+    }
+
+    fn wait_for_the_log(&self, problem: String) {
+        self.slot.note(|status| status.state = State::Failing(problem));
+        self.pause(limits::FOLD_TRY_AGAIN_AFTER);
     }
 
     /// What a build beside a live one meets says nothing about that.
