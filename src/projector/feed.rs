@@ -78,6 +78,14 @@ impl Feed {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends a time in which only one reads.
+    fn give_back(&self) -> MutexGuard<'_, Window> {
+        let mut window = self.lock();
+        window.is_being_read = false;
+        self.moved.notify_all();
+        window
+    }
+
     fn read(&self, after: Option<Position>, days: &mut Days) -> Result<Option<Batch>, Fault> {
         let page = self.block_on(self.log.read_all(after, limits::READ_PAGE_EVENTS_MAX))?;
         let Some(last) = page.last().map(|recorded| recorded.position) else { return Ok(None) };
@@ -144,19 +152,17 @@ impl Feed {
         let mut days = std::mem::take(&mut window.days);
         drop(window);
         let reading = Reading { feed: self };
-        let read = self.read(after, &mut days);
-        drop(reading);
-        let mut window = self.lock();
+        let read = self.read(after, &mut days).map(|batch| batch.map(Arc::new));
+        // The batch stands there before the next may be read, or two would read the same.
+        let mut window = reading.ended();
         window.days = days;
-        self.moved.notify_all();
-        let batch = read?.map(Arc::new);
-        if let Some(batch) = &batch {
+        if let Ok(Some(batch)) = &read {
             if window.batches.back().is_some_and(|back| Some(back.last) != after) {
                 window.batches.clear();
             }
             window.batches.push_back(batch.clone());
         }
-        Ok(batch)
+        read
     }
 }
 
@@ -165,11 +171,19 @@ struct Reading<'f> {
     feed: &'f Feed,
 }
 
+impl<'f> Reading<'f> {
+    /// The window, which the others see again when this guard goes.
+    fn ended(self) -> MutexGuard<'f, Window> {
+        let feed = self.feed;
+        std::mem::forget(self);
+        feed.give_back()
+    }
+}
+
 impl Drop for Reading<'_> {
-    /// However reading ends.
+    /// Where reading ends in a panic.
     fn drop(&mut self) {
-        self.feed.lock().is_being_read = false;
-        self.feed.moved.notify_all();
+        drop(self.feed.give_back());
     }
 }
 
