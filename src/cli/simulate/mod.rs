@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 mod answer;
 mod args;
+pub mod bill;
 pub mod catalogue;
 mod client;
 mod judge;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::bill::Traded;
 use super::planner::Planner;
 use super::push::{PushRequest, Writing};
 use super::share::Share;
@@ -113,6 +114,8 @@ pub struct Plan {
     /// Numbers of first pushes, for people to look at. The first has also got a repeat, a conflict and a
     /// refund where the plan has any.
     pub sample_orders: Vec<Arc<str>>,
+    /// The orders and refunds, as WeChat Pay saw them.
+    pub traded: Vec<Traded>,
 }
 
 pub fn plan(app: &App, settings: &Settings) -> anyhow::Result<Plan> {

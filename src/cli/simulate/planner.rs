@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::bill::Traded;
 use super::catalogue;
 use super::plan::{Kind, Plan, PlannedPush, Sequence, Settings};
 use super::push::{Maker, Manner, Signing, Stamp, Writing};
@@ -33,6 +35,7 @@ pub struct Planner<'a> {
     rng: StdRng,
     settings: &'a Settings,
     waves: [Vec<Burst>; 2],
+    traded: Vec<Traded>,
 }
 
 impl<'a> Planner<'a> {
@@ -42,6 +45,7 @@ impl<'a> Planner<'a> {
             rng: StdRng::seed_from_u64(settings.seed),
             settings,
             waves: [Vec::new(), Vec::new()],
+            traded: Vec::new(),
         }
     }
 
@@ -57,7 +61,8 @@ impl<'a> Planner<'a> {
         let rest = orders.iter().enumerate().filter(|(index, _)| *index != sample);
         let shown = orders.get(sample).into_iter().chain(rest.map(|(_, order)| order));
         let sample_orders = shown.take(5).map(|order| Arc::clone(&order.number)).collect();
-        Ok(Plan { waves: self.in_sequence(), sample_orders })
+        let traded = std::mem::take(&mut self.traded);
+        Ok(Plan { waves: self.in_sequence(), sample_orders, traded })
     }
 
     /// The orders, and the index of the one that will be the sample: goods, and in production, where
@@ -94,6 +99,7 @@ impl<'a> Planner<'a> {
     fn first_pushes_and_repeats(&mut self, orders: &[Item], sample: usize) -> anyhow::Result<()> {
         let repeated = self.chosen(orders.len(), self.settings.shares.repeats, Some(sample));
         for (order, repeated) in orders.iter().zip(repeated) {
+            self.trade(order);
             let mut burst = vec![self.push(Kind::First, order)?];
             for repeat in 0..if repeated { self.rng.random_range(1..=3) } else { 0 } {
                 let push = self.push(Kind::Repeat, order)?;
@@ -107,6 +113,12 @@ impl<'a> Planner<'a> {
             self.waves[0].push(burst);
         }
         Ok(())
+    }
+
+    fn trade(&mut self, item: &Item) {
+        if let (Business::Fact(push), Some(at)) = (&item.business, DateTime::from_timestamp(item.create_time, 0)) {
+            self.traded.push(Traded { push: push.clone(), at });
+        }
     }
 
     fn conflicts(&mut self, orders: &[Item], sample: usize) -> anyhow::Result<()> {
@@ -132,6 +144,7 @@ impl<'a> Planner<'a> {
             let number = format!("R{seed:016x}{index:08}");
             let Some(refund) = catalogue::refund_of(&mut self.rng, push, &number)? else { continue };
             let refund = self.item(&number, REFUND, Business::Fact(Push::Refund(refund)));
+            self.trade(&refund);
             let mut burst = vec![self.push(Kind::First, &refund)?];
             for _ in 0..if repeated { self.rng.random_range(1..=3) } else { 0 } {
                 burst.push(self.push(Kind::Repeat, &refund)?);
