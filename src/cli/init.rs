@@ -13,11 +13,14 @@ use super::simulate::DEMO_APP_KEY;
 use super::{ConfigFile, fresh};
 use crate::config::{self, ConfigErrors, TO_FILL_IN};
 use crate::domain::app::AppSlug;
+use crate::domain::bill::MerchantId;
 
 const TEMPLATE: &str = include_str!("init.toml");
 const TOKEN_CHARS: usize = 32;
 const ENCODING_AES_KEY_CHARS: usize = 43;
 const DEMO_APP_KEY_CHARS: usize = 32;
+/// WeChat Pay's own example.
+const DEMO_MERCHANT: &str = "1900000109";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,6 +38,9 @@ pub struct Args {
     /// How WeChat reaches the push listener
     #[arg(long, value_name = "https://…")]
     public_url: Option<String>,
+    /// The number at WeChat Pay (商户号) of the merchant whom the app's orders are paid to
+    #[arg(long, value_name = "NUMBER", value_parser = MerchantId::parse)]
+    merchant: Option<MerchantId>,
     /// The mode of message push chosen in WeChat's console
     #[arg(long, default_value = "plain", value_parser = PossibleValuesParser::new(["plain", "compatible", "security"]))]
     mode: String,
@@ -91,6 +97,7 @@ fn file_text(args: &Args, secrets: &Secrets) -> anyhow::Result<String> {
     // The values for the template's `@NAME@`, each written as TOML.
     let values = [
         ("@PUBLIC_URL@", optional("public_url", args.public_url.as_deref(), "https://pay.example.com")),
+        ("@MERCHANT@", merchant(args)),
         ("@SLUG@", args.app.to_string()),
         ("@APP_ID@", quoted(&app_id)),
         ("@ORIGINAL_ID@", optional("original_id", args.original_id.as_deref(), "gh_…")),
@@ -106,6 +113,16 @@ fn file_text(args: &Args, secrets: &Secrets) -> anyhow::Result<String> {
         text = text.replace(name, &value);
     }
     Ok(text)
+}
+
+/// A section that stays there as a comment where the number is not known.
+fn merchant(args: &Args) -> String {
+    let section = |number: &str| format!("[merchant.{number}]\napps = [\"@SLUG@\"]");
+    match &args.merchant {
+        Some(number) => section(number.as_str()),
+        None if args.demo => section(DEMO_MERCHANT),
+        None => section(DEMO_MERCHANT).lines().map(|line| format!("# {line}")).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -30,6 +30,7 @@ fn a_demo_configuration_is_right_at_once() {
         run(args(&path, more)).unwrap();
         let config = config::load(&path, []).unwrap();
         assert_eq!(config::mode_name(config.apps[0].app.default_channel.mode), mode);
+        assert_eq!(config.merchant_of(&config.apps[0].app.slug).unwrap().as_str(), "1900000109");
         assert_eq!(config::warnings(&config, &path), Vec::<String>::new(), "{more:?}");
         std::fs::remove_file(&path).unwrap();
     }

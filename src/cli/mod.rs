@@ -120,10 +120,14 @@ impl Cli {
             Command::Simulate(Simulate { config: file, args }) => {
                 let config = load_config(&file)?;
                 let apps = choose_apps(&config, args.app.as_deref())?;
-                let [AppConfig { app, .. }] = apps.as_slice() else {
+                let [AppConfig { app, actual_price_is, .. }] = apps.as_slice() else {
                     anyhow::bail!("--app: {} apps are configured, say which one to play", apps.len());
                 };
-                simulate::run(args, app.clone(), push_url(&config), file.option())
+                let payee = simulate::Payee {
+                    merchant: config.merchant_of(&app.slug).cloned(),
+                    actual_price_is: *actual_price_is,
+                };
+                simulate::run(args, app.clone(), payee, push_url(&config), file.option())
             }
             Command::Token(TokenCommand::New(args)) => token::run(args),
             #[cfg(feature = "bench")]

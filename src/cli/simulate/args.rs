@@ -1,11 +1,13 @@
 //! The options of `order-ledger simulate`, and what they come to for one app.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 
+use super::bill::{BillFile, Payee};
 use super::plan::{Sequence, Settings, Shares};
 use super::play::Pace;
 use super::push::Writing;
@@ -94,6 +96,13 @@ pub struct SimulateArgs {
     /// Plays the same again: numbers and contents follow from the seed [default: random, and shown]
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Also write the day's trade bill of WeChat Pay: what `order-ledger bill import` takes. Its merchant is the
+    /// one that the configuration says the app is paid to
+    #[arg(long, value_name = "FILE")]
+    pub bill: Option<PathBuf>,
+    /// Payments that the bill tells wrongly: left out, at another amount and unknown to the ledger, in turn
+    #[arg(long, value_name = "SHARE", requires = "bill", default_value = "0.005")]
+    pub bill_flaws: Share,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -137,6 +146,20 @@ impl SimulateArgs {
              log is for trying things out, --production",
             app.slug
         )
+    }
+
+    /// What is to be written, where a bill is asked for.
+    pub fn bill_file(&self, app: &App, payee: Payee) -> anyhow::Result<Option<BillFile>> {
+        let Some(path) = self.bill.clone() else { return Ok(None) };
+        let Payee { merchant, actual_price_is } = payee;
+        let Some(merchant) = merchant else {
+            bail!(
+                "--bill: the configuration does not say to whom app {0} is paid: add [merchant.NUMBER] with \
+                 apps = [\"{0}\"]",
+                app.slug
+            );
+        };
+        Ok(Some(BillFile { path, merchant, actual_price_is, flaws: self.bill_flaws }))
     }
 
     pub fn pace(&self) -> Pace {

@@ -1,20 +1,32 @@
 //! The trade bill that WeChat Pay would give for what was simulated, with flaws planted for whoever reconciles.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use chrono::{DateTime, FixedOffset, Utc};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
+use super::plan::Settings;
 use super::share::Share;
+use crate::bill::sample::{SampleLayout, SampleWriter};
 use crate::domain::app::PriceMeaning;
 use crate::domain::bill::{BillLine, MerchantId, Millifen, RowKind};
 use crate::domain::environment::Environment;
 use crate::domain::fen::Fen;
 use crate::domain::push::Push;
 use crate::moment::in_beijing;
+
+/// Whom an app's orders are paid to, and how they are priced.
+#[derive(Clone, Debug)]
+pub struct Payee {
+    pub merchant: Option<MerchantId>,
+    pub actual_price_is: PriceMeaning,
+}
 
 /// Where the bill goes, and whose it is.
 #[derive(Clone, Debug)]
@@ -56,6 +68,22 @@ impl fmt::Display for Billed {
              another amount, {unknown} unknown to the ledger",
             file.display()
         )
+    }
+}
+
+impl BillFile {
+    /// Writes the bill of the plan's day.
+    pub fn write(&self, traded: &[Traded], app_id: &str, settings: &Settings) -> anyhow::Result<Billed> {
+        let (lines, billed) = lines(traded, app_id, self, settings.now, settings.seed);
+        let said = || format!("--bill {}", self.path.display());
+        let file = BufWriter::new(File::create(&self.path).with_context(said)?);
+        let mut writer =
+            SampleWriter::new(file, SampleLayout::All, self.merchant.clone()).with_context(said)?;
+        for line in &lines {
+            writer.trade(line).with_context(said)?;
+        }
+        writer.finish().and_then(|mut file| file.flush()).with_context(said)?;
+        Ok(billed)
     }
 }
 

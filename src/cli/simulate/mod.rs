@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 mod answer;
 mod args;
-pub mod bill;
+mod bill;
 pub mod catalogue;
 mod client;
 mod judge;
@@ -23,6 +23,7 @@ pub mod push;
 mod report;
 pub mod share;
 
+pub use bill::{BillFile, Payee};
 pub use args::{DEMO_APP_KEY, SimulateArgs};
 pub use push::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
 pub use report::Report;
@@ -35,13 +36,15 @@ use crate::wechat::App;
 pub fn run(
     args: SimulateArgs,
     app: App,
+    payee: Payee,
     default_url: String,
     config_option: String,
 ) -> anyhow::Result<ExitCode> {
     args.check_keys(&app)?;
+    let bill = args.bill_file(&app, payee)?;
     let json = args.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut report = runtime.block_on(simulate(args, app, default_url))?;
+    let mut report = runtime.block_on(simulate(args, app, bill, default_url))?;
     report.config_option = config_option;
     if json {
         out!("{}", serde_json::to_string(&report)?);
@@ -52,7 +55,12 @@ pub fn run(
 }
 
 /// One run: plan, play, judge.
-pub async fn simulate(args: SimulateArgs, app: App, default_url: String) -> anyhow::Result<Report> {
+pub async fn simulate(
+    args: SimulateArgs,
+    app: App,
+    bill: Option<BillFile>,
+    default_url: String,
+) -> anyhow::Result<Report> {
     let url = args.url.clone().unwrap_or(default_url);
     let target = Arc::new(client::Target::parse(&url)?);
     // JSON readers often hold numbers as floats, which are exact to 53 bits only.
@@ -66,12 +74,13 @@ pub async fn simulate(args: SimulateArgs, app: App, default_url: String) -> anyh
         orders: settings.orders,
         sample_orders: plan.sample_orders.iter().map(|number| number.to_string()).collect(),
     };
+    let billed = bill.map(|bill| bill.write(&plan.traded, &app.app_id, &settings)).transpose()?;
     let progress = progress_bar(plan.waves.iter().map(Vec::len).sum())?;
     let scene = play::Scene { target, app, channel: settings.channel };
     let played = play::play(scene, plan.waves, args.pace(), progress).await?;
     let unrepeated = if args.retry { judge::Unrepeated::Nothing } else { judge::Unrepeated::AnAnswer };
     let judgement = judge::judge(&played.waves, &played.outcomes, unrepeated);
-    Ok(Report::new(subject, &judgement, &played.measure, played.elapsed))
+    Ok(Report { bill: billed, ..Report::new(subject, &judgement, &played.measure, played.elapsed) })
 }
 
 /// On stderr, and only where a person looks at it.

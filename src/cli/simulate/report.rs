@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::bill::Billed;
 use super::judge::Judgement;
 use super::measure::{Latencies, Measure, Micros};
 
@@ -31,6 +32,9 @@ pub struct Report {
     pub wrong: u64,
     pub sample_order: Option<String>,
     pub sample_orders: Vec<String>,
+    /// The trade bill that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Billed>,
     /// What the commands it suggests need to read the same configuration; empty for the default one.
     #[serde(skip)]
     pub config_option: String,
@@ -104,6 +108,7 @@ impl Report {
             wrong: judgement.wrong(),
             sample_order: subject.sample_orders.first().cloned(),
             sample_orders: subject.sample_orders,
+            bill: None,
             config_option: String::new(),
         }
     }
@@ -144,6 +149,9 @@ impl fmt::Display for Report {
             )?;
         }
         self.verdict(f)?;
+        if let Some(bill) = &self.bill {
+            write!(f, "\n{bill}")?;
+        }
         for order in &self.sample_orders {
             write!(f, "\ntry: order-ledger history {order}{}", self.config_option)?;
         }

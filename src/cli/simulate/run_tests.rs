@@ -143,7 +143,7 @@ fn args(options: &str) -> SimulateArgs {
 
 async fn run(app: App, fault: Fault, options: &str) -> Report {
     let url = served(app.clone(), fault).await;
-    simulate(args(options), app, url).await.unwrap()
+    simulate(args(options), app, None, url).await.unwrap()
 }
 
 const BUSY: &str = "--orders 300 --connections 8 --conflicts 0.1 --tampered 0.1 --wrong-env 0.05 --seed 5";
@@ -168,7 +168,7 @@ async fn encrypted_answers_to_gifts_are_opened() {
     assert_eq!(report.wrong, 0, "{report}");
     // Whoever expects encrypted answers does not take clear ones.
     let url = served(sample_app(Mode::Security), Fault::None).await;
-    let report = simulate(args(options), app, url).await.unwrap();
+    let report = simulate(args(options), app, None, url).await.unwrap();
     assert!(report.wrong > 0 && report.answers.iter().all(|line| line.right || line.family == "gift"));
 }
 
@@ -218,7 +218,7 @@ async fn where_nobody_listens_every_push_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let report = simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), url).await.unwrap();
+    let report = simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url).await.unwrap();
     assert_eq!((report.wrong, report.connections), (10, 0));
     assert_eq!(report.transport_errors[0].kind, "connection refused");
     assert_eq!(report.transport_errors[0].count, 10);
@@ -229,7 +229,7 @@ async fn a_server_that_never_answers_is_timed_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let options = "--orders 4 --only-goods --connections 4 --timeout-ms 20";
-    let report = simulate(args(options), sample_app(Mode::Plain), url).await.unwrap();
+    let report = simulate(args(options), sample_app(Mode::Plain), None, url).await.unwrap();
     assert_eq!((report.wrong, report.transport_errors[0].kind), (4, "timed out"));
 }
 
@@ -245,11 +245,11 @@ async fn what_cannot_run_says_why() {
         (without_sandbox(), "--sandbox 0.1", "has no AppKey of the sandbox"),
         (without_sandbox(), "--wrong-env 0.1", "has no AppKey of the sandbox"),
     ] {
-        let error = simulate(args(options), app, url.clone()).await.unwrap_err().to_string();
+        let error = simulate(args(options), app, None, url.clone()).await.unwrap_err().to_string();
         assert!(error.contains(why), "{options}: {error}");
     }
     let url = served(without_sandbox(), Fault::None).await;
-    let report = simulate(args("--orders 100"), without_sandbox(), url).await.unwrap();
+    let report = simulate(args("--orders 100"), without_sandbox(), None, url).await.unwrap();
     assert_eq!(report.wrong, 0, "without being asked for, nothing needs the sandbox: {report}");
 }
 
