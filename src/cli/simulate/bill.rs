@@ -119,12 +119,14 @@ pub fn lines(
                 }
                 Some(1) => {
                     billed.other_amount += 1;
-                    charge(&mut line, line.order_fen.map_or(1, |fen| fen.0 + 1));
+                    let charged = line.order_fen.map_or(1, |fen| fen.0 + 1);
+                    charge(&mut line, charged);
                 }
                 Some(_) => {
                     billed.unknown += 1;
                     let mut unknown = line.clone();
-                    unknown.transaction_id = format!("42999{}", unknown.transaction_id.get(5..).unwrap_or("0"));
+                    unknown.transaction_id =
+                        format!("42999{}", unknown.transaction_id.get(5..).unwrap_or("0"));
                     unknown.mch_order_no = unknown.mch_order_no.map(|number| number.replace('T', "U"));
                     lines.push(unknown);
                 }
@@ -148,8 +150,7 @@ fn is_paid(push: &Push) -> bool {
 }
 
 fn midnight(now: DateTime<Utc>) -> DateTime<Utc> {
-    let begin: Option<DateTime<FixedOffset>> =
-        in_beijing(now).with_time(chrono::NaiveTime::MIN).single();
+    let begin: Option<DateTime<FixedOffset>> = in_beijing(now).with_time(chrono::NaiveTime::MIN).single();
     begin.map_or(now, |begin| begin.to_utc())
 }
 

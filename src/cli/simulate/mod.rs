@@ -23,8 +23,8 @@ pub mod push;
 mod report;
 pub mod share;
 
-pub use bill::{BillFile, Payee};
 pub use args::{DEMO_APP_KEY, SimulateArgs};
+pub use bill::{BillFile, Payee};
 pub use push::{Maker, Manner, PushRequest, Signing, Stamp, Writing};
 pub use report::Report;
 

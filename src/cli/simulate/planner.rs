@@ -116,7 +116,9 @@ impl<'a> Planner<'a> {
     }
 
     fn trade(&mut self, item: &Item) {
-        if let (Business::Fact(push), Some(at)) = (&item.business, DateTime::from_timestamp(item.create_time, 0)) {
+        if let (Business::Fact(push), Some(at)) =
+            (&item.business, DateTime::from_timestamp(item.create_time, 0))
+        {
             self.traded.push(Traded { push: push.clone(), at });
         }
     }

@@ -218,7 +218,8 @@ async fn where_nobody_listens_every_push_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let report = simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url).await.unwrap();
+    let report =
+        simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url).await.unwrap();
     assert_eq!((report.wrong, report.connections), (10, 0));
     assert_eq!(report.transport_errors[0].kind, "connection refused");
     assert_eq!(report.transport_errors[0].count, 10);
