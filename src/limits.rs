@@ -151,15 +151,32 @@ pub const BILL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// A packed bill file may unpack to so many times its size; below so many bytes nobody looks.
 pub const BILL_PACKED_TIMES_MAX: u64 = 200;
 pub const BILL_UNGUARDED_BYTES: u64 = 16 * 1024 * 1024;
-/// One cell of a bill file, and one line.
+/// One cell of a bill file, and one line: however it is escaped, it fits into one event of the log.
 pub const BILL_CELL_BYTES_MAX: usize = 8 * 1024;
-pub const BILL_LINE_BYTES_MAX: usize = 256 * 1024;
+pub const BILL_LINE_BYTES_MAX: usize = 64 * 1024;
 /// Columns of a bill file.
 pub const BILL_COLUMNS_MAX: usize = 256;
 /// Days of one file, where a profile takes several.
 pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
 pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+// Bills, cases and periods.
+
+/// The data of one event of a bill's lines; more lines become several events.
+pub const BILL_CHUNK_BYTES_MAX: usize = 512 * 1024;
+/// Lines of a bill that are appended at once: they are about as long as such an event may be.
+pub const BILL_CHUNK_LINES: usize = 1000;
+/// A bill's stream and a filed report are read in pieces of this many events, which are large.
+pub const LARGE_EVENTS_PAGE: usize = 4;
+/// How often a part of a bill or of a report is tried again while the store is too busy with pushes, and how
+/// long it waits before it is.
+pub const IMPORT_TRIES_MAX: usize = 20;
+pub const IMPORT_TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Bytes of a filed report's gzip in one event; as base64 they are a third more.
+pub const REPORT_PART_BYTES: usize = 360 * 1024;
+/// The CSV of a report that is filed.
+pub const REPORT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 // The delivery feed.
 
