@@ -22,7 +22,7 @@ const MAY_KNOW: [(&str, &[&str]); 21] = [
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("lookup", &["domain", "limits", "moment", "projector", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
-    ("config", &["domain", "limits", "moment", "wechat"]),
+    ("config", &["bill", "domain", "limits", "moment", "wechat"]),
     (
         "http",
         &[
