@@ -18,6 +18,7 @@ mod expecting;
 mod families;
 mod faulty_disk;
 mod folded;
+mod fuzz_corpus;
 mod game;
 mod gifts;
 mod grants;

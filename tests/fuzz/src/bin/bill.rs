@@ -1,0 +1,15 @@
+//! Any bytes as a bill file.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use order_ledger::bill::Profiles;
+
+#[path = "../bill.rs"]
+mod bill;
+
+static PROFILES: LazyLock<Profiles> = LazyLock::new(bill::profiles);
+
+fuzz_target!(|bytes: &[u8]| bill::check(&PROFILES, bytes));
