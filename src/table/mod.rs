@@ -1,6 +1,7 @@
 //! An answer as a table: columns with units, and rows. How it is written, as JSON, CSV, XLSX or text, stands
 //! in the files beside.
 
+pub mod book;
 pub mod csv;
 pub mod json;
 pub mod mask;
@@ -110,6 +111,14 @@ impl Table {
 }
 
 impl<'a> Row<'a> {
+    pub fn new(columns: &'a [Column], cells: &'a [Cell]) -> Self {
+        Self { columns, cells }
+    }
+
+    pub fn cells(&self) -> &'a [Cell] {
+        self.cells
+    }
+
     /// The text of a column; `None` where there is none.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {
