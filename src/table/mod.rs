@@ -9,6 +9,7 @@ pub mod mask;
 mod sample;
 pub mod text;
 pub mod xlsx;
+pub mod xlsx_reader;
 
 use chrono::{DateTime, Utc};
 
