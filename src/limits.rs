@@ -147,6 +147,8 @@ pub const XLSX_COLUMNS_MAX: u32 = 16_384;
 pub const XLSX_STRINGS_MAX: usize = 1_000_000;
 /// The texts of one row of it.
 pub const XLSX_ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Days of one report: a year and a month.
+pub const REPORT_DAYS_MAX: i64 = 397;
 /// A report's rows, edited and sent back to resolve cases: the file, and an Excel file when it is unpacked.
 pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;

@@ -28,7 +28,7 @@ fn workbook(rows: &[[&str; 6]]) -> Vec<u8> {
     let mut book = Book::made_at(chrono::DateTime::UNIX_EPOCH).unwrap();
     let page = crate::table::Table { columns: vec![column("key")], rows: vec![] };
     book.page("report", &[("title".into(), page)]).unwrap();
-    let mut sheets = book.rows("rows", &columns).unwrap();
+    let mut sheets = book.rows("rows", &columns, limits::XLSX_SHEET_ROWS_MAX).unwrap();
     for row in rows {
         sheets.row(&row.map(|text| Cell::Text(text.into()))).unwrap();
     }

@@ -11,7 +11,6 @@ use super::xlsx::{
     write_header, write_row,
 };
 use super::{Cell, Column, Table};
-use crate::limits;
 
 /// Columns of a page are this wide, in characters.
 const PAGE_WIDTH: u32 = 28;
@@ -54,18 +53,15 @@ impl Book {
         Ok(())
     }
 
-    /// Sheets of rows, as many as they take: each with a row of labels and one of names, which stay in view.
-    pub fn rows(&mut self, name: &str, columns: &[Column]) -> Result<RowSheets<'_>, WriteError> {
-        let heading = usize::try_from(Heading::LabelsAboveNames.rows()).unwrap_or(0);
-        self.rows_split_at(name, columns, limits::XLSX_SHEET_ROWS_MAX + 1 - heading)
-    }
-
-    fn rows_split_at(
+    /// Sheets of rows, as many as they take, each with a row of labels and one of names, which stay in view:
+    /// of `sheet_rows_max` rows at most, one of them the names.
+    pub fn rows(
         &mut self,
         name: &str,
         columns: &[Column],
-        rows_max: usize,
+        sheet_rows_max: usize,
     ) -> Result<RowSheets<'_>, WriteError> {
+        let rows_max = sheet_rows_max.saturating_sub(1).max(1);
         let mut sheets = RowSheets {
             workbook: &mut self.workbook,
             name: name.to_owned(),
@@ -127,7 +123,7 @@ mod tests {
         let table = sample::table();
         let mut book = Book::made_at(AT).unwrap();
         book.page("report", &[("样例 sample".to_owned(), table.clone())]).unwrap();
-        let mut sheets = book.rows_split_at("rows", &table.columns, rows_max).unwrap();
+        let mut sheets = book.rows("rows", &table.columns, rows_max + 1).unwrap();
         rows.iter().for_each(|row| sheets.row(row).unwrap());
         let mut file = vec![];
         book.write_into(&mut file).unwrap();

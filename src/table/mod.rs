@@ -109,6 +109,17 @@ impl Table {
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> {
         self.rows.iter().map(|cells| Row { columns: &self.columns, cells })
     }
+
+    /// Some of the columns, in this order; those that are not there are left out.
+    pub fn only(&self, columns: &[&str]) -> Self {
+        let place = |name: &&str| self.columns.iter().position(|column| column.name == *name);
+        let places: Vec<usize> = columns.iter().filter_map(place).collect();
+        let of_row = |row: &Vec<Cell>| places.iter().filter_map(|place| row.get(*place).cloned()).collect();
+        Self {
+            columns: places.iter().filter_map(|place| self.columns.get(*place).cloned()).collect(),
+            rows: self.rows.iter().map(of_row).collect(),
+        }
+    }
 }
 
 impl<'a> Row<'a> {
