@@ -120,8 +120,9 @@ impl Header {
     /// The facts of the report itself, as lines.
     pub fn about(&self) -> Table {
         let text = |text: &str| Cell::Text(text.to_owned());
-        let row =
-            |fact: Fact| vec![text(fact.label), text(fact.key), fact.value.map_or(Cell::Null, Cell::Text)];
+        let row = |fact: Fact| {
+            vec![text(fact.label), text(fact.key), text(fact.value.as_deref().unwrap_or("none"))]
+        };
         Table {
             columns: [("item", "项目 item"), ("key", "键 key"), ("value", "值 value")]
                 .map(|(name, label)| Column { name: name.into(), unit: Unit::Id, label: label.into() })

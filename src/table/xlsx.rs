@@ -246,7 +246,7 @@ pub(super) fn sheet_name(name: &str, number: usize) -> String {
 
 /// Reads back what was written, for tests.
 #[cfg(test)]
-pub(super) mod reading {
+pub(crate) mod reading {
     use std::io::{Cursor, Read};
 
     /// A part of the file, as text.
