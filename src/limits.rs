@@ -154,6 +154,8 @@ pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Cases that one file resolves.
 pub const CASE_FILE_ROWS_MAX: usize = 10_000;
+/// Of them, so many are recorded at once.
+pub const CASES_AT_ONCE: usize = 8;
 /// What is wrong with such a file, told at once.
 pub const CASE_FILE_PROBLEMS_MAX: usize = 20;
 /// The facts of a case, as a row of the report tells them.

@@ -1,7 +1,7 @@
 //! Writes a report: header and rows of one state of the read model. The same state, scope and moment give the
 //! same bytes; nothing is asked of a clock.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use sha2::{Digest, Sha256};
 
@@ -77,7 +77,7 @@ pub fn write(
     out: impl Write + Send,
 ) -> Result<Written, ReportError> {
     let header = Header::read(source, scope)?;
-    let mut out = Hashing { out, sha: Sha256::new(), bytes: 0 };
+    let mut out = BufWriter::new(Hashing { out, sha: Sha256::new(), bytes: 0 });
     let rows = match format {
         Format::Csv(bom) => csv_rows(source, &header, bom, &mut out)?,
         Format::Filed => {
@@ -89,6 +89,7 @@ pub fn write(
         Format::Xlsx => xlsx(source, &header, limits::XLSX_SHEET_ROWS_MAX, &mut out)?,
         Format::Table => terminal(source, &header, &mut out)?,
     };
+    let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     out.flush()?;
     Ok(Written { sha256: sha256(out.sha)?, bytes: out.bytes, rows, header })
 }
