@@ -8,8 +8,8 @@ use super::case_file::{CaseRow, Place};
 use super::{Desk, row};
 use crate::decision::usable_reason;
 use crate::domain::bill::MerchantId;
-use crate::domain::case::{CaseIdError, CaseKey, CaseKind, Judgement};
-use crate::ledger::LedgerError;
+use crate::domain::case::{self, CaseIdError, CaseKey, CaseKind, Judgement};
+use crate::ledger::{CaseCommandError, LedgerError, Recorded};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -39,12 +39,21 @@ pub enum CaseError {
     StatusChanged { status: String },
     #[error("its status is still {status}, but its facts have changed: look at the row again")]
     FactsChanged { status: String },
-    #[error("it is not resolved, so it cannot be opened again")]
-    NotResolved,
+    #[error(transparent)]
+    Refused(#[from] case::CaseError),
     #[error(transparent)]
     Ask(#[from] AskError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<CaseCommandError> for CaseError {
+    fn from(error: CaseCommandError) -> Self {
+        match error {
+            CaseCommandError::Refused(error) => Self::Refused(error),
+            CaseCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
 }
 
 impl CaseError {
@@ -57,7 +66,7 @@ impl CaseError {
             | Self::NeedsNone { .. }
             | Self::StatusChanged { .. }
             | Self::FactsChanged { .. }
-            | Self::NotResolved => true,
+            | Self::Refused(_) => true,
             Self::Ask(_) | Self::Ledger(_) => false,
         }
     }
@@ -84,9 +93,9 @@ pub async fn resolve(
     let reason = usable_reason(asked.reason).ok_or(CaseError::Reason)?;
     let table = row::of_case(desk, asked.key, min_position, at).await?;
     let judgement = judgement(asked, reason, &table)?;
-    let settled = desk.ledger.resolve_case(asked.key, &judgement, by, at).await?;
+    let Recorded { recorded, position } = desk.ledger.resolve_case(asked.key, &judgement, by, at).await?;
     let Judgement { status, facts, .. } = judgement;
-    Ok(Judged { recorded: settled.recorded, position: settled.position, status, facts })
+    Ok(Judged { recorded, position, status, facts })
 }
 
 /// What is judged, where it is still what the person saw.
@@ -113,9 +122,9 @@ pub async fn reopen(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Option<Position>, CaseError> {
+) -> Result<Recorded, CaseError> {
     let reason = usable_reason(reason).ok_or(CaseError::Reason)?;
-    Ok(desk.ledger.reopen_case(key, reason, by, at).await?.position)
+    Ok(desk.ledger.reopen_case(key, reason, by, at).await?)
 }
 
 /// What became of the rows of a file.

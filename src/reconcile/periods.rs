@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Seek, SeekFrom};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::Desk;
 use super::header::Header;
@@ -14,8 +13,8 @@ use super::scope::Scope;
 use super::source::{self, Source};
 use crate::decision::usable_reason;
 use crate::domain::bill::Sha256Hex;
-use crate::domain::period::{Month, PeriodKey, PreparedReport};
-use crate::ledger::LedgerError;
+use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
+use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError};
 use crate::limits;
 use crate::moment::in_beijing;
 use crate::store::Position;
@@ -30,8 +29,6 @@ pub enum PeriodError {
     NotCovered(Vec<String>),
     #[error("the reason must have 1 to {} characters", limits::REASON_CHARS_MAX)]
     Reason,
-    #[error("the filed report {0} is damaged: its content has another hash")]
-    Damaged(Sha256Hex),
     #[error("nothing is recorded in this log")]
     Nothing,
     #[error(transparent)]
@@ -39,7 +36,24 @@ pub enum PeriodError {
     #[error("the report cannot be kept until it is filed: {0}")]
     File(#[from] io::Error),
     #[error(transparent)]
+    Refused(#[from] period::PeriodError),
+    #[error("the report {sha256} is not filed in the log: prepare the period anew")]
+    NotFiled { sha256: Sha256Hex },
+    #[error(transparent)]
+    Filing(#[from] FilingError),
+    #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<PeriodCommandError> for PeriodError {
+    fn from(error: PeriodCommandError) -> Self {
+        match error {
+            PeriodCommandError::Refused(error) => Self::Refused(error),
+            PeriodCommandError::NotFiled { sha256 } => Self::NotFiled { sha256 },
+            PeriodCommandError::Report(error) => Self::Filing(error),
+            PeriodCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
 }
 
 /// A period whose report is filed.
@@ -51,8 +65,7 @@ pub struct Prepared {
     /// Counts and sums, as JSON, for who closes.
     pub summary: String,
     pub rows: u64,
-    /// Of the event that says so.
-    pub recorded_at: Option<Position>,
+    pub recorded: Recorded,
 }
 
 /// Files the month's report and says that it is ready to be closed.
@@ -74,14 +87,11 @@ pub async fn prepare(
     let position = header.position.ok_or(PeriodError::Nothing)?;
     let summary = summary(header, written.rows)?;
     let report_sha256 = desk.ledger.file_report(file, at).await?;
-    if report_sha256 != written.sha256 {
-        return Err(PeriodError::Damaged(report_sha256));
-    }
     let report =
         PreparedReport { sha256: report_sha256, position: position.number(), summary, by: by.to_owned() };
-    let settled = desk.ledger.prepare_period(key, &report, at).await?;
+    let recorded = desk.ledger.prepare_period(key, &report, at).await?;
     let PreparedReport { sha256: report_sha256, summary, .. } = report;
-    Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded_at: settled.position })
+    Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded })
 }
 
 /// The month's report in a file without name, from its beginning.
@@ -128,8 +138,8 @@ pub async fn close(
     report_sha256: &Sha256Hex,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Option<Position>, PeriodError> {
-    Ok(desk.ledger.close_period(key, report_sha256, by, at).await?.position)
+) -> Result<Recorded, PeriodError> {
+    Ok(desk.ledger.close_period(key, report_sha256, by, at).await?)
 }
 
 pub async fn reopen(
@@ -138,16 +148,12 @@ pub async fn reopen(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Option<Position>, PeriodError> {
+) -> Result<Recorded, PeriodError> {
     let reason = usable_reason(reason).ok_or(PeriodError::Reason)?;
-    Ok(desk.ledger.reopen_period(key, reason, by, at).await?.position)
+    Ok(desk.ledger.reopen_period(key, reason, by, at).await?)
 }
 
-/// A report as it was filed, if there is one of this hash.
-pub async fn filed(desk: &Desk<'_>, sha256: &Sha256Hex) -> Result<Option<Vec<u8>>, PeriodError> {
-    let Some(report) = desk.ledger.filed_report(sha256).await? else { return Ok(None) };
-    if hex::encode(Sha256::digest(&report)) != sha256.as_str() {
-        return Err(PeriodError::Damaged(sha256.clone()));
-    }
-    Ok(Some(report))
+/// A report as it was filed, verified, if there is one of this hash.
+pub async fn filed(desk: &Desk<'_>, sha256: &Sha256Hex) -> Result<Option<File>, PeriodError> {
+    Ok(desk.ledger.filed_report(sha256).await?)
 }

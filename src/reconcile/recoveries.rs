@@ -12,8 +12,8 @@ use crate::domain::case::{CaseIdError, CaseKey, CaseKind};
 use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::push::PaymentIds;
-use crate::domain::recovery::RecoveredOrder;
-use crate::ledger::LedgerError;
+use crate::domain::recovery::{self, RecoveredOrder};
+use crate::ledger::{LedgerError, Recorded, RecoveryCommandError};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -59,9 +59,20 @@ pub enum RecoveryError {
     #[error(transparent)]
     Id(#[from] CaseIdError),
     #[error(transparent)]
+    Refused(#[from] recovery::RecoveryError),
+    #[error(transparent)]
     Ask(#[from] AskError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<RecoveryCommandError> for RecoveryError {
+    fn from(error: RecoveryCommandError) -> Self {
+        match error {
+            RecoveryCommandError::Refused(error) => Self::Refused(error),
+            RecoveryCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
 }
 
 /// What stands in the log now.
@@ -89,8 +100,9 @@ pub async fn propose(
         return Err(RecoveryError::NoSuchPayment { merchant, transaction_id });
     };
     let (app, order) = recovered(proposal, row)?;
-    let settled = desk.ledger.propose_recovery(&app, merchant, &order, by, at).await?;
-    Ok(Proposed { app, order, recorded: settled.recorded, position: settled.position })
+    let proposed = recovery::Proposal { merchant: merchant.clone(), order, by: by.to_owned() };
+    let Recorded { recorded, position } = desk.ledger.propose_recovery(&app, &proposed, at).await?;
+    Ok(Proposed { app, order: proposed.order, recorded, position })
 }
 
 /// The order as the bill's line and the person tell it together.
@@ -154,8 +166,8 @@ pub async fn approve(
     out_trade_no: &OutTradeNo,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Option<Position>, RecoveryError> {
-    Ok(desk.ledger.approve_recovery(app, out_trade_no, by, at).await?.position)
+) -> Result<Recorded, RecoveryError> {
+    Ok(desk.ledger.approve_recovery(app, out_trade_no, by, at).await?)
 }
 
 pub async fn withdraw(
@@ -165,9 +177,9 @@ pub async fn withdraw(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Option<Position>, RecoveryError> {
+) -> Result<Recorded, RecoveryError> {
     let reason = usable_reason(reason).ok_or(RecoveryError::Reason)?;
-    Ok(desk.ledger.withdraw_recovery(app, out_trade_no, reason, by, at).await?.position)
+    Ok(desk.ledger.withdraw_recovery(app, out_trade_no, reason, by, at).await?)
 }
 
 #[cfg(test)]

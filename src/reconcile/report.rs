@@ -91,7 +91,7 @@ pub fn write(
     };
     let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     out.flush()?;
-    Ok(Written { sha256: sha256(out.sha)?, bytes: out.bytes, rows, header })
+    Ok(Written { sha256: Sha256Hex::of_digest(&out.sha.finalize().into()), bytes: out.bytes, rows, header })
 }
 
 fn csv_rows(source: &dyn Source, header: &Header, bom: Bom, out: impl Write) -> Result<u64, ReportError> {
@@ -235,11 +235,6 @@ impl<W: Write> Write for Hashing<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-fn sha256(sha: Sha256) -> Result<Sha256Hex, ReportError> {
-    let hex = Sha256Hex::parse(&hex::encode(sha.finalize()));
-    hex.map_err(|error| ReportError::Write(io::Error::other(error)))
 }
 
 #[cfg(test)]
