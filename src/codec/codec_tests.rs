@@ -162,7 +162,7 @@ fn the_catalogue_names_every_field_of_every_event_type_and_no_other() {
         assert!(places.is_sorted(), "{name}: not in the order they are stored");
         written.entry(event_type).or_default().extend(keys);
     }
-    for EventFields { event_type, fields } in catalogue() {
+    for EventFields { event_type, fields, .. } in catalogue().iter().filter(|event| !event.brings_lines()) {
         let listed: BTreeSet<String> = fields.iter().map(|field| (*field).to_owned()).collect();
         assert_eq!(written.remove(event_type), Some(listed), "{event_type}");
     }
