@@ -82,7 +82,7 @@ impl Lines {
 /// The data while it is being read.
 struct Parsing<'a> {
     data: &'a str,
-    columns: Option<Vec<Cow<'a, str>>>,
+    columns: Option<Vec<String>>,
     lines: Lines,
 }
 
@@ -94,8 +94,8 @@ impl<'de> Visitor<'de> for &mut Parsing<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match name.as_ref() {
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
                 COLUMNS => self.columns = Some(map.next_value()?),
                 LINES => map.next_value_seed(&mut *self)?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
