@@ -92,6 +92,8 @@ pub const QUEUE_APPENDS_MAX: usize = 4096;
 pub const GROUP_APPENDS_MAX: usize = 512;
 /// A stream is read and written in pieces of this many events.
 pub const READ_PAGE_EVENTS_MAX: usize = 1000;
+/// A page that is read ends with the event that brings its data and metadata to this many bytes.
+pub const READ_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The data and metadata of one event, together.
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// The write-ahead log is folded into the database file when it has grown to this many pages of 4 KiB.

@@ -283,10 +283,8 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::LogFault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
-                // Near enough to the end for a build: under load there is always one more.
-                Ok(Reached::End)
-                    if stretch.is_build && batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 =>
-                {
+                // Near enough for a build.
+                Ok(Reached::End) if stretch.is_build && batch.is_near_the_end() => {
                     return Ok(Some(End::CaughtUp));
                 }
                 Ok(Reached::End) => {}
