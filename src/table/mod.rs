@@ -110,6 +110,14 @@ impl Table {
 }
 
 impl<'a> Row<'a> {
+    pub fn new(columns: &'a [Column], cells: &'a [Cell]) -> Self {
+        Self { columns, cells }
+    }
+
+    pub fn cells(&self) -> &'a [Cell] {
+        self.cells
+    }
+
     /// The text of a column; `None` where there is none.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {
