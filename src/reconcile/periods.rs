@@ -10,7 +10,7 @@ use super::Desk;
 use super::header::Header;
 use super::report::{self, Format, ReportError, Written};
 use super::scope::Scope;
-use super::source::{self, Source};
+use super::source::{PROJECTION, Source};
 use crate::decision::usable_reason;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
@@ -79,7 +79,8 @@ pub async fn prepare(
         return Err(PeriodError::NotOver(key.month));
     }
     let head = *desk.ledger.store().head().borrow();
-    let taken = source::take(desk.projector, head).await.map_err(ReportError::from)?;
+    let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
+    let taken = taken.map_err(ReportError::from)?;
     let scope = Scope::of_month(key.merchant.clone(), key.month, at);
     let written = tokio::task::spawn_blocking(move || file_of(&taken, &scope));
     let (file, written) = written.await.map_err(io::Error::other)??;
