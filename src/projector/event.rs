@@ -10,7 +10,7 @@ use super::sources::Source;
 use crate::codec::{self, FieldValue, FieldsOfEvent, Lines};
 use crate::domain::environment::Environment;
 use crate::moment::in_beijing;
-use crate::store::{Position, RecordedEvent};
+use crate::store::{Position, RecordedEvent, signed};
 
 #[derive(Debug)]
 pub struct Event {
@@ -116,11 +116,6 @@ fn shown(value: FieldValue<'_>) -> ToSqlOutput<'_> {
         FieldValue::Text(Cow::Borrowed(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         FieldValue::Text(Cow::Owned(text)) => ToSqlOutput::Owned(Value::Text(text)),
     }
-}
-
-/// SQLite counts in signed numbers; no log is that long.
-pub fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Days of moments that come nearly in order: most share an hour with the one before.
