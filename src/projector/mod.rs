@@ -6,6 +6,7 @@
 
 mod ask;
 mod authorizer;
+mod build;
 mod deadline;
 mod declaration;
 mod definition;
