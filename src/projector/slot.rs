@@ -119,6 +119,10 @@ impl Slot {
         lock(&self.status).clone()
     }
 
+    pub fn is_live(&self) -> bool {
+        matches!(lock(&self.status).state, State::Live)
+    }
+
     pub fn note(&self, change: impl FnOnce(&mut Status)) {
         let mut status = lock(&self.status);
         let before = Noted::of(&status);

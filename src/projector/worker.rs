@@ -217,10 +217,13 @@ impl Worker {
             self.slot.take_over(generation)?;
             *takeover = Takeover::Done;
         }
-        if matches!(self.slot.status().state, State::Failing(_)) {
-            info!(projection = self.slot.name, "folds again");
+        // It is so after nearly every commit.
+        if !self.slot.is_live() {
+            if matches!(self.slot.status().state, State::Failing(_)) {
+                info!(projection = self.slot.name, "folds again");
+            }
+            self.slot.note(|status| status.state = State::Live);
         }
-        self.slot.note(|status| status.state = State::Live);
         self.tell_progress(stretch.at);
         Ok(())
     }
