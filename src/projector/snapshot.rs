@@ -16,7 +16,7 @@ use super::definition::{Definition, Query};
 use super::slot::Generation;
 use super::{Projector, behind, unknown_query};
 use crate::limits;
-use crate::store::Position;
+use crate::store::{LogId, Position};
 use crate::table::Row;
 
 /// One read transaction on a connection of its own, until dropped. Meanwhile the write-ahead log of the file
@@ -26,6 +26,7 @@ pub struct Snapshot {
     asking: Asking,
     /// The projections that its queries join, as they are attached.
     joined: Vec<String>,
+    log_id: LogId,
     position: Option<Position>,
     _turn: OwnedSemaphorePermit,
 }
@@ -65,7 +66,8 @@ impl Projector {
             }
             let joined = joined.into_iter().map(|(name, _)| name).collect();
             let definition = live.definition.clone();
-            return Ok(Snapshot { definition, asking, joined, position, _turn: turn });
+            let log_id = self.log_id();
+            return Ok(Snapshot { definition, asking, joined, log_id, position, _turn: turn });
         }
     }
 }
@@ -94,6 +96,11 @@ fn open(live: &Generation, joined: &[(String, PathBuf)]) -> Result<(Asking, Opti
 }
 
 impl Snapshot {
+    /// The log that it is a state of.
+    pub fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
     /// What it is as of.
     pub fn position(&self) -> Option<Position> {
         self.position
