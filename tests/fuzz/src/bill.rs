@@ -12,6 +12,8 @@ use order_ledger::domain::bill::{
 };
 use order_ledger::domain::fen::Fen;
 
+use super::workbook;
+
 /// Profiles that use what those of WeChat Pay do not.
 const CONFIGURATION: &str = r#"
 [app.demo]
@@ -45,6 +47,13 @@ pub fn profiles() -> Profiles {
 
 /// Reads the bytes in every way. Panics where something does not hold.
 pub fn check(profiles: &Profiles, bytes: &[u8]) {
+    if workbook::is_sheet(bytes) {
+        check_every_way(profiles, &workbook::of_sheet(bytes));
+    }
+    check_every_way(profiles, bytes);
+}
+
+fn check_every_way(profiles: &Profiles, bytes: &[u8]) {
     let merchant = MerchantId::parse("1900000109").ok();
     let day = NaiveDate::from_ymd_opt(2026, 1, 1);
     for (merchant, day, profile) in [
@@ -177,21 +186,6 @@ fn movement(second: i64, direction: Direction) -> FundLine {
     }
 }
 
-/// A small workbook of the profile `book`.
-fn book() -> Vec<u8> {
-    let mut book = rust_xlsxwriter::Workbook::new();
-    let moment = rust_xlsxwriter::Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
-    let at = rust_xlsxwriter::ExcelDateTime::from_ymd(2026, 1, 1).expect("a day");
-    let sheet = book.add_worksheet();
-    for (column, name) in (0..).zip(["time", "amount", "id"]) {
-        sheet.write(0, column, name).expect("a cell");
-    }
-    sheet.write_with_format(1, 0, at, &moment).expect("a cell");
-    sheet.write(1, 1, -1200).expect("a cell");
-    sheet.write(1, 2, "f-1").expect("a cell");
-    book.save_to_buffer().expect("a workbook")
-}
-
 /// Files to begin with, by name: each is accepted by one of the ways of reading.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let merchant = MerchantId::parse("1900000109").expect("a number");
@@ -218,7 +212,13 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     // The figures stand in the columns of the header.
     let shop = shop.replace("sum,,,", "sum,,13.30,");
     seeds.push(("shop".to_owned(), shop.into_bytes()));
-    seeds.push(("book".to_owned(), book()));
+    let sheet = workbook::sheet(&[
+        &["time", "amount", "id"],
+        &["=46023.5", "-1200", "f-1"],
+        &["2026-01-01 00:00:00", "7", "8"],
+    ]);
+    seeds.push(("book".to_owned(), workbook::of_sheet(&sheet)));
+    seeds.push(("sheet".to_owned(), sheet));
     seeds.push(("answer".to_owned(), br#"{"code":"NO_STATEMENT_EXIST"}"#.to_vec()));
     seeds
 }

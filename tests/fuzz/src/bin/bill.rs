@@ -8,7 +8,12 @@ use libfuzzer_sys::fuzz_target;
 use order_ledger::bill::Profiles;
 
 #[path = "../bill.rs"]
+#[allow(dead_code)]
 mod bill;
+
+#[path = "../workbook.rs"]
+#[allow(dead_code)]
+mod workbook;
 
 static PROFILES: LazyLock<Profiles> = LazyLock::new(bill::profiles);
 
