@@ -6,7 +6,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -28,8 +27,7 @@ pub const OWN_TABLES: &str = "
         only INTEGER PRIMARY KEY CHECK (only = 1),
         log_id TEXT NOT NULL,
         position INTEGER,
-        event_id TEXT,
-        events INTEGER NOT NULL
+        event_id TEXT
     ) STRICT;
     CREATE TABLE _folder (path TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
     CREATE TABLE _build (version TEXT NOT NULL, origin TEXT NOT NULL) STRICT;
@@ -42,8 +40,6 @@ pub struct Checkpoint {
     /// Of the last event folded; `None` before any.
     pub position: Option<Position>,
     pub event_id: Option<Uuid>,
-    /// Events looked at.
-    pub events: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +51,12 @@ pub enum FileError {
 }
 
 /// The folder of one projection's files below `views.dir`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
     /// The number of the next build. One that was used is not used again while the process lives: connections
     /// may still have a file of that name open.
-    next: Arc<AtomicU64>,
+    next: AtomicU64,
 }
 
 impl Place {
@@ -69,7 +65,7 @@ impl Place {
         let folder = views.join(name);
         let io = |error| FileError::Io { path: folder.clone(), error };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
-        let place = Self { folder, next: Arc::new(AtomicU64::new(1)) };
+        let place = Self { folder, next: AtomicU64::new(1) };
         place.sweep()?;
         // Whoever folds finds out anew what is wrong.
         let _absent = fs::remove_file(place.noted());
@@ -78,7 +74,7 @@ impl Place {
 
     /// For those who only read.
     pub fn at(views: &Path, name: &str) -> Self {
-        Self { folder: views.join(name), next: Arc::new(AtomicU64::new(1)) }
+        Self { folder: views.join(name), next: AtomicU64::new(1) }
     }
 
     /// Says what is wrong.
@@ -197,10 +193,8 @@ pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Con
              PRAGMA trusted_schema = OFF; BEGIN;"
         ))?;
         connection.execute_batch(OWN_TABLES)?;
-        connection.execute(
-            "INSERT INTO _checkpoint (only, log_id, events) VALUES (1, ?1, 0)",
-            [log_id.0.to_string()],
-        )?;
+        connection
+            .execute("INSERT INTO _checkpoint (only, log_id) VALUES (1, ?1)", [log_id.0.to_string()])?;
         let origin = match definition.folder.origin {
             Origin::BuiltIn => "built in",
             Origin::User => "user",
@@ -264,7 +258,7 @@ pub fn open_to_ask(path: &Path, joined: &[(String, PathBuf)]) -> rusqlite::Resul
 
 /// `database` is `main` or the name of a joined projection.
 pub fn checkpoint(connection: &Connection, database: &str) -> rusqlite::Result<Option<Checkpoint>> {
-    let sql = format!("SELECT log_id, position, event_id, events FROM \"{database}\"._checkpoint");
+    let sql = format!("SELECT log_id, position, event_id FROM \"{database}\"._checkpoint");
     let mut statement = connection.prepare_cached(&sql)?;
     statement
         .query_row([], |row| {
@@ -273,7 +267,6 @@ pub fn checkpoint(connection: &Connection, database: &str) -> rusqlite::Result<O
                 log_id: LogId(uuid(row.get(0)?)),
                 position: row.get::<_, Option<i64>>(1)?.map(|at| Position::from_number(at.unsigned_abs())),
                 event_id: row.get::<_, Option<String>>(2)?.map(uuid),
-                events: row.get::<_, i64>(3)?.unsigned_abs(),
             })
         })
         .optional()
