@@ -1,6 +1,7 @@
 //! An answer as a table: columns with units, and rows. How it is written, as JSON, CSV, XLSX or text, stands
 //! in the files beside.
 
+pub mod book;
 pub mod csv;
 pub mod json;
 pub mod mask;
@@ -8,10 +9,7 @@ pub mod mask;
 mod sample;
 pub mod text;
 pub mod xlsx;
-
-use chrono::{DateTime, Utc};
-
-use crate::moment::beijing;
+pub mod xlsx_reader;
 
 /// What a column holds, which decides how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +108,28 @@ impl Table {
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> {
         self.rows.iter().map(|cells| Row { columns: &self.columns, cells })
     }
+
+    /// Some of the columns, in this order; those that are not there are left out.
+    pub fn only(&self, columns: &[&str]) -> Self {
+        let place = |name: &&str| self.columns.iter().position(|column| column.name == *name);
+        let places: Vec<usize> = columns.iter().filter_map(place).collect();
+        let of_row = |row: &Vec<Cell>| places.iter().filter_map(|place| row.get(*place).cloned()).collect();
+        Self {
+            columns: places.iter().filter_map(|place| self.columns.get(*place).cloned()).collect(),
+            rows: self.rows.iter().map(of_row).collect(),
+        }
+    }
 }
 
 impl<'a> Row<'a> {
+    pub fn new(columns: &'a [Column], cells: &'a [Cell]) -> Self {
+        Self { columns, cells }
+    }
+
+    pub fn cells(&self) -> &'a [Cell] {
+        self.cells
+    }
+
     /// The text of a column; `None` where there is none.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {
@@ -132,9 +149,4 @@ impl<'a> Row<'a> {
     fn cell(&self, column: &str) -> Option<&'a Cell> {
         self.cells.get(self.columns.iter().position(|other| other.name == column)?)
     }
-}
-
-/// A moment as people in Beijing read it; what is none stays as it is.
-fn beijing_moment(text: &str) -> String {
-    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }
