@@ -214,7 +214,8 @@ fn next_uri(uri: &Uri, next: &NextPage) -> String {
     format!("{}?{}", uri.path(), pairs.join("&"))
 }
 
-fn percent_encoded(text: &str) -> String {
+/// A text as the value of a parameter.
+pub fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
