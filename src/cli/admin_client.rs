@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::http::api::percent_encoded;
+use crate::http::api::{ApiError, percent_encoded};
+use crate::limits;
 use crate::wechat::secret::Secret;
 
 /// Where the access token comes from; needed only while a server runs.
@@ -55,6 +56,19 @@ pub struct Refusal {
     pub message: String,
     #[serde(default)]
     pub detail: Value,
+}
+
+impl Refusal {
+    /// What a server would have said.
+    pub fn of_api(error: ApiError) -> Self {
+        let (code, message, detail) = error.told();
+        Self { code: code.as_str().to_owned(), message, detail }
+    }
+
+    /// What has no code.
+    pub fn of(error: &anyhow::Error) -> Self {
+        Self { code: "failed".to_owned(), message: format!("{error:#}"), detail: Value::Null }
+    }
 }
 
 /// `Err` inside where the server refuses what is asked.
@@ -163,15 +177,12 @@ fn whole(bytes: Bytes) -> Sent {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// How much of a file is read at once.
-const PIECE_BYTES: usize = 64 * 1024;
-
 fn pieces_of(mut file: std::fs::File, sent: impl Fn(u64) + Send + 'static) -> Sent {
-    let (sender, pieces) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
+    let (sender, pieces) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(limits::PIECES_WAITING);
     tokio::task::spawn_blocking(move || {
         let mut bytes: u64 = 0;
         loop {
-            let mut piece = vec![0; PIECE_BYTES];
+            let mut piece = vec![0; limits::PIECE_BYTES];
             let read = match file.read(&mut piece) {
                 Ok(0) => return,
                 Ok(read) => read,

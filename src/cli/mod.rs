@@ -10,7 +10,9 @@ macro_rules! out {
 mod admin_client;
 #[cfg(feature = "bench")]
 mod bench;
+mod bill;
 mod config_check;
+mod door;
 mod find;
 mod folding;
 mod fresh;
@@ -62,6 +64,9 @@ enum Command {
     /// Authentic pushes that are unusable, and decisions about them
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Bill files of WeChat Pay and of others
+    #[command(subcommand)]
+    Bill(bill::Command),
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
@@ -113,6 +118,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
+            Command::Bill(command) => bill::run(command),
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Query(args) => query::run(args),

@@ -24,6 +24,7 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
+pub use line_data::cells;
 pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, mock_stream, order_stream,

@@ -63,8 +63,8 @@ fn told(day: Day, stood: &BTreeMap<NaiveDate, u64>) -> ImportedDay {
         Some(lines) => Outcome::Resumed { lines: *lines },
     };
     let superseded = match stands {
-        Standing::Other(sha256) if outcome != Outcome::Stands => Some(sha256),
-        Standing::Other(_) | Standing::Nothing | Standing::Same => None,
+        Standing::Other { sha256, .. } if outcome != Outcome::Stands => Some(sha256),
+        Standing::Other { .. } | Standing::Nothing | Standing::Same => None,
     };
     ImportedDay { day: key.day, rows: totals.rows, totals: totals.totals, outcome, superseded }
 }

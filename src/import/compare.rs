@@ -1,19 +1,21 @@
 //! How a file differs from the one that stands for the same merchant, day and kind, line by line. Of the lines
 //! that stand only two hashes each are held in memory; what is shown is read again.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
+use serde_json::Value;
 
 use super::{Day, ImportError, Source, Standing};
 use crate::bill::{Bill, BillRow};
 use crate::codec;
-use crate::domain::bill::{BillKey, BillLines, RowKind, Sha256Hex};
-use crate::ledger::Ledger;
+use crate::domain::bill::{BillEvent, BillKey, BillLines, RowKind, Sha256Hex};
+use crate::domain::event::Event;
+use crate::ledger::{Ledger, LedgerError};
 use crate::limits;
 
 /// What is different in one line.
@@ -30,8 +32,9 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnDifference {
     pub column: &'static str,
-    pub stands: Option<String>,
-    pub file: Option<String>,
+    /// As they are stored: amounts in fen, moments in UTC; null where the cell is empty.
+    pub stands: Value,
+    pub file: Value,
 }
 
 /// One line that differs.
@@ -45,11 +48,20 @@ pub struct Difference {
     pub line: u64,
 }
 
+/// A day for which another content stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingDay {
+    pub key: BillKey,
+    pub sha256: Sha256Hex,
+    /// Of the lines that count.
+    revision: u64,
+}
+
 /// All that is different between a file and what stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// The days, with the content that stands for each.
-    pub days: Vec<(BillKey, Sha256Hex)>,
+    pub days: Vec<StandingDay>,
     pub added: u64,
     pub removed: u64,
     pub changed: u64,
@@ -78,7 +90,7 @@ impl Differences {
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { days, added, removed, changed, .. } = self;
-        let days: Vec<_> = days.iter().map(|(key, sha256)| format!("{key} ({sha256})")).collect();
+        let days: Vec<_> = days.iter().map(|day| format!("{} ({})", day.key, day.sha256)).collect();
         write!(
             f,
             "another file stands for {}: {changed} lines changed, {removed} removed, {added} added; import it \
@@ -135,17 +147,19 @@ pub(super) async fn run(
     let hashes = RandomState::new();
     let mut differences = Differences::default();
     for day in days {
-        if let Standing::Other(sealed) = &day.stands {
-            differences.days.push((day.key.clone(), sealed.clone()));
+        if let Standing::Other { sha256, revision } = &day.stands {
+            let (key, sha256) = (day.key.clone(), sha256.clone());
+            differences.days.push(StandingDay { key, sha256, revision: *revision });
         }
     }
     let mut kept = HashMap::new();
     let mut names = Names::new(&hashes);
-    for (key, _) in &differences.days {
-        each_standing(ledger, key, &mut |row| {
-            let base = names.base(key.day, &row);
+    for standing in &differences.days {
+        each_standing(ledger, standing, &mut |row| {
+            let base = names.base(standing.key.day, &row);
             let name = if kept.contains_key(&base) { names.next(base) } else { base };
-            kept.insert(name, Kept { cells: cells_hash(&hashes, &row), found: Found::Not });
+            kept.insert(name, Kept { cells: cells_hash(&hashes, &row)?, found: Found::Not });
+            Ok(())
         })
         .await?;
     }
@@ -170,18 +184,19 @@ struct Compared {
 impl Compared {
     /// Holds each line of the file against what stands.
     fn read(&mut self, source: &Source, hashes: &RandomState) -> Result<Sha256Hex, ImportError> {
-        let days: Vec<_> = self.differences.days.iter().map(|(key, _)| key.day).collect();
+        let days: Vec<_> = self.differences.days.iter().map(|standing| standing.key.day).collect();
         let mut names = Names::new(hashes);
+        let mut failed = Ok(());
         let bill = source.read(&mut |day, row| {
             if days.contains(&day) {
-                self.hold(day, row, hashes, &mut names);
+                failed = self.hold(day, row, hashes, &mut names);
             }
-            ControlFlow::Continue(())
-        })?;
-        Ok(bill.sha256)
+            if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        failed.and(Ok(bill?.sha256))
     }
 
-    fn hold(&mut self, day: NaiveDate, row: BillRow, hashes: &RandomState, names: &mut Names) {
+    fn hold(&mut self, day: NaiveDate, row: BillRow, hashes: &RandomState, names: &mut Names) -> Result<(), ImportError> {
         let base = names.base(day, &row);
         let is_taken = self.kept.get(&base).is_some_and(|kept| kept.found != Found::Not);
         let name = if is_taken { names.next(base) } else { base };
@@ -191,11 +206,11 @@ impl Compared {
             if self.added.len() < limits::BILL_DIFFERENCES_MAX {
                 self.added.push(difference(day, Change::Added, &row));
             }
-            return;
+            return Ok(());
         };
-        if kept.get().cells == cells_hash(hashes, &row) {
+        if kept.get().cells == cells_hash(hashes, &row)? {
             kept.get_mut().found = Found::Same;
-            return;
+            return Ok(());
         }
         kept.get_mut().found = Found::Other;
         self.differences.changed += 1;
@@ -203,6 +218,7 @@ impl Compared {
         if self.changed.len() < limits::BILL_DIFFERENCES_MAX {
             self.changed.insert(name, row);
         }
+        Ok(())
     }
 
     /// What is shown of the differences.
@@ -215,22 +231,23 @@ impl Compared {
         if lost > 0 || !changed.is_empty() {
             let mut names = Names::new(hashes);
             let mut concerned = vec![];
-            let mut seen: HashMap<u64, ()> = HashMap::new();
-            for (key, _) in &differences.days {
-                each_standing(ledger, key, &mut |row| {
-                    let base = names.base(key.day, &row);
-                    let name =
-                        if seen.insert(base, ()).is_some() { names.next(base) } else { base };
+            let mut seen = HashSet::new();
+            for standing in &differences.days {
+                let day = standing.key.day;
+                each_standing(ledger, standing, &mut |row| {
+                    let base = names.base(day, &row);
+                    let name = if seen.insert(base) { base } else { names.next(base) };
                     if let Some(file) = changed.get(&name) {
-                        let columns = Change::Changed(columns(&row, file));
-                        shown.push(difference(key.day, columns, file));
+                        let columns = Change::Changed(columns(&row, file)?);
+                        shown.push(difference(day, columns, file));
                     } else if kept.get(&name).is_some_and(|kept| kept.found == Found::Not) {
-                        concerned.push(key.day);
+                        concerned.push(day);
                         concerned.dedup();
                         if removed.len() < limits::BILL_DIFFERENCES_MAX {
-                            removed.push(difference(key.day, Change::Removed, &row));
+                            removed.push(difference(day, Change::Removed, &row));
                         }
                     }
+                    Ok(())
                 })
                 .await?;
             }
@@ -268,37 +285,49 @@ fn id_of(row: &BillRow) -> String {
 }
 
 /// The cells of a line by column, without its number.
-fn cells(row: &BillRow) -> Vec<(&'static str, Option<String>)> {
-    let lines = match row.clone() {
-        BillRow::Trade(line) => BillLines::Trade(vec![line]),
-        BillRow::Fund(line) => BillLines::Funds(vec![line]),
+fn cells(row: &BillRow) -> Result<Vec<(&'static str, Value)>, ImportError> {
+    let cells = match row {
+        BillRow::Trade(line) => codec::cells(line),
+        BillRow::Fund(line) => codec::cells(line),
     };
-    let _ = lines;
-    codec::bill_cells(row)
+    let mut cells = cells.map_err(|error| LedgerError::Unwritable(error.into()))?;
+    cells.retain(|(column, _)| *column != "line");
+    Ok(cells)
 }
 
-fn cells_hash(hashes: &RandomState, row: &BillRow) -> u64 {
-    hashes.hash_one(cells(row))
+fn cells_hash(hashes: &RandomState, row: &BillRow) -> Result<u64, ImportError> {
+    Ok(hashes.hash_one(cells(row)?))
 }
 
-fn columns(stands: &BillRow, file: &BillRow) -> Vec<ColumnDifference> {
-    let pairs = cells(stands).into_iter().zip(cells(file));
+fn columns(stands: &BillRow, file: &BillRow) -> Result<Vec<ColumnDifference>, ImportError> {
+    let pairs = cells(stands)?.into_iter().zip(cells(file)?);
     let different = pairs.filter(|((_, stands), (_, file))| stands != file);
-    different.map(|((column, stands), (_, file))| ColumnDifference { column, stands, file }).collect()
+    Ok(different.map(|((column, stands), (_, file))| ColumnDifference { column, stands, file }).collect())
 }
 
 /// The lines that count for a bill, in the order of their file.
 async fn each_standing(
     ledger: &Ledger,
-    key: &BillKey,
-    each: &mut (dyn FnMut(BillRow) + Send),
+    standing: &StandingDay,
+    each: &mut (dyn FnMut(BillRow) -> Result<(), ImportError> + Send),
 ) -> Result<(), ImportError> {
-    let mut reader = ledger.sealed_lines(key).await?;
-    while let Some(lines) = reader.next().await? {
-        match lines {
-            BillLines::Trade(lines) => lines.into_iter().map(BillRow::Trade).for_each(&mut *each),
-            BillLines::Funds(lines) => lines.into_iter().map(BillRow::Fund).for_each(&mut *each),
+    let stream = codec::billday_stream(&standing.key);
+    let mut from = 0;
+    loop {
+        let page = ledger.store().read_stream(&stream, from, limits::COMPARED_CHUNKS).await;
+        let page = page.map_err(LedgerError::Unavailable)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        from = last.version + 1;
+        for recorded in &page {
+            let decoded = codec::decode(recorded).map_err(LedgerError::Unreadable)?;
+            if let Event::Bill(BillEvent::Lines { revision, lines }) = decoded.event
+                && revision == standing.revision
+            {
+                match lines {
+                    BillLines::Trade(lines) => lines.into_iter().map(BillRow::Trade).try_for_each(&mut *each)?,
+                    BillLines::Funds(lines) => lines.into_iter().map(BillRow::Fund).try_for_each(&mut *each)?,
+                }
+            }
         }
     }
-    Ok(())
 }

@@ -19,7 +19,7 @@ use crate::ledger::{BillImportError, BillKey, Ledger, LedgerError};
 use crate::limits;
 use crate::store::Position;
 
-pub use compare::{Change, ColumnDifference, Difference, Differences};
+pub use compare::{Change, ColumnDifference, Difference, Differences, StandingDay};
 
 /// Where lines belong, as it is configured now.
 #[derive(Clone, Debug, Default)]
@@ -223,7 +223,7 @@ pub(crate) enum Standing {
     /// The very content, or the same lines.
     Same,
     /// Another content, which it takes the place of.
-    Other(Sha256Hex),
+    Other { sha256: Sha256Hex, revision: u64 },
 }
 
 /// Asked before anything is appended: a file is refused as a whole.
@@ -244,7 +244,7 @@ async fn what_stands(
         };
         days.push(Day { key, totals: totals.clone(), stands });
     }
-    if days.iter().all(|day| !matches!(day.stands, Standing::Other(_))) {
+    if days.iter().all(|day| !matches!(day.stands, Standing::Other { .. })) {
         return Ok(days);
     }
     let differences = compare::run(ledger, source, bill, &days).await?;
@@ -252,7 +252,7 @@ async fn what_stands(
         return Err(ImportError::Differs(Box::new(differences)));
     }
     for day in &mut days {
-        if matches!(day.stands, Standing::Other(_)) && !differences.concerns(day.key.day) {
+        if matches!(day.stands, Standing::Other { .. }) && !differences.concerns(day.key.day) {
             day.stands = Standing::Same;
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 20] = [
+const MAY_KNOW: [(&str, &[&str]); 22] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
@@ -22,19 +22,24 @@ const MAY_KNOW: [(&str, &[&str]); 20] = [
     ("lookup", &["domain", "limits", "moment", "projector", "store", "table"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
+    ("spool", &[]),
+    ("import", &["bill", "codec", "domain", "ledger", "limits", "store"]),
     (
         "http",
         &[
+            "bill",
             "clock",
             "config",
             "decision",
             "domain",
+            "import",
             "ledger",
             "limits",
             "lookup",
             "moment",
             "pace",
             "projector",
+            "spool",
             "store",
             "table",
             "wechat",
@@ -44,18 +49,21 @@ const MAY_KNOW: [(&str, &[&str]); 20] = [
         "cli",
         &[
             "audit",
+            "bill",
             "clock",
             "codec",
             "config",
             "decision",
             "domain",
             "http",
+            "import",
             "ledger",
             "limits",
             "lookup",
             "moment",
             "projector",
             "quota",
+            "spool",
             "store",
             "table",
             "wechat",

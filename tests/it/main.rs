@@ -5,6 +5,8 @@ mod admin_errors;
 mod asking;
 mod bad_encryption;
 mod bad_input;
+mod bill_text;
+mod bills;
 mod by_hand;
 mod commands;
 mod connections;

@@ -15,12 +15,13 @@ use super::error::{ApiError, Failure};
 use super::extract::{Body, NoParams, Params};
 use super::quarantine::required_reason;
 use super::upload;
-use crate::bill::Hints;
+use crate::bill::{BillError, Hints};
+use crate::decision;
 use crate::domain::bill::{BillKey, BillKind, MerchantId, Totals};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::import::{self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome};
-use crate::ledger::DeclareEmptyError;
+use crate::import::{self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome, StandingDay};
+use crate::ledger::{DeclareEmptyError, Declared};
 use crate::{clock, limits};
 
 pub const PATH: &str = "/v1/bills";
@@ -246,7 +247,7 @@ pub async fn import(
     let turn = service.imports.clone().try_acquire_owned();
     let _turn = turn.map_err(|_| {
         let message = "another bill is being imported: wait until it is done";
-        ApiError::new(Code::TooManyImports, message).retry_after(limits::IMPORT_RETRY_AFTER)
+        ApiError::new(Code::TooManyAtOnce, message).retry_after(limits::IMPORT_RETRY_AFTER)
     })?;
     let file = upload::receive(&service.spool, request.into_body(), limits::BILL_UPLOAD_BYTES_MAX).await?;
     let keys = service.keys.load_full();
@@ -261,7 +262,7 @@ pub async fn import(
 const FILE_NAME: &str = "1 to 255 characters, none of them a control character";
 
 fn file_name(text: &str) -> Option<String> {
-    let is_valid = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let is_valid = (1..=limits::FILE_NAME_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     is_valid.then(|| text.to_owned())
 }
 
@@ -282,7 +283,7 @@ pub fn day(text: &str) -> Option<NaiveDate> {
 
 fn reason_at(text: &str, place: &str) -> Result<String, ApiError> {
     let problem = || format!("must be 1 to {} characters", limits::REASON_CHARS_MAX);
-    let reason = crate::decision::usable_reason(text);
+    let reason = decision::usable_reason(text);
     reason.map(str::to_owned).ok_or_else(|| ApiError::at(Code::Reason, place, problem()))
 }
 
@@ -304,14 +305,19 @@ impl From<ImportError> for ApiError {
     }
 }
 
-fn unreadable(error: &crate::bill::BillError) -> ApiError {
-    ApiError::at(Code::BillUnreadable, &error.place(), error.problem())
+/// The place stands in front of the message, and by itself in the detail.
+fn unreadable(error: &BillError) -> ApiError {
+    let message = error.to_string();
+    let line = || error.line().map(|line| format!("line {line}"));
+    let place = error.place().map(ToString::to_string).or_else(line).unwrap_or_else(|| "file".to_owned());
+    let problem = message.strip_prefix(&format!("{place}: ")).unwrap_or(&message).to_owned();
+    ApiError::new(Code::BillUnreadable, message).with_detail(json!([{"place": place, "problem": problem}]))
 }
 
 /// The differing lines, for programs.
 pub fn detail(differences: &Differences) -> serde_json::Value {
-    let day = |(key, sha256): &(BillKey, _)| {
-        let sha256: &crate::domain::bill::Sha256Hex = sha256;
+    let day = |standing: &StandingDay| {
+        let StandingDay { key, sha256, .. } = standing;
         json!({"merchant": key.merchant.as_str(), "day": key.day, "kind": key.kind.as_str(), "sha256": sha256.as_str()})
     };
     json!({
@@ -360,6 +366,13 @@ pub struct EmptyDeclared {
     pub position: Option<String>,
 }
 
+impl From<Declared> for EmptyDeclared {
+    fn from(declared: Declared) -> Self {
+        let position = declared.position.map(|position| position.to_string());
+        Self { recorded: declared.recorded, position }
+    }
+}
+
 /// Declare that WeChat has no bill for a day (NO_STATEMENT_EXIST): it counts as covered.
 ///
 /// The same again changes nothing. Needs the role finance or admin.
@@ -390,10 +403,7 @@ pub async fn declare_empty(
     let key = BillKey { merchant, day: body.day, kind };
     let declared =
         service.ledger.declare_empty(&key, covers, reason, holder.name(), clock::now()).await?;
-    Ok(Json(EmptyDeclared {
-        recorded: declared.recorded,
-        position: declared.position.map(|position| position.to_string()),
-    }))
+    Ok(Json(declared.into()))
 }
 
 /// A merchant that is configured.

@@ -1,12 +1,14 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
 mod apps;
+mod bills;
 mod code;
 mod cursor;
 mod deliveries;
 mod envelope;
 mod error;
 mod extract;
+mod finance;
 mod grants;
 mod lookup;
 mod negotiate;
@@ -15,6 +17,7 @@ mod present;
 mod quarantine;
 mod questions;
 mod roles;
+mod upload;
 
 use std::sync::Arc;
 
@@ -30,8 +33,9 @@ use super::metrics::Observed;
 use crate::limits;
 use crate::store::Health;
 
-use error::ApiError;
-
+pub use bills::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
+pub use error::ApiError;
+pub use present::percent_encoded;
 pub use quarantine::{Decision, Resolved};
 
 pub fn router(service: Arc<Service>) -> Router {
@@ -55,6 +59,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route(grants::GRANT_PATH, post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
+        .merge(finance::router())
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
         .layer(middleware::from_fn(envelope::with_request_id))
         .with_state(service)

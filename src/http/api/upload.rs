@@ -14,7 +14,7 @@ use crate::spool::Spool;
 
 /// The whole body, in a file that goes when it is dropped. Where nothing more comes for a while it is given up.
 pub async fn receive(spool: &Spool, body: Body, bytes_max: u64) -> Result<NamedTempFile, ApiError> {
-    let (sender, pieces) = mpsc::channel(limits::UPLOAD_PIECES_WAITING);
+    let (sender, pieces) = mpsc::channel(limits::PIECES_WAITING);
     let spool = spool.clone();
     let writing = tokio::task::spawn_blocking(move || write(&spool, pieces));
     // What is wrong with the body goes before what is wrong with the file.
