@@ -233,6 +233,8 @@ pub const PIECE_BYTES: usize = 64 * 1024;
 /// Bill files that a server imports at once, and after which time one who was one too many may come again.
 pub const IMPORTS_MAX: usize = 1;
 pub const IMPORT_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Files with cases that a server reads at once.
+pub const CASE_FILES_MAX: usize = 1;
 /// What the lines of one chunk, which is one event, take in the log at most.
 pub const IMPORT_CHUNK_BYTES_MAX: usize = 480 * 1024;
 /// Lines of all days of a file that are gathered before a chunk goes, full or not.

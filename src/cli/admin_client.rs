@@ -50,7 +50,7 @@ pub struct AdminClient {
 }
 
 /// What the server says when it refuses what is asked.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub struct Refusal {
     pub code: String,
     pub message: String,

@@ -11,6 +11,7 @@ mod admin_client;
 #[cfg(feature = "bench")]
 mod bench;
 mod bill;
+mod case;
 mod config_check;
 mod door;
 mod find;
@@ -18,9 +19,12 @@ mod folding;
 mod fresh;
 mod history;
 mod init;
+mod period;
 mod projections;
 mod quarantine;
 mod query;
+mod reconcile;
+mod recovery;
 mod refused;
 mod serve;
 pub mod simulate;
@@ -67,6 +71,16 @@ enum Command {
     /// Bill files of WeChat Pay and of others
     #[command(subcommand)]
     Bill(bill::Command),
+    Reconcile(reconcile::Args),
+    /// Rows of the reconciliation that a person resolves
+    #[command(subcommand)]
+    Case(case::Command),
+    /// Orders that no push brought: one person proposes, another approves
+    #[command(subcommand)]
+    Recovery(recovery::Command),
+    /// A merchant's month: one person prepares it, another closes it
+    #[command(subcommand)]
+    Period(period::Command),
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
@@ -119,6 +133,10 @@ impl Cli {
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
             Command::Bill(command) => bill::run(command),
+            Command::Reconcile(args) => reconcile::run(args),
+            Command::Case(command) => case::run(command),
+            Command::Recovery(command) => recovery::run(command),
+            Command::Period(command) => period::run(command),
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Query(args) => query::run(args),

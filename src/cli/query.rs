@@ -104,6 +104,12 @@ async fn ask(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The parameters that have a value.
+pub fn given<const N: usize>(parameters: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    let given = parameters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    given.collect()
+}
+
 /// Asks a named query and shows its answer, for commands that stand for one.
 pub async fn list(
     config: &ConfigFile,

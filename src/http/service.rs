@@ -89,6 +89,8 @@ pub struct Service {
     pub spool: Spool,
     /// Bill files that may still be imported.
     pub imports: Arc<Semaphore>,
+    /// Files with cases that may still be read.
+    pub case_files: Arc<Semaphore>,
     pub roles: Arc<dyn RoleDirectory>,
     /// Turns true when the server is about to end: who waits for something is answered.
     pub stopping: watch::Receiver<bool>,
@@ -127,6 +129,7 @@ impl Service {
             projector,
             spool,
             imports: Arc::new(Semaphore::new(limits::IMPORTS_MAX)),
+            case_files: Arc::new(Semaphore::new(limits::CASE_FILES_MAX)),
             roles,
             stopping,
             waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),

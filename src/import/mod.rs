@@ -133,6 +133,21 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// What the first pass has found out need not be found out again.
+    fn known(self, bill: &Bill) -> Self {
+        let day = match bill.days.as_slice() {
+            [only] => Some(only.day),
+            _ => self.hints.day,
+        };
+        let hints = Hints {
+            merchant: Some(bill.merchant.clone()),
+            day,
+            profile: Some(bill.profile.clone()),
+            kind: Some(bill.kind.clone()),
+        };
+        Self { hints, ..self }
+    }
+
     /// Reads the whole file. Blocks.
     fn read(
         &self,
@@ -161,6 +176,7 @@ pub async fn run(
     if !routes.merchants.contains(&bill.merchant) {
         return Err(ImportError::UnknownMerchant { merchant: bill.merchant });
     }
+    let source = source.known(&bill);
     let days = what_stands(ledger, &source, &bill, request).await?;
     let (days, position) = append::days(ledger, &source, &bill, days, request, watcher).await?;
     let Bill { merchant, kind, covers, profile, sha256, rows, totals, .. } = bill;

@@ -57,6 +57,8 @@ codes! {
     UnknownMerchant = "unknown_merchant", NOT_FOUND;
     /// No row of the reconciliation has this case's kind and id.
     UnknownCase = "unknown_case", NOT_FOUND;
+    /// No bill of the merchant has this payment without an order.
+    UnknownPayment = "unknown_payment", NOT_FOUND;
     /// Nobody has proposed to recover an order of this number.
     UnknownRecovery = "unknown_recovery", NOT_FOUND;
     /// No report is filed under this hash.

@@ -10,10 +10,9 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::apps::Shortcut;
-use super::bills;
 use super::error::ApiError;
 use super::extract::Params;
-use super::questions;
+use super::{bills, cases, periods, questions, recoveries, reports};
 use crate::http::Service;
 use crate::http::access::Holder;
 
@@ -36,7 +35,7 @@ const ROWS: Shortcut = shortcut("/v1/reconciliation/rows", "rows", "reconciliati
 const COVERAGE: Shortcut =
     shortcut("/v1/reconciliation/coverage", "coverage", "reconciliation", "reconciliation_coverage");
 const CASES: Shortcut = shortcut("/v1/cases", "cases", "cases", "cases");
-const RECOVERIES: Shortcut = shortcut("/v1/recoveries", "recoveries", "recoveries", "recoveries");
+const RECOVERIES: Shortcut = shortcut(recoveries::PATH, "recoveries", "recoveries", "recoveries");
 const PERIODS: Shortcut = shortcut("/v1/periods", "periods", "periods", "periods");
 
 /// All of them.
@@ -46,12 +45,22 @@ pub fn router() -> Router<Arc<Service>> {
     Router::new()
         .route(FILES.path, list(&FILES).post(bills::import))
         .route(bills::EMPTY_PATH, post(bills::declare_empty))
+        .route(reports::PATH, get(reports::report))
+        .route(reports::FILED_PATH, get(reports::filed))
         .route(SUMMARY.path, list(&SUMMARY))
         .route(ROWS.path, list(&ROWS))
         .route(COVERAGE.path, list(&COVERAGE))
         .route(CASES.path, list(&CASES))
-        .route(RECOVERIES.path, list(&RECOVERIES))
+        .route(cases::RESOLVE_PATH, post(cases::resolve))
+        .route(cases::REOPEN_PATH, post(cases::reopen))
+        .route(cases::UPLOAD_PATH, post(cases::upload))
+        .route(RECOVERIES.path, list(&RECOVERIES).post(recoveries::propose))
+        .route(recoveries::APPROVE_PATH, post(recoveries::approve))
+        .route(recoveries::WITHDRAW_PATH, post(recoveries::withdraw))
         .route(PERIODS.path, list(&PERIODS))
+        .route(periods::PREPARE_PATH, post(periods::prepare))
+        .route(periods::CLOSE_PATH, post(periods::close))
+        .route(periods::REOPEN_PATH, post(periods::reopen))
 }
 
 fn list(shortcut: &'static Shortcut) -> MethodRouter<Arc<Service>> {

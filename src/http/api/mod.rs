@@ -2,6 +2,7 @@
 
 mod apps;
 mod bills;
+mod cases;
 mod code;
 mod cursor;
 mod deliveries;
@@ -13,9 +14,12 @@ mod grants;
 mod lookup;
 mod negotiate;
 mod openapi;
+mod periods;
 mod present;
 mod quarantine;
 mod questions;
+mod recoveries;
+mod reports;
 mod roles;
 mod upload;
 
@@ -34,9 +38,12 @@ use crate::limits;
 use crate::store::Health;
 
 pub use bills::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
+pub use cases::{CaseReopened, CaseRefused, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
 pub use error::ApiError;
+pub use periods::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
 pub use present::percent_encoded;
 pub use quarantine::{Decision, Resolved};
+pub use recoveries::{OrderToRecover, RecoveryProposed, RecoveryStanding, Withdrawal};
 
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()

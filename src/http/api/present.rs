@@ -182,7 +182,7 @@ fn mark(response: &mut Response, as_of: AsOf, tag: &str) {
     insert(response, header::CACHE_CONTROL, "private, no-cache");
 }
 
-fn insert(response: &mut Response, name: HeaderName, value: &str) {
+pub fn insert(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
@@ -198,7 +198,7 @@ fn tag(parts: &[&[u8]]) -> String {
     format!("W/\"{}\"", hex::encode(&sha.finalize()[..16]))
 }
 
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut known = values.flat_map(|value| value.split(','));

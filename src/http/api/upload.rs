@@ -59,3 +59,18 @@ fn write(spool: &Spool, mut pieces: mpsc::Receiver<Bytes>) -> std::io::Result<Na
     file.flush()?;
     Ok(file)
 }
+
+/// The whole body in memory, for what is small enough.
+pub async fn whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(limits::PIECES_WAITING);
+    let gathering = async {
+        let mut bytes = vec![];
+        while let Some(piece) = pieces.recv().await {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes
+    };
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let (taken, bytes) = tokio::join!(take(body, limit, sender), gathering);
+    taken.map(|()| bytes)
+}

@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::error::{ApiError, Failure};
 use super::extract::NoParams;
-use super::{bills, grants, quarantine, roles};
+use super::{bills, cases, grants, periods, quarantine, recoveries, reports, roles};
 use crate::http::Service;
 use crate::limits;
 
@@ -44,6 +44,17 @@ pub use detail::detail;
         quarantine::dismiss,
         bills::import,
         bills::declare_empty,
+        reports::report,
+        reports::filed,
+        cases::resolve,
+        cases::reopen,
+        cases::upload,
+        recoveries::propose,
+        recoveries::approve,
+        recoveries::withdraw,
+        periods::prepare,
+        periods::close,
+        periods::reopen,
     ),
     components(schemas(Failure)),
     modifiers(&Bearer),
