@@ -141,6 +141,23 @@ pub const LIST_ROWS: u32 = 50;
 pub const XLSX_SHEET_ROWS_MAX: usize = 1_048_575;
 /// Characters of one cell of an Excel file, as Excel counts them; a longer text is cut and ends with `…`.
 pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
+/// Columns of a sheet, as many as Excel has.
+pub const XLSX_COLUMNS_MAX: u32 = 16_384;
+/// Different texts of an Excel file that is read.
+pub const XLSX_STRINGS_MAX: usize = 1_000_000;
+/// The texts of one row of it.
+pub const XLSX_ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Days of one report: a year and a month.
+pub const REPORT_DAYS_MAX: i64 = 397;
+/// A report's rows, edited and sent back to resolve cases: the file, and an Excel file when it is unpacked.
+pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Cases that one file resolves.
+pub const CASE_FILE_ROWS_MAX: usize = 10_000;
+/// What is wrong with such a file, told at once.
+pub const CASE_FILE_PROBLEMS_MAX: usize = 20;
+/// The facts of a case, as a row of the report tells them.
+pub const CASE_FACTS_CHARS_MAX: usize = 4000;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 22] = [
+const MAY_KNOW: [(&str, &[&str]); 23] = [
     ("limits", &[]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
@@ -20,6 +20,10 @@ const MAY_KNOW: [(&str, &[&str]); 22] = [
     ("decision", &["domain", "ledger", "limits", "wechat"]),
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("lookup", &["domain", "limits", "moment", "projector", "store", "table"]),
+    (
+        "reconcile",
+        &["codec", "decision", "domain", "ledger", "limits", "moment", "projector", "store", "table"],
+    ),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     ("spool", &[]),
@@ -39,6 +43,7 @@ const MAY_KNOW: [(&str, &[&str]); 22] = [
             "moment",
             "pace",
             "projector",
+            "reconcile",
             "spool",
             "store",
             "table",
@@ -63,6 +68,7 @@ const MAY_KNOW: [(&str, &[&str]); 22] = [
             "moment",
             "projector",
             "quota",
+            "reconcile",
             "spool",
             "store",
             "table",
