@@ -19,6 +19,7 @@ use crate::ledger::Ledger;
 use crate::import::Routes;
 use crate::limits;
 use crate::projector::Projector;
+use crate::reconcile::Desk;
 use crate::spool::Spool;
 use crate::store::refused::RefusedRing;
 use crate::wechat::App;
@@ -138,5 +139,10 @@ impl Service {
             body_bytes_max,
             body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
         })
+    }
+
+    /// What finance works with.
+    pub fn desk(&self) -> Desk<'_> {
+        Desk { ledger: &self.ledger, projector: &self.projector }
     }
 }

@@ -14,8 +14,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::bill::{self, Bill, BillError, BillRow, DayTotals, Hints, Profiles};
 use crate::domain::app::AppSlug;
-use crate::domain::bill::{BillKind, Covers, MerchantId, Sha256Hex, Totals};
-use crate::ledger::{BillImportError, BillKey, Ledger, LedgerError};
+use crate::domain::bill::{BillDay, BillKey, BillKind, Covers, MerchantId, Sha256Hex, Totals};
+use crate::ledger::{BillImportError, Ledger, LedgerError};
 use crate::limits;
 use crate::store::Position;
 
@@ -253,10 +253,11 @@ async fn what_stands(
     for totals in &bill.days {
         let (merchant, kind) = (bill.merchant.clone(), bill.kind.clone());
         let key = BillKey { merchant, day: totals.day, kind };
-        let stands = match ledger.bill_day(&key).await?.sealed {
+        let BillDay { sealed, sealed_revision: revision, .. } = ledger.bill_day(&key).await?;
+        let stands = match sealed {
             None => Standing::Nothing,
             Some(sealed) if sealed == bill.sha256 => Standing::Same,
-            Some(sealed) => Standing::Other(sealed),
+            Some(sha256) => Standing::Other { sha256, revision },
         };
         days.push(Day { key, totals: totals.clone(), stands });
     }

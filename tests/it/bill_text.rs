@@ -41,6 +41,11 @@ pub fn paid(day: u32, transaction_id: &str, fen: i64) -> BillRow {
     }
 }
 
+/// The payment of the order that `by_hand::goods` pushes under this number.
+pub fn paid_for(day: u32, number: &str) -> BillRow {
+    BillRow { mch_order_no: format!("M{number}"), ..paid(day, &format!("T{number}"), 1200) }
+}
+
 /// A refund of such a payment.
 pub fn refunded(day: u32, transaction_id: &str, refund: &str, fen: i64) -> BillRow {
     BillRow { refund: Some(refund.into()), ..paid(day, transaction_id, fen) }

@@ -284,7 +284,7 @@ pub fn home_of_a_merchant() -> Home {
     home
 }
 
-async fn upload(client: &Client, query: &str, bytes: &[u8]) -> Asked {
+pub async fn upload(client: &Client, query: &str, bytes: &[u8]) -> Asked {
     client.send_bytes("POST", &format!("/v1/bills{query}"), "application/octet-stream", bytes).await
 }
 
