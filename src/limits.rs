@@ -281,8 +281,6 @@ pub const IMPORT_SHOWN_EVERY: u64 = 5_000;
 pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
 /// After this pause it is tried again.
 pub const IMPORT_PAUSE: Duration = Duration::from_millis(100);
-/// Chunks of a bill that are read at once to be compared with another.
-pub const COMPARED_CHUNKS: usize = 4;
 /// Lines that are shown of the difference between two files.
 pub const BILL_DIFFERENCES_MAX: usize = 100;
 /// The name of a bill file.

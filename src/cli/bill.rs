@@ -23,7 +23,7 @@ use crate::domain::bill::{BillKey, BillKind, MerchantId};
 use crate::http::Keys;
 use crate::http::api::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
 use crate::import::{self, ImportError, ImportRequest, Progress};
-use crate::ledger::DeclareEmptyError;
+use crate::ledger::BillImportError;
 use crate::spool::Spool;
 use crate::{clock, limits};
 
@@ -399,7 +399,7 @@ async fn declare_here(
     let key = BillKey { merchant: args.merchant.clone(), day: args.day, kind: args.kind.clone() };
     match here.ledger.declare_empty(&key, covers, reason, &here.by, clock::now()).await {
         Ok(declared) => Ok(Ok(declared.into())),
-        Err(DeclareEmptyError::Ledger(error)) => Err(error).context("it could not be recorded"),
+        Err(BillImportError::Ledger(error)) => Err(error).context("it could not be recorded"),
         Err(error) => Ok(Err(Refusal::of_api(error.into()))),
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 use tokio::sync::mpsc;
@@ -12,55 +11,66 @@ use tokio::time::{Instant, sleep};
 use super::chunk::{Chunk, Chunker};
 use super::{Day, ImportError, ImportRequest, ImportedDay, Outcome, Progress, Source, Standing, Watcher};
 use crate::bill::Bill;
-use crate::domain::bill::BillLines;
-use crate::ledger::{BillImportError, BillOpening, BillWriter, Ledger, LedgerError, Opened};
+use crate::domain::bill::BillOpening;
+use crate::ledger::{BillWriter, Ledger, LedgerError, Opened};
 use crate::limits;
 use crate::store::{Fault, Position};
 
-/// A day on its way.
-struct Writing {
-    writer: BillWriter,
-    /// Lines that a run before has appended.
-    stood: u64,
+/// What is imported, from where and in whose name.
+pub(super) struct Work<'a> {
+    pub ledger: &'a Ledger,
+    pub source: &'a Source,
+    pub bill: &'a Bill,
+    pub request: &'a ImportRequest,
+    pub watcher: &'a Watcher,
 }
 
-/// Appends what does not stand, and says what became of each day.
+/// What has become of a day so far.
+#[derive(Default)]
+struct Done {
+    /// Lines that had been appended before this import touched the day; `None` where the day stood.
+    stood: Option<u64>,
+    /// Lines that stand by now.
+    rows: u64,
+    sealed: Option<Position>,
+}
+
+/// Appends what does not stand, and says what became of each day. Pushes go first: where the store is too busy,
+/// it waits and goes on.
 pub(super) async fn days(
-    ledger: &Ledger,
-    source: &Source,
-    bill: &Bill,
+    work: &Work<'_>,
     days: Vec<Day>,
-    request: &ImportRequest,
-    watcher: &Watcher,
 ) -> Result<(Vec<ImportedDay>, Option<Position>), ImportError> {
-    let mut writing = BTreeMap::new();
-    for day in &days {
-        if matches!(day.stands, Standing::Same) {
-            continue;
+    let mut done: BTreeMap<NaiveDate, Done> = BTreeMap::new();
+    let (mut begun, mut rows_before) = (Instant::now(), 0);
+    while let Err(error) = work.attempt(&days, &mut done).await {
+        let rows = done.values().map(|day| day.rows).sum();
+        if rows > rows_before {
+            (begun, rows_before) = (Instant::now(), rows);
         }
-        if let Some(opened) = open(ledger, bill, day, request).await? {
-            writing.insert(day.key.day, opened);
+        if !is_busy(&error) || begun.elapsed() > limits::IMPORT_STORE_WAIT {
+            return Err(error);
         }
+        sleep(limits::IMPORT_PAUSE).await;
     }
-    let mut position = None;
-    let stood: BTreeMap<_, _> = writing.iter().map(|(day, writing)| (*day, writing.stood)).collect();
-    if !writing.is_empty() {
-        lines(ledger, source, bill, &mut writing, request, watcher).await?;
-        for day in &days {
-            let Some(Writing { writer, .. }) = writing.remove(&day.key.day) else { continue };
-            position = Some(seal(ledger, writer, day, request).await?);
-        }
-    }
-    let told = |day: Day| told(day, &stood);
+    let position = done.values().filter_map(|day| day.sealed).max();
+    let told = |day: Day| {
+        let stood = done.get(&day.key.day).and_then(|done| done.stood);
+        told(day, stood)
+    };
     Ok((days.into_iter().map(told).collect(), position))
 }
 
-fn told(day: Day, stood: &BTreeMap<NaiveDate, u64>) -> ImportedDay {
+fn is_busy(error: &ImportError) -> bool {
+    matches!(error, ImportError::Ledger(LedgerError::Unavailable(Fault::Slow | Fault::QueueFull)))
+}
+
+fn told(day: Day, stood: Option<u64>) -> ImportedDay {
     let Day { key, totals, stands } = day;
-    let outcome = match stood.get(&key.day) {
+    let outcome = match stood {
         None => Outcome::Stands,
         Some(0) => Outcome::Imported,
-        Some(lines) => Outcome::Resumed { lines: *lines },
+        Some(lines) => Outcome::Resumed { lines },
     };
     let superseded = match stands {
         Standing::Other { sha256, .. } if outcome != Outcome::Stands => Some(sha256),
@@ -69,130 +79,86 @@ fn told(day: Day, stood: &BTreeMap<NaiveDate, u64>) -> ImportedDay {
     ImportedDay { day: key.day, rows: totals.rows, totals: totals.totals, outcome, superseded }
 }
 
-/// `None` where somebody else has sealed the same content meanwhile.
-async fn open(
-    ledger: &Ledger,
-    bill: &Bill,
-    day: &Day,
-    request: &ImportRequest,
-) -> Result<Option<Writing>, ImportError> {
-    let opening = BillOpening {
-        covers: bill.covers,
-        sha256: bill.sha256.clone(),
-        file_name: request.file_name.clone(),
-        profile: bill.profile.clone(),
-        rows: day.totals.rows,
-        by: request.by.clone(),
-        supersede: request.supersede.clone(),
-    };
-    let begun = Instant::now();
-    loop {
-        match ledger.open_bill(&day.key, opening.clone(), request.at).await {
-            Ok(Opened::Writer(writer)) => {
-                let stood = writer.rows_stored();
-                return Ok(Some(Writing { writer, stood }));
-            }
-            Ok(Opened::Stands) => return Ok(None),
-            Err(error) => wait_after(error, begun).await?,
+impl Work<'_> {
+    /// Goes on where the attempt before ended.
+    async fn attempt(
+        &self,
+        days: &[Day],
+        done: &mut BTreeMap<NaiveDate, Done>,
+    ) -> Result<(), ImportError> {
+        let mut writers = BTreeMap::new();
+        for day in days.iter().filter(|day| !matches!(day.stands, Standing::Same)) {
+            let Opened::Writer(writer) = self.open(day).await? else { continue };
+            let done = done.entry(day.key.day).or_default();
+            done.rows = writer.rows_stored();
+            done.stood.get_or_insert(done.rows);
+            writers.insert(day.key.day, writer);
         }
-    }
-}
-
-/// Reads the file again and appends its lines as they come.
-async fn lines(
-    ledger: &Ledger,
-    source: &Source,
-    bill: &Bill,
-    writing: &mut BTreeMap<NaiveDate, Writing>,
-    request: &ImportRequest,
-    watcher: &Watcher,
-) -> Result<(), ImportError> {
-    let stood: Vec<_> = writing.iter().map(|(day, writing)| (*day, writing.stood)).collect();
-    let of_days = bill.days.iter().filter(|totals| writing.contains_key(&totals.day));
-    let of: u64 = of_days.map(|totals| totals.rows).sum();
-    let mut done: u64 = stood.iter().map(|(_, stood)| stood).sum();
-    watcher(Progress::Appended { lines: done, of });
-    let (sender, chunks) = mpsc::channel(limits::IMPORT_CHUNKS_WAITING);
-    let again = source.clone();
-    let reading = super::blocking(move || {
-        let mut chunker = Chunker::new(stood);
-        let mut hand_over = |chunk: Chunk| match sender.blocking_send(chunk) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        };
-        let bill = again.read(&mut |day, row| chunker.take(day, row, &mut hand_over))?;
-        // Where nobody takes it, there was an error, and that one is told.
-        let _taken = chunker.finish(&mut hand_over);
-        Ok(bill.sha256)
-    });
-    let appending = async {
-        // Goes with this block, so that who still reads is told to stop.
-        let mut chunks = chunks;
-        while let Some(Chunk { day, lines }) = chunks.recv().await {
-            let Some(Writing { writer, .. }) = writing.get_mut(&day) else { continue };
-            let count = count(&lines);
-            append(ledger, writer, lines, request).await?;
-            done += count;
-            watcher(Progress::Appended { lines: done, of });
+        if writers.is_empty() {
+            return Ok(());
+        }
+        self.append(&mut writers, done).await?;
+        for day in days {
+            let Some(writer) = writers.remove(&day.key.day) else { continue };
+            let sealed = self.ledger.seal_bill(writer, &day.totals.totals, self.request.at).await?;
+            done.entry(day.key.day).or_default().sealed = sealed;
         }
         Ok(())
-    };
-    let (read, appended) = tokio::join!(reading, appending);
-    appended.and_then(|()| match read {
-        Ok(sha256) if sha256 == bill.sha256 => Ok(()),
-        Ok(_) => Err(ImportError::Changed),
-        Err(error) => Err(error),
-    })
-}
-
-fn count(lines: &BillLines) -> u64 {
-    let count = match lines {
-        BillLines::Trade(lines) => lines.len(),
-        BillLines::Funds(lines) => lines.len(),
-    };
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-async fn append(
-    ledger: &Ledger,
-    writer: &mut BillWriter,
-    lines: BillLines,
-    request: &ImportRequest,
-) -> Result<(), ImportError> {
-    let begun = Instant::now();
-    loop {
-        match ledger.append_bill_lines(writer, &lines, request.at).await {
-            Ok(()) => return Ok(()),
-            Err(error) => wait_after(error, begun).await?,
-        }
     }
-}
 
-async fn seal(
-    ledger: &Ledger,
-    writer: BillWriter,
-    day: &Day,
-    request: &ImportRequest,
-) -> Result<Position, ImportError> {
-    let begun = Instant::now();
-    loop {
-        match ledger.seal_bill(&writer, &day.totals.totals, request.at).await {
-            Ok(position) => return Ok(position),
-            Err(error) => wait_after(error, begun).await?,
-        }
+    async fn open(&self, day: &Day) -> Result<Opened, ImportError> {
+        let (bill, request) = (self.bill, self.request);
+        let opening = BillOpening {
+            covers: bill.covers,
+            sha256: bill.sha256.clone(),
+            file_name: request.file_name.clone(),
+            profile: bill.profile.clone(),
+            rows: day.totals.rows,
+            by: request.by.clone(),
+            supersede: request.supersede.clone(),
+        };
+        Ok(self.ledger.open_bill(&day.key, opening, request.at).await?)
     }
-}
 
-/// Pushes go first: where the store is busy, an import waits and tries again.
-async fn wait_after(error: BillImportError, begun: Instant) -> Result<(), ImportError> {
-    let is_busy = matches!(
-        &error,
-        BillImportError::Ledger(LedgerError::Unavailable(Fault::Slow | Fault::QueueFull))
-    );
-    if !is_busy || begun.elapsed() > limits::IMPORT_STORE_WAIT {
-        return Err(error.into());
+    /// Reads the file again and appends its lines as they come.
+    async fn append(
+        &self,
+        writers: &mut BTreeMap<NaiveDate, BillWriter>,
+        done: &mut BTreeMap<NaiveDate, Done>,
+    ) -> Result<(), ImportError> {
+        let stood: Vec<_> = writers.iter().map(|(day, writer)| (*day, writer.rows_stored())).collect();
+        let of_days = self.bill.days.iter().filter(|totals| writers.contains_key(&totals.day));
+        let of: u64 = of_days.map(|totals| totals.rows).sum();
+        let mut lines: u64 = stood.iter().map(|(_, stood)| stood).sum();
+        (self.watcher)(Progress::Appended { lines, of });
+        let (sender, chunks) = mpsc::channel(limits::IMPORT_CHUNKS_WAITING);
+        let again = self.source.clone();
+        let reading = super::blocking(move || {
+            let mut chunker = Chunker::new(stood);
+            let mut hand_over = |chunk: Chunk| match sender.blocking_send(chunk) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+            let bill = again.read(&mut |day, row| chunker.take(day, row, &mut hand_over))?;
+            // Where nobody takes it, there was an error, and that one is told.
+            let _taken = chunker.finish(&mut hand_over);
+            Ok(bill.sha256)
+        });
+        let appending = async {
+            // Goes with this block, so that who still reads is told to stop.
+            let mut chunks = chunks;
+            while let Some(Chunk { day, lines: chunk }) = chunks.recv().await {
+                let Some(writer) = writers.get_mut(&day) else { continue };
+                let before = writer.rows_stored();
+                self.ledger.append_bill_lines(writer, chunk, self.request.at).await?;
+                lines += writer.rows_stored() - before;
+                done.entry(day).or_default().rows = writer.rows_stored();
+                (self.watcher)(Progress::Appended { lines, of });
+            }
+            Ok::<_, ImportError>(())
+        };
+        let (read, appended) = tokio::join!(reading, appending);
+        appended?;
+        if read? == self.bill.sha256 { Ok(()) } else { Err(ImportError::Changed) }
     }
-    let pause: Duration = limits::IMPORT_PAUSE;
-    sleep(pause).await;
-    Ok(())
 }

@@ -13,8 +13,7 @@ use serde_json::Value;
 use super::{Day, ImportError, Source, Standing};
 use crate::bill::{Bill, BillRow};
 use crate::codec;
-use crate::domain::bill::{BillEvent, BillKey, BillLines, RowKind, Sha256Hex};
-use crate::domain::event::Event;
+use crate::domain::bill::{BillKey, BillLines, RowKind, Sha256Hex};
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits;
 
@@ -311,23 +310,15 @@ async fn each_standing(
     standing: &StandingDay,
     each: &mut (dyn FnMut(BillRow) -> Result<(), ImportError> + Send),
 ) -> Result<(), ImportError> {
-    let stream = codec::billday_stream(&standing.key);
-    let mut from = 0;
-    loop {
-        let page = ledger.store().read_stream(&stream, from, limits::COMPARED_CHUNKS).await;
-        let page = page.map_err(LedgerError::Unavailable)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        from = last.version + 1;
-        for recorded in &page {
-            let decoded = codec::decode(recorded).map_err(LedgerError::Unreadable)?;
-            if let Event::Bill(BillEvent::Lines { revision, lines }) = decoded.event
-                && revision == standing.revision
-            {
-                match lines {
-                    BillLines::Trade(lines) => lines.into_iter().map(BillRow::Trade).try_for_each(&mut *each)?,
-                    BillLines::Funds(lines) => lines.into_iter().map(BillRow::Fund).try_for_each(&mut *each)?,
-                }
-            }
+    let mut done = Ok(());
+    let hand_on = |lines| {
+        if done.is_ok() {
+            done = match lines {
+                BillLines::Trade(lines) => lines.into_iter().map(BillRow::Trade).try_for_each(&mut *each),
+                BillLines::Funds(lines) => lines.into_iter().map(BillRow::Fund).try_for_each(&mut *each),
+            };
         }
-    }
+    };
+    ledger.read_bill_lines(&standing.key, standing.revision, hand_on).await?;
+    done
 }

@@ -116,8 +116,9 @@ pub enum ImportError {
     Differs(Box<Differences>),
     #[error("the file changed while it was read: import it again")]
     Changed,
-    #[error("another import of the same merchant, day and kind goes on: try again when it has ended")]
-    Contended,
+    /// Another import of the same merchant, day and kind goes on.
+    #[error(transparent)]
+    Contended(Box<BillImportError>),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("the import was interrupted: run it again and it goes on")]
@@ -178,7 +179,8 @@ pub async fn run(
     }
     let source = source.known(&bill);
     let days = what_stands(ledger, &source, &bill, request).await?;
-    let (days, position) = append::days(ledger, &source, &bill, days, request, watcher).await?;
+    let work = append::Work { ledger, source: &source, bill: &bill, request, watcher };
+    let (days, position) = append::days(&work, days).await?;
     let Bill { merchant, kind, covers, profile, sha256, rows, totals, .. } = bill;
     Ok(Imported { merchant, kind, covers, profile, sha256, rows, totals, days, lines, position })
 }
@@ -279,9 +281,11 @@ async fn what_stands(
 impl From<BillImportError> for ImportError {
     fn from(error: BillImportError) -> Self {
         match error {
-            // What stands was asked for just before: somebody else has sealed meanwhile.
-            BillImportError::Differs { .. } => Self::Contended,
             BillImportError::Ledger(error) => Self::Ledger(error),
+            // What stands was asked for just before: somebody else has written meanwhile.
+            error @ (BillImportError::Refused { .. } | BillImportError::Concurrent { .. }) => {
+                Self::Contended(Box::new(error))
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::bill::{BillKey, BillKind, MerchantId, Totals};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::import::{self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome, StandingDay};
-use crate::ledger::{DeclareEmptyError, Declared};
+use crate::ledger::{BillImportError, Recorded};
 use crate::{clock, limits};
 
 pub const PATH: &str = "/v1/bills";
@@ -296,7 +296,8 @@ impl From<ImportError> for ApiError {
             ImportError::Differs(differences) => {
                 Self::new(Code::BillDiffers, message).with_detail(detail(&differences))
             }
-            ImportError::Contended | ImportError::Interrupted => {
+            ImportError::Contended(error) => (*error).into(),
+            ImportError::Interrupted => {
                 Self::new(Code::StoreUnavailable, message).retry_after(limits::IMPORT_RETRY_AFTER)
             }
             ImportError::Changed => Self::internal(&ImportError::Changed),
@@ -366,10 +367,9 @@ pub struct EmptyDeclared {
     pub position: Option<String>,
 }
 
-impl From<Declared> for EmptyDeclared {
-    fn from(declared: Declared) -> Self {
-        let position = declared.position.map(|position| position.to_string());
-        Self { recorded: declared.recorded, position }
+impl From<Recorded> for EmptyDeclared {
+    fn from(Recorded { recorded, position }: Recorded) -> Self {
+        Self { recorded, position: position.map(|position| position.to_string()) }
     }
 }
 
@@ -414,11 +414,15 @@ pub fn known_merchant(routes: &import::Routes, merchant: &MerchantId) -> Result<
     Err(ApiError::new(Code::UnknownMerchant, format!("no merchant {merchant} is configured")))
 }
 
-impl From<DeclareEmptyError> for ApiError {
-    fn from(error: DeclareEmptyError) -> Self {
+impl From<BillImportError> for ApiError {
+    fn from(error: BillImportError) -> Self {
+        let message = error.to_string();
         match error {
-            DeclareEmptyError::Ledger(error) => error.into(),
-            error => Self::new(Code::BillStands, error.to_string()),
+            BillImportError::Refused { .. } => Self::new(Code::BillStands, message),
+            BillImportError::Concurrent { .. } => {
+                Self::new(Code::TooManyAtOnce, message).retry_after(limits::IMPORT_RETRY_AFTER)
+            }
+            BillImportError::Ledger(error) => error.into(),
         }
     }
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::code::Code;
 use super::error::{ApiError, Failure};
-use super::extract::{self, Body, Params};
+use super::extract::{self, Body, NoParams, Params};
 use super::quarantine::required_reason;
-use super::{present, questions, upload};
+use super::{precondition, present, questions, upload};
 use crate::domain::bill::MerchantId;
 use crate::domain::case::{CaseKey, CaseKind};
 use crate::http::Service;
@@ -138,57 +140,66 @@ impl From<Bulk> for CasesResolved {
 /// The same again changes nothing, so no Idempotency-Key is needed. Needs the role finance or admin.
 #[utoipa::path(
     post, path = RESOLVE_PATH, tag = "cases", operation_id = "resolve_case", security(("bearer" = [])),
-    params(("min_position" = Option<String>, Query, description = "The row is looked at as of this position or later", pattern = "^(0|[1-9][0-9]{0,18})$")),
+    params(("min_position" = Option<String>, Query, description = "The row is looked at as of this position or later", pattern = "^(0|[1-9][0-9]{0,18})$"), ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\"")),
     request_body = CaseToResolve,
     responses(
         (status = 200, description = "It is resolved, now or before", body = CaseResolved),
         (status = 404, description = "No row has this case", body = Failure),
         (status = 409, description = "The row says other things than were seen, or needs no decision", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn resolve(
     holder: Holder,
     State(service): State<Arc<Service>>,
     mut params: Params,
+    headers: HeaderMap,
     Body(body): Body<CaseToResolve>,
-) -> Result<Json<CaseResolved>, ApiError> {
+) -> Result<Response, ApiError> {
     let min_position = begin(&service, &holder, &mut params).await?;
     params.finish("min_position")?;
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
+    precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let (status, facts) = (body.status.as_deref(), body.facts.as_deref());
     let asked = Asked { key: &key, status, facts, reason };
     let judged =
         cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
-    Ok(Json(CaseResolved {
+    let resolved = CaseResolved {
         recorded: judged.recorded,
         status: judged.status,
         facts: judged.facts,
         position: judged.position.map(|position| position.to_string()),
-    }))
+    };
+    Ok(precondition::answer(service.ledger.case(&key).await?.revision, resolved))
 }
 
 /// Open a resolved case again, with a reason. Needs the role finance or admin.
 #[utoipa::path(
     post, path = REOPEN_PATH, tag = "cases", operation_id = "reopen_case", security(("bearer" = [])),
+    params(("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\"")),
     request_body = CaseToReopen,
     responses(
         (status = 200, description = "It is open again", body = CaseReopened),
         (status = 409, description = "It is not resolved", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn reopen(
     holder: Holder,
     State(service): State<Arc<Service>>,
-    _: extract::NoParams,
+    _: NoParams,
+    headers: HeaderMap,
     Body(body): Body<CaseToReopen>,
-) -> Result<Json<CaseReopened>, ApiError> {
+) -> Result<Response, ApiError> {
     holder.may(Permission::JudgeCases)?;
     holder.may_see_all_apps()?;
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
+    precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let position = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
-    Ok(Json(CaseReopened { position: position.map(|position| position.to_string()) }))
+    let reopened = CaseReopened { position: position.map(|position| position.to_string()) };
+    Ok(precondition::answer(service.ledger.case(&key).await?.revision, reopened))
 }
 
 /// Resolve cases by sending an edited report: its rows with `case_state` resolved and a `case_reason`.

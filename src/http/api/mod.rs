@@ -15,6 +15,7 @@ mod lookup;
 mod negotiate;
 mod openapi;
 mod periods;
+mod precondition;
 mod present;
 mod quarantine;
 mod questions;

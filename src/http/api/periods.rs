@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{Body, NoParams, Segments};
 use super::quarantine::required_reason;
-use super::questions;
+use super::{precondition, questions};
 use crate::clock;
 use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::domain::period::{Month, PeriodKey};
@@ -83,10 +84,12 @@ type Place = Segments<(String, String)>;
     params(
         ("merchant" = String, Path, description = "商户号", pattern = "^[0-9]{1,32}$", example = "1900000109"),
         ("month" = String, Path, description = "A month in Beijing", pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-01"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\""),
     ),
     responses(
         (status = 200, description = "It is prepared", body = PeriodPrepared),
         (status = 409, description = "The month is not over, bills are missing, or it is closed", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn prepare(
@@ -94,19 +97,22 @@ pub async fn prepare(
     State(service): State<Arc<Service>>,
     place: Place,
     _: NoParams,
-) -> Result<Json<PeriodPrepared>, ApiError> {
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
+    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     questions::begun(&service).await?;
     let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now()).await?;
     let summary = serde_json::from_str(&prepared.summary).unwrap_or(Value::String(prepared.summary));
-    Ok(Json(PeriodPrepared {
+    let prepared = PeriodPrepared {
         merchant: key.merchant.to_string(),
         month: key.month.to_string(),
         report_sha256: prepared.report_sha256.to_string(),
         position: prepared.position.to_string(),
         rows: prepared.rows,
         summary,
-    }))
+    };
+    Ok(precondition::answer(service.ledger.period(&key).await?.revision, prepared))
 }
 
 /// Close a month, exactly as it was prepared, by another token than prepared it.
@@ -117,11 +123,13 @@ pub async fn prepare(
     params(
         ("merchant" = String, Path, description = "商户号", pattern = "^[0-9]{1,32}$", example = "1900000109"),
         ("month" = String, Path, description = "A month in Beijing", pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-01"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\""),
     ),
     request_body = PeriodToClose,
     responses(
         (status = 200, description = "It is closed, now or before", body = PeriodStanding),
         (status = 409, description = "It takes a second person, or another report was prepared", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn close(
@@ -129,13 +137,15 @@ pub async fn close(
     State(service): State<Arc<Service>>,
     place: Place,
     _: NoParams,
+    headers: HeaderMap,
     Body(body): Body<PeriodToClose>,
-) -> Result<Json<PeriodStanding>, ApiError> {
+) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
+    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
     let position = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
-    Ok(Json(standing(&key, position)))
+    standing(&service, &key, position).await
 }
 
 /// Open a closed month again, with a reason. Needs the role admin.
@@ -144,11 +154,13 @@ pub async fn close(
     params(
         ("merchant" = String, Path, description = "商户号", pattern = "^[0-9]{1,32}$", example = "1900000109"),
         ("month" = String, Path, description = "A month in Beijing", pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-01"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\""),
     ),
     request_body = PeriodToReopen,
     responses(
         (status = 200, description = "It is open again", body = PeriodStanding),
         (status = 409, description = "It is not closed", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn reopen(
@@ -156,12 +168,14 @@ pub async fn reopen(
     State(service): State<Arc<Service>>,
     place: Place,
     _: NoParams,
+    headers: HeaderMap,
     Body(body): Body<PeriodToReopen>,
-) -> Result<Json<PeriodStanding>, ApiError> {
+) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ReopenPeriods, place)?;
+    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let position = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
-    Ok(Json(standing(&key, position)))
+    standing(&service, &key, position).await
 }
 
 fn key(
@@ -180,9 +194,15 @@ fn key(
     Ok(PeriodKey { merchant, month })
 }
 
-fn standing(key: &PeriodKey, position: Option<Position>) -> PeriodStanding {
+async fn standing(
+    service: &Service,
+    key: &PeriodKey,
+    position: Option<Position>,
+) -> Result<Response, ApiError> {
     let position = position.map(|position| position.to_string());
-    PeriodStanding { merchant: key.merchant.to_string(), month: key.month.to_string(), position }
+    let (merchant, month) = (key.merchant.to_string(), key.month.to_string());
+    let standing = PeriodStanding { merchant, month, position };
+    Ok(precondition::answer(service.ledger.period(key).await?.revision, standing))
 }
 
 impl From<PeriodError> for ApiError {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +13,7 @@ use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, Body, NoParams, Params, Segments};
 use super::quarantine::required_reason;
-use super::{present, questions};
+use super::{precondition, present, questions};
 use crate::clock;
 use crate::domain::app::AppSlug;
 use crate::domain::bill::MerchantId;
@@ -19,6 +21,7 @@ use crate::domain::id::{OpenId, OutTradeNo};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::reconcile::recoveries::{self, Proposal, RecoveryError};
+use crate::store::Position;
 
 pub const PATH: &str = "/v1/recoveries";
 pub const APPROVE_PATH: &str = "/v1/recoveries/{app}/{out_trade_no}/approve";
@@ -167,10 +170,12 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
     params(
         ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
         ("out_trade_no" = String, Path, description = "OutTradeNo", pattern = r"^[0-9A-Za-z_\-|*@]{1,32}$", example = "ORD-20260101-0001"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\""),
     ),
     responses(
         (status = 200, description = "It is an order, now or before", body = RecoveryStanding),
         (status = 409, description = "It takes a second person, or something else stands", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn approve(
@@ -178,11 +183,13 @@ pub async fn approve(
     State(service): State<Arc<Service>>,
     place: Segments<(String, String)>,
     _: NoParams,
-) -> Result<Json<RecoveryStanding>, ApiError> {
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let by = holder.name();
     let position = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
-    Ok(Json(standing(&app, &number, position)))
+    standing(&service, &app, &number, position).await
 }
 
 /// Take a proposed order back, with a reason. Needs the role finance or admin.
@@ -191,11 +198,13 @@ pub async fn approve(
     params(
         ("app" = String, Path, description = "The app's name", pattern = "^[a-z0-9]{1,32}$", example = "demo"),
         ("out_trade_no" = String, Path, description = "OutTradeNo", pattern = r"^[0-9A-Za-z_\-|*@]{1,32}$", example = "ORD-20260101-0001"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of an answer: only while nothing has been said since", example = "\"1\""),
     ),
     request_body = Withdrawal,
     responses(
         (status = 200, description = "It is withdrawn, now or before", body = RecoveryStanding),
         (status = 409, description = "It has been approved", body = Failure),
+        (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
 pub async fn withdraw(
@@ -203,13 +212,15 @@ pub async fn withdraw(
     State(service): State<Arc<Service>>,
     place: Segments<(String, String)>,
     _: NoParams,
+    headers: HeaderMap,
     Body(body): Body<Withdrawal>,
-) -> Result<Json<RecoveryStanding>, ApiError> {
+) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());
     let position = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
-    Ok(Json(standing(&app, &number, position)))
+    standing(&service, &app, &number, position).await
 }
 
 fn of_place(
@@ -221,13 +232,15 @@ fn of_place(
     Ok((extract::app(service, holder, &app)?, extract::out_trade_no(&number)?))
 }
 
-fn standing(
+async fn standing(
+    service: &Service,
     app: &AppSlug,
     number: &OutTradeNo,
-    position: Option<crate::store::Position>,
-) -> RecoveryStanding {
+    position: Option<Position>,
+) -> Result<Response, ApiError> {
     let position = position.map(|position| position.to_string());
-    RecoveryStanding { app: app.to_string(), out_trade_no: number.to_string(), position }
+    let standing = RecoveryStanding { app: app.to_string(), out_trade_no: number.to_string(), position };
+    Ok(precondition::answer(service.ledger.recovery(app, number).await?.revision, standing))
 }
 
 impl From<RecoveryError> for ApiError {

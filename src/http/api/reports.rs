@@ -23,7 +23,7 @@ use super::questions;
 use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::ledger::LedgerError;
+use crate::ledger;
 use crate::moment;
 use crate::projector::Snapshot;
 use crate::reconcile::report::{self, ReportError, Written};
@@ -162,6 +162,15 @@ impl From<ReportError> for ApiError {
     }
 }
 
+impl From<ledger::ReportError> for ApiError {
+    fn from(error: ledger::ReportError) -> Self {
+        match error {
+            ledger::ReportError::Ledger(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
 /// A file as a body, read as fast as it is taken.
 fn send(mut file: impl Read + Send + 'static) -> Body {
     let (sender, pieces) = mpsc::channel::<std::io::Result<Bytes>>(limits::PIECES_WAITING);
@@ -202,11 +211,12 @@ pub async fn filed(
     holder.may_see_all_apps()?;
     let sha256 =
         Sha256Hex::parse(&sha256).map_err(|error| ApiError::at(Code::Parameter, "path.sha256", error))?;
-    let report = service.ledger.filed_report(&sha256).await.map_err(|error: LedgerError| error)?;
-    let Some(bytes) = report else {
+    let Some(file) = service.ledger.filed_report(&sha256).await? else {
         return Err(ApiError::new(Code::UnknownReport, format!("no report {sha256} is filed")));
     };
-    let mut response = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response();
+    let bytes = file.metadata().map_err(|error| ApiError::internal(&error))?.len();
+    let mut response = ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], send(file)).into_response();
+    insert(&mut response, header::CONTENT_LENGTH, &bytes.to_string());
     insert(&mut response, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{sha256}.txt\""));
     insert(&mut response, header::ETAG, &format!("\"{sha256}\""));
     Ok(response)
