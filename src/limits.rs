@@ -178,6 +178,23 @@ pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
 pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
+// Bills, cases and periods.
+
+/// The data of one event of a bill's lines; more lines become several events.
+pub const BILL_CHUNK_BYTES_MAX: usize = 512 * 1024;
+/// Lines of a bill that are appended at once: they are about as long as such an event may be.
+pub const BILL_CHUNK_LINES: usize = 1000;
+/// A bill's stream and a filed report are read in pieces of this many events, which are large.
+pub const LARGE_EVENTS_PAGE: usize = 4;
+/// How often a part of a bill or of a report is tried again while the store is too busy with pushes, and how
+/// long it waits before it is.
+pub const IMPORT_TRIES_MAX: usize = 20;
+pub const IMPORT_TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Bytes of a filed report's gzip in one event; as base64 they are a third more.
+pub const REPORT_PART_BYTES: usize = 360 * 1024;
+/// The CSV of a report that is filed.
+pub const REPORT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
 // The delivery feed.
 
 /// Items of one page of deliveries, unless told otherwise and at most.

@@ -14,11 +14,11 @@ use tracing::{error, info, warn};
 
 use super::folding::{Projections, Serving};
 use super::{ConfigFile, environment};
-use crate::config::{self, Config};
+use crate::config::{self, AppConfig, Config};
 use crate::http::server::Bounds;
 use crate::http::service::Parts;
 use crate::http::{Keys, Service, api, push, server};
-use crate::ledger::{Ledger, RegisterError};
+use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
 use crate::quota::Quotas;
 use crate::spool::Spool;
@@ -187,11 +187,11 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
 
 /// Says in the log what the configuration says of apps.
 pub async fn register(ledger: &Ledger, config: &Config) -> Result<(), RegisterError> {
-    let apps: Vec<_> = config
-        .apps
-        .iter()
-        .map(|config| (&config.app.slug, config.app.app_id.as_str(), config.actual_price_is))
-        .collect();
+    let mut apps = Vec::with_capacity(config.apps.len());
+    for AppConfig { app, actual_price_is, .. } in &config.apps {
+        let (merchant, app_id) = (config.merchant_of(&app.slug), app.app_id.as_str());
+        apps.push(ConfiguredApp { slug: &app.slug, app_id, actual_price_is: *actual_price_is, merchant });
+    }
     ledger.register_all(&apps, clock::now()).await
 }
 

@@ -15,6 +15,12 @@ pub struct EventFields {
     pub line_fields: &'static [&'static str],
 }
 
+impl EventFields {
+    pub fn holds_lines(&self) -> bool {
+        !self.line_fields.is_empty()
+    }
+}
+
 const fn event(event_type: &'static str, fields: &'static [&'static str]) -> EventFields {
     EventFields { event_type, fields, line_fields: &[] }
 }
