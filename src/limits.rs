@@ -168,9 +168,9 @@ pub const BILL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// A packed bill file may unpack to so many times its size; below so many bytes nobody looks.
 pub const BILL_PACKED_TIMES_MAX: u64 = 200;
 pub const BILL_UNGUARDED_BYTES: u64 = 16 * 1024 * 1024;
-/// One cell of a bill file, and one line.
+/// One cell of a bill file, and one line: however it is escaped, it fits into one event of the log.
 pub const BILL_CELL_BYTES_MAX: usize = 8 * 1024;
-pub const BILL_LINE_BYTES_MAX: usize = 256 * 1024;
+pub const BILL_LINE_BYTES_MAX: usize = 64 * 1024;
 /// Columns of a bill file.
 pub const BILL_COLUMNS_MAX: usize = 256;
 /// Days of one file, where a profile takes several.

@@ -26,7 +26,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
         &["codec", "decision", "domain", "ledger", "limits", "moment", "projector", "store", "table"],
     ),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
-    ("config", &["domain", "limits", "moment", "wechat"]),
+    ("config", &["bill", "domain", "limits", "moment", "wechat"]),
     ("spool", &[]),
     ("import", &["bill", "codec", "domain", "ledger", "limits", "store"]),
     (
