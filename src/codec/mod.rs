@@ -7,6 +7,7 @@ mod catalogue;
 mod data;
 mod fields;
 mod line_data;
+mod lines;
 mod metadata;
 mod push_data;
 mod recovery_data;
@@ -24,9 +25,9 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
-pub use line_data::cells;
-pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
-pub use line_data::LineCount;
+pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload};
+pub use line_data::{LineCount, cells};
+pub use lines::Lines;
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, mock_stream, order_stream,
     period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream,
@@ -96,8 +97,8 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
 
 /// How many lines of a bill an event holds, without reading them; `None` where it is no such event.
 pub fn line_count(recorded: &RecordedEvent) -> Result<Option<LineCount>, DecodeError> {
-    let holds_lines = |event: &&EventFields| event.event_type == recorded.event_type && event.holds_lines();
-    if catalogue().iter().find(holds_lines).is_none() {
+    let brings_lines = |event: &&EventFields| event.event_type == recorded.event_type && event.brings_lines();
+    if catalogue().iter().find(brings_lines).is_none() {
         return Ok(None);
     }
     line_data::count(&recorded.data).map(Some).map_err(|problem| unreadable(recorded, problem))

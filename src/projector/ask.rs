@@ -2,17 +2,18 @@
 //! that are joined, a deadline, and a limit to what comes back.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
 use super::authorizer::{Gate, Phase};
+use super::deadline::Deadline;
 use super::declaration::{Parameter, ParameterKind, QueryDeclaration, names};
 use super::definition::{AS_OF, Query};
+use super::feed::Stop;
 use super::file;
 use super::problem::known_names;
 use crate::limits;
@@ -58,14 +59,19 @@ pub enum AskError {
     NotBuilt { projection: String, done: String },
     #[error("{projection} stands at position {at} and not yet at {wanted}; try again")]
     Behind { projection: String, at: String, wanted: Position },
-    #[error("the query runs longer than {} s: narrow the question", limits::QUERY_WAIT.as_secs())]
-    TooSlow,
+    #[error("the query runs longer than {} s: narrow the question", .0.as_secs())]
+    TooSlow(Duration),
     #[error(
         "the answer is larger than {} rows or {} MiB: narrow the question",
         limits::ANSWER_ROWS_MAX,
         limits::ANSWER_BYTES_MAX / 1024 / 1024
     )]
     TooLarge,
+    #[error("{} reports are being made already: try again when one is done", limits::REPORTS_MAX)]
+    Busy,
+    /// Whoever takes the rows failed.
+    #[error("a row cannot be passed on: {0}")]
+    Sink(std::io::Error),
     /// For the log; nobody outside needs it.
     #[error("{projection}: {problem}")]
     Fault { projection: String, problem: String },
@@ -149,15 +155,13 @@ pub struct Pool {
 }
 
 /// A connection that asks, with the files it has joined.
-struct Asking {
-    connection: Connection,
+pub struct Asking {
+    pub connection: Connection,
     gate: Gate,
     joined: Vec<(String, PathBuf)>,
-    deadline: Arc<AtomicU64>,
-    begun: Instant,
+    deadline: Deadline,
 }
 
-const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 const STATEMENTS_KEPT: usize = 64;
 
 impl Pool {
@@ -169,7 +173,7 @@ impl Pool {
         query: &Query,
         parameters: &[(String, Value)],
     ) -> Result<(Table, Option<Position>), AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, limits::QUERY_WAIT);
         let asking = match self.take(joined) {
             Some(asking) => asking,
             None => Asking::open(path, joined).map_err(fault)?,
@@ -199,60 +203,66 @@ impl Pool {
     }
 }
 
-fn fault(projection: &str, error: &rusqlite::Error) -> AskError {
+/// Of a statement that might run so long.
+pub fn fault(projection: &str, error: &rusqlite::Error, wait: Duration) -> AskError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => AskError::TooSlow,
+        Some(ErrorCode::OperationInterrupted) => AskError::TooSlow(wait),
         Some(ErrorCode::TooBig) => AskError::TooLarge,
         _ => AskError::Fault { projection: projection.to_owned(), problem: error.to_string() },
     }
 }
 
 impl Asking {
-    fn open(path: &std::path::Path, joined: &[(String, PathBuf)]) -> rusqlite::Result<Self> {
+    pub fn open(path: &std::path::Path, joined: &[(String, PathBuf)]) -> rusqlite::Result<Self> {
         let mut connection = file::open_to_ask(path, joined)?;
         let gate = Gate::install(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        let (begun, deadline) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-        let told = deadline.clone();
-        let is_late = move || match told.load(Ordering::Relaxed) {
-            0 => false,
-            deadline => elapsed_ms(begun) > deadline,
-        };
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late))?;
-        Ok(Self { connection, gate, joined: joined.to_vec(), deadline, begun })
+        let deadline = Deadline::over(&mut connection, Stop::default())?;
+        Ok(Self { connection, gate, joined: joined.to_vec(), deadline })
     }
 
+    /// All files in one state.
     fn ask(
         &self,
         query: &Query,
         parameters: &[(String, Value)],
     ) -> Result<(Table, Option<Position>), AskError> {
-        let wait = u64::try_from(limits::QUERY_WAIT.as_millis()).unwrap_or(u64::MAX);
-        self.deadline.store(elapsed_ms(self.begun).saturating_add(wait), Ordering::Relaxed);
-        let answer = self.in_one_snapshot(query, parameters);
-        self.deadline.store(0, Ordering::Relaxed);
-        answer
-    }
-
-    fn in_one_snapshot(
-        &self,
-        query: &Query,
-        parameters: &[(String, Value)],
-    ) -> Result<(Table, Option<Position>), AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, limits::QUERY_WAIT);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        let mut position = file::checkpoint(&transaction, "main").map_err(fault)?.and_then(|at| at.position);
-        for name in &query.declaration.uses {
-            let joined = file::checkpoint(&transaction, name).map_err(fault)?.and_then(|at| at.position);
-            position = position.min(joined);
-        }
-        let table = self.rows(query, parameters)?;
+        let position = self.position(&query.declaration.uses).map_err(fault)?;
+        let mut table = Table { columns: query.declaration.columns.clone(), rows: Vec::new() };
+        let mut bytes = 0;
+        self.each_row(query, parameters, limits::QUERY_WAIT, &mut |cells| {
+            bytes += cells.iter().map(bytes_of).sum::<usize>();
+            if table.rows.len() >= limits::ANSWER_ROWS_MAX || bytes > limits::ANSWER_BYTES_MAX {
+                return Err(AskError::TooLarge);
+            }
+            table.rows.push(cells);
+            Ok(())
+        })?;
         transaction.finish().map_err(fault)?;
         Ok((table, position))
     }
 
-    fn rows(&self, query: &Query, parameters: &[(String, Value)]) -> Result<Table, AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+    /// How far the rows go: of several files that are joined, the earliest.
+    pub fn position(&self, joined: &[String]) -> rusqlite::Result<Option<Position>> {
+        let mut position = file::checkpoint(&self.connection, "main")?.and_then(|at| at.position);
+        for name in joined {
+            position = position.min(file::checkpoint(&self.connection, name)?.and_then(|at| at.position));
+        }
+        Ok(position)
+    }
+
+    /// Gives each row to `each`, until that fails or the time is over.
+    pub fn each_row(
+        &self,
+        query: &Query,
+        parameters: &[(String, Value)],
+        wait: Duration,
+        each: &mut dyn FnMut(Vec<Cell>) -> Result<(), AskError>,
+    ) -> Result<(), AskError> {
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, wait);
+        let _lifted = self.deadline.allow(wait);
         let prepared = self.gate.within(Phase::Query, || self.connection.prepare_cached(&query.sql));
         let mut statement = prepared.map_err(fault)?;
         for (name, value) in parameters {
@@ -261,26 +271,14 @@ impl Asking {
                 statement.raw_bind_parameter(place, value).map_err(fault)?;
             }
         }
-        let columns = query.declaration.columns.clone();
-        let width = columns.len();
-        let mut table = Table { columns, rows: Vec::new() };
-        let mut bytes = 0;
+        let width = query.declaration.columns.len();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fault)? {
             let cells: Result<Vec<Cell>, _> = (0..width).map(|place| row.get_ref(place).map(cell)).collect();
-            let cells = cells.map_err(fault)?;
-            bytes += cells.iter().map(bytes_of).sum::<usize>();
-            if table.rows.len() >= limits::ANSWER_ROWS_MAX || bytes > limits::ANSWER_BYTES_MAX {
-                return Err(AskError::TooLarge);
-            }
-            table.rows.push(cells);
+            each(cells.map_err(fault)?)?;
         }
-        Ok(table)
+        Ok(())
     }
-}
-
-fn elapsed_ms(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn bytes_of(cell: &Cell) -> usize {

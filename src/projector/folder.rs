@@ -10,7 +10,7 @@ use super::problem::{Problem, Problems};
 use crate::{codec, limits};
 
 /// Raise it when the engine folds the same files differently: all projections are then built anew.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// What to do about a file that has no place.
 pub const PLACES: &str = "only schema.sql, on/EVENT.sql and queries/QUERY.sql are read: move it there";
@@ -41,11 +41,6 @@ impl Folder {
             Some(Self { name, origin: Origin::BuiltIn, files })
         };
         BUILT_IN.dirs().filter_map(named).collect()
-    }
-
-    /// Those of the program that have not this name.
-    pub fn built_in_but(name: &str) -> impl Iterator<Item = Self> {
-        Self::built_in().into_iter().filter(move |folder| folder.name != name)
     }
 
     /// The user's own folders, each folder in `dir` is one, and what is wrong with others; `Err` where `dir`
@@ -100,7 +95,7 @@ impl Folder {
         add(&ENGINE.to_string());
         for event in codec::catalogue() {
             add(event.event_type);
-            event.fields.iter().for_each(|field| add(field));
+            event.fields.iter().chain(event.line_fields).for_each(|field| add(field));
         }
         for (path, text) in &self.files {
             add(path);

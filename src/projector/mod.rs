@@ -6,6 +6,7 @@
 
 mod ask;
 mod authorizer;
+mod deadline;
 mod declaration;
 mod definition;
 mod event;
@@ -19,6 +20,7 @@ mod problem;
 mod rules;
 mod script;
 mod slot;
+mod snapshot;
 mod sources;
 mod status;
 mod stretch;
@@ -45,6 +47,7 @@ pub use file::FileError;
 pub use fold::FoldFailure;
 pub use folder::{Folder, Origin};
 pub use problem::{Problem, Problems};
+pub use snapshot::Snapshot;
 pub use status::{Progress, State, Status};
 pub use usable::Usable;
 pub use views::{Views, ViewsError};
@@ -65,6 +68,7 @@ pub struct Projector {
     turns: Arc<Semaphore>,
     /// For those whom WeChat waits for.
     urgent_turns: Arc<Semaphore>,
+    report_turns: Arc<Semaphore>,
     /// Held by who changes what runs; what was to run instead, told before anything could.
     changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
@@ -95,6 +99,7 @@ impl Projector {
             source,
             turns: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
             urgent_turns: Arc::new(Semaphore::new(limits::URGENT_QUERIES_MAX)),
+            report_turns: Arc::new(Semaphore::new(limits::REPORTS_MAX)),
             changes: Mutex::default(),
             views: OnceLock::new(),
             begun: watch::Sender::new(false),
@@ -122,10 +127,22 @@ impl Projector {
 
     /// Answers from the files that are there, which another process may be folding. Blocks.
     pub fn open_to_ask(&self, folder: &Path, names: &[String]) {
-        for name in names {
+        let found = |name: &String| {
             let place = Place::at(folder, name);
-            let Some(slot) = Slot::found_to_ask(name, place) else { continue };
-            self.write().insert(name.clone(), Arc::new(slot));
+            let path = place.current()?;
+            let (_, folder) = file::built_from(&path, name)?;
+            Some((name.clone(), (place, path, folder)))
+        };
+        let mut found: BTreeMap<_, _> = names.iter().filter_map(found).collect();
+        // They may join those of the program that are not there.
+        let mut folders = Folder::built_in();
+        folders.retain(|folder| !found.contains_key(&folder.name));
+        folders.extend(found.values().map(|(_, _, folder)| folder.clone()));
+        for definition in usable::right_of(&[], folders, &mut Vec::new()) {
+            let Some((place, path, _)) = found.remove(&definition.name) else { continue };
+            if let Some(slot) = Slot::to_ask(place, path, definition) {
+                self.write().insert(slot.name.clone(), Arc::new(slot));
+            }
         }
         self.begun.send_replace(true);
     }

@@ -7,6 +7,7 @@ pub mod header;
 pub mod periods;
 pub mod recoveries;
 pub mod report;
+mod row;
 pub mod scope;
 pub mod source;
 

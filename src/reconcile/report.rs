@@ -1,7 +1,7 @@
 //! Writes a report: header and rows of one state of the read model. The same state, scope and moment give the
 //! same bytes; nothing is asked of a clock.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use sha2::{Digest, Sha256};
 
@@ -77,7 +77,7 @@ pub fn write(
     out: impl Write + Send,
 ) -> Result<Written, ReportError> {
     let header = Header::read(source, scope)?;
-    let mut out = Hashing { out, sha: Sha256::new(), bytes: 0 };
+    let mut out = BufWriter::new(Hashing { out, sha: Sha256::new(), bytes: 0 });
     let rows = match format {
         Format::Csv(bom) => csv_rows(source, &header, bom, &mut out)?,
         Format::Filed => {
@@ -89,8 +89,9 @@ pub fn write(
         Format::Xlsx => xlsx(source, &header, limits::XLSX_SHEET_ROWS_MAX, &mut out)?,
         Format::Table => terminal(source, &header, &mut out)?,
     };
+    let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     out.flush()?;
-    Ok(Written { sha256: sha256(out.sha)?, bytes: out.bytes, rows, header })
+    Ok(Written { sha256: Sha256Hex::of_digest(&out.sha.finalize().into()), bytes: out.bytes, rows, header })
 }
 
 fn csv_rows(source: &dyn Source, header: &Header, bom: Bom, out: impl Write) -> Result<u64, ReportError> {
@@ -234,11 +235,6 @@ impl<W: Write> Write for Hashing<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-fn sha256(sha: Sha256) -> Result<Sha256Hex, ReportError> {
-    let hex = Sha256Hex::parse(&hex::encode(sha.finalize()));
-    hex.map_err(|error| ReportError::Write(io::Error::other(error)))
 }
 
 #[cfg(test)]

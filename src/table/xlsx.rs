@@ -7,6 +7,7 @@
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::{Cell, Column, Table, Unit, beijing_moment};
+use crate::domain::bill::Millifen;
 use crate::domain::fen::Fen;
 use crate::limits;
 
@@ -86,6 +87,8 @@ pub(super) enum Shows {
     Number,
     /// Fen as yuan.
     Yuan,
+    /// Thousandths of a fen as yuan.
+    Fee,
     Flag,
 }
 
@@ -95,25 +98,27 @@ impl Shows {
         match self {
             Self::Text | Self::Moment => "@",
             Self::Yuan => "0.00",
+            Self::Fee => "0.00000",
             Self::Number | Self::Flag => "General",
         }
     }
 }
 
-/// A column of fen is two: yuan for people, and the integer fen.
+/// A column of money is two: yuan for people, and the integer that it is counted in.
 fn written((source, column): (usize, &Column)) -> Vec<Written> {
     let Column { name, unit, label } = column;
     let one = |shows, label: String, name: String| Written { source, label, name, shows };
+    let in_yuan_beside = |shows, suffix: &str, counted_in: &str| {
+        let label_in = |unit: &str| if label.is_empty() { String::new() } else { format!("{label} {unit}") };
+        let stem = name.strip_suffix(suffix).unwrap_or(name);
+        vec![
+            one(shows, label_in("元"), format!("{stem}_yuan")),
+            one(Shows::Number, label_in(counted_in), name.clone()),
+        ]
+    };
     let shows = match unit {
-        Unit::Fen => {
-            let stem = name.strip_suffix("_fen").unwrap_or(name);
-            let label_in =
-                |unit: &str| if label.is_empty() { String::new() } else { format!("{label} {unit}") };
-            return vec![
-                one(Shows::Yuan, label_in("元"), format!("{stem}_yuan")),
-                one(Shows::Number, label_in("分"), name.clone()),
-            ];
-        }
+        Unit::Fen => return in_yuan_beside(Shows::Yuan, "_fen", "分"),
+        Unit::Millifen => return in_yuan_beside(Shows::Fee, "_millifen", "千分之一分"),
         Unit::Count | Unit::Seconds => Shows::Number,
         Unit::Flag => Shows::Flag,
         Unit::Moment => Shows::Moment,
@@ -145,7 +150,7 @@ pub(super) fn write_header(
     for (place, column) in (0..).zip(columns) {
         let width = match column.shows {
             Shows::Text | Shows::Moment => 28,
-            Shows::Yuan | Shows::Number | Shows::Flag => 14,
+            Shows::Yuan | Shows::Fee | Shows::Number | Shows::Flag => 14,
         };
         sheet.set_column_format(place, &Format::new().set_num_format(column.shows.format()))?;
         sheet.set_column_width(place, width)?;
@@ -199,6 +204,10 @@ pub(super) fn write_cell(
         (Cell::Integer(fen), Shows::Yuan) => match exact(*fen, &Fen(*fen).to_string()) {
             Some(yuan) => sheet.write_number(row, place, yuan)?,
             None => sheet.write_string(row, place, Fen(*fen).to_string())?,
+        },
+        (Cell::Integer(fee), Shows::Fee) => match exact(*fee, &Millifen(*fee).to_string()) {
+            Some(yuan) => sheet.write_number(row, place, yuan)?,
+            None => sheet.write_string(row, place, Millifen(*fee).to_string())?,
         },
         (Cell::Integer(number), Shows::Number) => match exact(*number, &number.to_string()) {
             Some(number) => sheet.write_number(row, place, number)?,
@@ -314,6 +323,16 @@ mod tests {
         assert!(part(&file, "xl/workbook.xml").contains("name=\"orderssearch\""));
         assert!(part(&file, "xl/worksheets/sheet1.xml").contains("state=\"frozen\""));
         assert!(!part(&file, "xl/worksheets/sheet1.xml").contains("<f>"), "no formula");
+    }
+
+    #[test]
+    fn fees_stand_in_yuan_with_five_decimals_beside_the_thousandths_of_a_fen() {
+        let column = Column { name: "fee_millifen".into(), unit: Unit::Millifen, label: "手续费".into() };
+        let rows = [600, -1].map(|fee| vec![Cell::Integer(fee)]).to_vec();
+        let file = write(&Table { columns: vec![column], rows }, "fees").unwrap();
+        let header = [r#""手续费 元 (fee_yuan)""#, r#""手续费 千分之一分 (fee_millifen)""#];
+        assert_eq!(cells(&file, 1), [&header[..], &["0.006", "600", "-0.00001", "-1"]].concat());
+        assert!(part(&file, "xl/styles.xml").contains("0.00000"));
     }
 
     #[test]

@@ -284,9 +284,10 @@ impl From<AskError> for ApiError {
             },
             AskError::NotBuilt { .. } => again(Code::NotBuilt, message),
             AskError::Behind { .. } => again(Code::Behind, message),
-            AskError::TooSlow => Self::new(Code::TooSlow, message),
+            AskError::Busy => again(Code::TooManyReports, message),
+            AskError::TooSlow(_) => Self::new(Code::TooSlow, message),
             AskError::TooLarge => Self::new(Code::TooLarge, message),
-            AskError::Fault { .. } => Self::internal(&error),
+            AskError::Sink(_) | AskError::Fault { .. } => Self::internal(&error),
         }
     }
 }
