@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 21] = [
+const MAY_KNOW: [(&str, &[&str]); 24] = [
     ("limits", &[]),
     ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
@@ -27,19 +27,25 @@ const MAY_KNOW: [(&str, &[&str]); 21] = [
     ),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["bill", "domain", "limits", "moment", "wechat"]),
+    ("spool", &[]),
+    ("import", &["bill", "codec", "domain", "ledger", "limits", "store"]),
     (
         "http",
         &[
+            "bill",
             "clock",
             "config",
             "decision",
             "domain",
+            "import",
             "ledger",
             "limits",
             "lookup",
             "moment",
             "pace",
             "projector",
+            "reconcile",
+            "spool",
             "store",
             "table",
             "wechat",
@@ -49,18 +55,22 @@ const MAY_KNOW: [(&str, &[&str]); 21] = [
         "cli",
         &[
             "audit",
+            "bill",
             "clock",
             "codec",
             "config",
             "decision",
             "domain",
             "http",
+            "import",
             "ledger",
             "limits",
             "lookup",
             "moment",
             "projector",
             "quota",
+            "reconcile",
+            "spool",
             "store",
             "table",
             "wechat",
