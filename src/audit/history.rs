@@ -61,7 +61,7 @@ pub async fn of(log: &dyn ReadLog, app: &App, id: &str) -> Result<Vec<Entry>, Hi
             }
         }
     }
-    entries.retain(|entry| entry.decoded.metadata.app == app.slug);
+    entries.retain(|entry| entry.decoded.metadata.app.as_ref() == Some(&app.slug));
     entries.sort_by_key(|entry| entry.position);
     Ok(entries)
 }

@@ -77,12 +77,19 @@ fn needs(event: &Event) -> Needs {
         | Event::PushQuarantined { .. } => Needs::Push,
         Event::AppRegistered { .. }
         | Event::PriceMeaningChanged { .. }
+        | Event::MerchantAssigned { .. }
         | Event::GoodsGranted { .. }
         | Event::GrantRefused { .. }
         | Event::GrantRevoked { .. }
         | Event::RoleReported { .. }
         | Event::QuarantineAdopted { .. }
-        | Event::QuarantineDismissed { .. } => Needs::Nothing,
+        | Event::QuarantineDismissed { .. }
+        | Event::OrderRecovered { .. }
+        | Event::Recovery(_)
+        | Event::Bill(_)
+        | Event::Case(_)
+        | Event::Period(_)
+        | Event::ReportFiled(_) => Needs::Nothing,
     }
 }
 
@@ -145,12 +152,19 @@ fn says_the_same(
         (
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
+            | Event::MerchantAssigned { .. }
             | Event::GoodsGranted { .. }
             | Event::GrantRefused { .. }
             | Event::GrantRevoked { .. }
             | Event::RoleReported { .. }
             | Event::QuarantineAdopted { .. }
-            | Event::QuarantineDismissed { .. },
+            | Event::QuarantineDismissed { .. }
+            | Event::OrderRecovered { .. }
+            | Event::Recovery(_)
+            | Event::Bill(_)
+            | Event::Case(_)
+            | Event::Period(_)
+            | Event::ReportFiled(_),
             _,
         ) => true,
     }

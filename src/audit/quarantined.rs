@@ -42,9 +42,9 @@ pub async fn all(log: &dyn ReadLog) -> Result<Vec<Held>, HistoryError> {
             if let Some(resolution) = Quarantine::default().evolve(&event).resolution {
                 resolve(&mut held, place.get(id), resolution);
             }
-            if let Event::PushQuarantined { event, reason, out_trade_no } = event {
+            let Metadata { app, recorded_at: since, evidence } = metadata;
+            if let (Event::PushQuarantined { event, reason, out_trade_no }, Some(app)) = (event, app) {
                 place.insert(id.to_owned(), held.len());
-                let Metadata { app, recorded_at: since, evidence } = metadata;
                 let (id, resolution) = (id.to_owned(), None);
                 held.push(Held { id, app, event, reason, out_trade_no, since, resolution, evidence });
             }

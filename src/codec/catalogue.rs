@@ -1,12 +1,26 @@
 //! The fields that the data of each event type can have, for whoever reads it without Rust. A test holds
 //! it against what is really written.
 
+use super::line_data::Line;
+use crate::domain::bill::{BillLine, FundLine};
+
 /// One event type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventFields {
     pub event_type: &'static str,
     /// In the order they are stored. Some are absent where there is nothing to say.
     pub fields: &'static [&'static str],
+    /// Of an event that holds many lines, those of each line; empty for the others. Its statements run once a
+    /// line.
+    pub line_fields: &'static [&'static str],
+}
+
+const fn event(event_type: &'static str, fields: &'static [&'static str]) -> EventFields {
+    EventFields { event_type, fields, line_fields: &[] }
+}
+
+const fn event_of_lines(event_type: &'static str, line_fields: &'static [&'static str]) -> EventFields {
+    EventFields { event_type, fields: &["revision", "columns", "lines"], line_fields }
 }
 
 const GRANTING: &[&str] = &["by", "reason"];
@@ -39,11 +53,11 @@ const ANY_PUSH: &[&str] = &[
 ];
 
 const CATALOGUE: &[EventFields] = &[
-    EventFields { event_type: "AppRegistered", fields: &["app_id", "actual_price_is"] },
-    EventFields { event_type: "PriceMeaningChanged", fields: &["from", "to", "revision"] },
-    EventFields {
-        event_type: "GoodsDelivered",
-        fields: &[
+    event("AppRegistered", &["app_id", "actual_price_is"]),
+    event("PriceMeaningChanged", &["from", "to", "revision"]),
+    event(
+        "GoodsDelivered",
+        &[
             "env",
             "open_id",
             "out_trade_no",
@@ -57,10 +71,10 @@ const CATALOGUE: &[EventFields] = &[
             "mch_order_no",
             "transaction_id",
         ],
-    },
-    EventFields {
-        event_type: "CoinsDelivered",
-        fields: &[
+    ),
+    event(
+        "CoinsDelivered",
+        &[
             "env",
             "open_id",
             "out_trade_no",
@@ -71,12 +85,12 @@ const CATALOGUE: &[EventFields] = &[
             "mch_order_no",
             "transaction_id",
         ],
-    },
-    EventFields { event_type: "PaymentIdentified", fields: &["mch_order_no", "transaction_id"] },
-    EventFields { event_type: "ConflictingPushReceived", fields: ANY_PUSH },
-    EventFields {
-        event_type: "RefundSucceeded",
-        fields: &[
+    ),
+    event("PaymentIdentified", &["mch_order_no", "transaction_id"]),
+    event("ConflictingPushReceived", ANY_PUSH),
+    event(
+        "RefundSucceeded",
+        &[
             "env",
             "refund_id",
             "refund_amount_fen",
@@ -85,18 +99,15 @@ const CATALOGUE: &[EventFields] = &[
             "mch_order_no",
             "transaction_id",
         ],
-    },
-    EventFields {
-        event_type: "GiftDelivered",
-        fields: &["order_id", "open_id", "zone", "gift_type_id", "gift_id", "send_time", "goods"],
-    },
-    EventFields { event_type: "MockReceived", fields: ANY_PUSH },
-    EventFields { event_type: "GoodsGranted", fields: GRANTING },
-    EventFields { event_type: "GrantRefused", fields: GRANTING },
-    EventFields { event_type: "GrantRevoked", fields: GRANTING },
-    EventFields {
-        event_type: "RoleReported",
-        fields: &[
+    ),
+    event("GiftDelivered", &["order_id", "open_id", "zone", "gift_type_id", "gift_id", "send_time", "goods"]),
+    event("MockReceived", ANY_PUSH),
+    event("GoodsGranted", GRANTING),
+    event("GrantRefused", GRANTING),
+    event("GrantRevoked", GRANTING),
+    event(
+        "RoleReported",
+        &[
             "env",
             "open_id",
             "role_id",
@@ -107,13 +118,103 @@ const CATALOGUE: &[EventFields] = &[
             "played_at",
             "revision",
         ],
-    },
-    EventFields {
-        event_type: "PushQuarantined",
-        fields: &["event", "reason", "detail", "money_at_stake", "out_trade_no"],
-    },
-    EventFields { event_type: "QuarantineAdopted", fields: &["by", "reason"] },
-    EventFields { event_type: "QuarantineDismissed", fields: &["by", "reason"] },
+    ),
+    event("PushQuarantined", &["event", "reason", "detail", "money_at_stake", "out_trade_no"]),
+    event("QuarantineAdopted", &["by", "reason"]),
+    event("QuarantineDismissed", &["by", "reason"]),
+    event("MerchantAssigned", &["merchant", "revision"]),
+    event(
+        "OrderRecovered",
+        &[
+            "env",
+            "open_id",
+            "out_trade_no",
+            "product_id",
+            "quantity",
+            "zone_id",
+            "amount_fen",
+            "mch_order_no",
+            "transaction_id",
+            "evidence",
+            "bill_sha256",
+            "bill_line",
+            "proposed_by",
+            "approved_by",
+        ],
+    ),
+    event(
+        "RecoveryProposed",
+        &[
+            "merchant",
+            "out_trade_no",
+            "open_id",
+            "product_id",
+            "quantity",
+            "zone_id",
+            "amount_fen",
+            "transaction_id",
+            "mch_order_no",
+            "evidence",
+            "bill_sha256",
+            "bill_line",
+            "revision",
+            "by",
+        ],
+    ),
+    event("RecoveryWithdrawn", &["reason", "revision", "by"]),
+    event(
+        "BillOpened",
+        &[
+            "revision",
+            "merchant",
+            "bill_day",
+            "kind",
+            "covers",
+            "sha256",
+            "file_name",
+            "profile",
+            "rows",
+            "by",
+        ],
+    ),
+    event_of_lines("BillLines", BillLine::COLUMNS),
+    event_of_lines("FundLines", FundLine::COLUMNS),
+    event(
+        "BillSealed",
+        &[
+            "revision",
+            "merchant",
+            "bill_day",
+            "kind",
+            "covers",
+            "sha256",
+            "rows",
+            "payments",
+            "refunds",
+            "order_fen",
+            "settlement_fen",
+            "coupon_fen",
+            "refund_fen",
+            "coupon_refund_fen",
+            "applied_refund_fen",
+            "fee_millifen",
+            "incomes",
+            "income_fen",
+            "expenses",
+            "expense_fen",
+        ],
+    ),
+    event(
+        "BillSuperseded",
+        &["revision", "merchant", "bill_day", "kind", "sha256", "by_sha256", "reason", "by"],
+    ),
+    event("BillDayDeclaredEmpty", &["revision", "merchant", "bill_day", "kind", "covers", "reason", "by"]),
+    event("CaseResolved", &["merchant", "kind", "id", "status", "facts", "reason", "revision", "by"]),
+    event("CaseReopened", &["merchant", "kind", "id", "reason", "revision", "by"]),
+    event("PeriodPrepared", &["merchant", "month", "report_sha256", "position", "summary", "revision", "by"]),
+    event("PeriodClosed", &["merchant", "month", "report_sha256", "position", "revision", "by"]),
+    event("PeriodReopened", &["merchant", "month", "reason", "revision", "by"]),
+    event("ReportFiled", &["sha256", "part", "parts", "gzip_base64"]),
 ];
 
 /// Every event type there is, once.

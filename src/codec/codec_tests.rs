@@ -121,7 +121,7 @@ fn recorded(event: &NewEvent) -> RecordedEvent {
 fn every_event_is_written_as_its_golden_file_says_and_read_back() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/events");
     let stream = StreamName("order-demo.x".into());
-    let metadata = Metadata { app: app(), recorded_at: at(), evidence: Some(evidence()) };
+    let metadata = Metadata { app: Some(app()), recorded_at: at(), evidence: Some(evidence()) };
     for (name, event) in every_event() {
         let encoded = encode(&stream, &event, &metadata).unwrap();
         let text =
@@ -201,7 +201,7 @@ fn a_stream_tells_its_environment() {
 
 #[test]
 fn an_event_without_evidence_has_none_after_reading() {
-    let metadata = Metadata { app: app(), recorded_at: at(), evidence: None };
+    let metadata = Metadata { app: Some(app()), recorded_at: at(), evidence: None };
     let event = Event::QuarantineAdopted { by: "b".into(), reason: "r".into() };
     let encoded = encode(&StreamName("s".into()), &event, &metadata).unwrap();
     assert_eq!(decode(&recorded(&encoded)).unwrap().metadata, metadata);
@@ -211,7 +211,7 @@ fn an_event_without_evidence_has_none_after_reading() {
 fn the_id_is_the_fact_not_the_moment() {
     let (stream, other) = (StreamName("order-demo.x".into()), StreamName("order-demo.y".into()));
     let metadata = |millis| Metadata {
-        app: app(),
+        app: Some(app()),
         recorded_at: DateTime::from_timestamp_millis(millis).unwrap(),
         evidence: Some(evidence()),
     };
@@ -227,7 +227,7 @@ fn the_id_is_the_fact_not_the_moment() {
 
 #[test]
 fn what_cannot_be_read_says_where_it_stands_and_why() {
-    let metadata = Metadata { app: app(), recorded_at: at(), evidence: None };
+    let metadata = Metadata { app: Some(app()), recorded_at: at(), evidence: None };
     let good = encode(&StreamName("s".into()), &Event::GoodsDelivered(samples::goods()), &metadata).unwrap();
     type Spoil = fn(&mut RecordedEvent);
     let cases: [(Spoil, &str); 6] = [

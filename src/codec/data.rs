@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
 use super::role_data::Role;
+use super::{bill_data, case_data, recovery_data};
 use crate::domain::app::PriceMeaning;
 use crate::domain::event::Event;
 use crate::domain::quarantine::Reason;
@@ -25,6 +26,13 @@ struct AppRegistered {
 struct PriceMeaningChanged {
     from: String,
     to: String,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MerchantAssigned {
+    merchant: String,
     revision: u64,
 }
 
@@ -66,6 +74,9 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             to: to.as_str().into(),
             revision: *revision,
         }),
+        Event::MerchantAssigned { merchant, revision } => {
+            serde_json::to_string(&MerchantAssigned { merchant: merchant.to_string(), revision: *revision })
+        }
         Event::GoodsDelivered(goods) => serde_json::to_string(&Goods::from(goods)),
         Event::CoinsDelivered(coins) => serde_json::to_string(&Coins::from(coins)),
         Event::RefundSucceeded(refund) => serde_json::to_string(&Refund::from(refund)),
@@ -95,6 +106,14 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::QuarantineAdopted { by, reason } | Event::QuarantineDismissed { by, reason } => {
             serde_json::to_string(&Resolved { by: by.clone(), reason: reason.clone() })
         }
+        Event::OrderRecovered { order, proposed_by, approved_by } => {
+            recovery_data::encode_recovered(order, proposed_by, approved_by)
+        }
+        Event::Recovery(event) => recovery_data::encode(event),
+        Event::Bill(event) => bill_data::encode(event),
+        Event::Case(event) => case_data::encode_case(event),
+        Event::Period(event) => case_data::encode_period(event),
+        Event::ReportFiled(report) => case_data::encode_report(report),
     }
 }
 
@@ -108,6 +127,10 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
             let stored: PriceMeaningChanged = parse(data)?;
             let (from, to) = (meaning(&stored.from)?, meaning(&stored.to)?);
             Event::PriceMeaningChanged { from, to, revision: stored.revision }
+        }
+        "MerchantAssigned" => {
+            let MerchantAssigned { merchant, revision } = parse(data)?;
+            Event::MerchantAssigned { merchant: bill_data::merchant(&merchant)?, revision }
         }
         "GoodsDelivered" => Event::GoodsDelivered(parse::<Goods>(data)?.try_into()?),
         "CoinsDelivered" => Event::CoinsDelivered(parse::<Coins>(data)?.try_into()?),
@@ -142,11 +165,26 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
             let Resolved { by, reason } = parse(data)?;
             Event::QuarantineDismissed { by, reason }
         }
+        "OrderRecovered" => recovery_data::recovered(data)?,
+        "RecoveryProposed" => Event::Recovery(recovery_data::proposed(data)?),
+        "RecoveryWithdrawn" => Event::Recovery(recovery_data::withdrawn(data)?),
+        "BillOpened" => Event::Bill(bill_data::opened(data)?),
+        "BillLines" => Event::Bill(bill_data::trade_lines(data)?),
+        "FundLines" => Event::Bill(bill_data::fund_lines(data)?),
+        "BillSealed" => Event::Bill(bill_data::was_sealed(data)?),
+        "BillSuperseded" => Event::Bill(bill_data::superseded(data)?),
+        "BillDayDeclaredEmpty" => Event::Bill(bill_data::declared_empty(data)?),
+        "CaseResolved" => Event::Case(case_data::resolved(data)?),
+        "CaseReopened" => Event::Case(case_data::reopened(data)?),
+        "PeriodPrepared" => Event::Period(case_data::prepared(data)?),
+        "PeriodClosed" => Event::Period(case_data::closed(data)?),
+        "PeriodReopened" => Event::Period(case_data::period_reopened(data)?),
+        "ReportFiled" => Event::ReportFiled(case_data::filed(data)?),
         unknown => return Err(format!("no event type {unknown:?} is known")),
     })
 }
 
-fn parse<T: DeserializeOwned>(data: &str) -> Result<T, String> {
+pub(super) fn parse<T: DeserializeOwned>(data: &str) -> Result<T, String> {
     serde_json::from_str(data).map_err(|error| format!("data: {error}"))
 }
 

@@ -26,7 +26,8 @@ pub struct FieldsOfEvent {
     pub kind: Option<usize>,
     /// In the order of the catalogue; empty for an unknown type.
     pub values: Vec<FieldValue>,
-    pub app: String,
+    /// `None` for what happens to no app.
+    pub app: Option<String>,
     /// RFC 3339 in UTC, to the millisecond.
     pub recorded_at: String,
 }
@@ -34,8 +35,8 @@ pub struct FieldsOfEvent {
 /// What is needed of the metadata; the rest is skipped.
 #[derive(Deserialize)]
 struct Beside<'a> {
-    #[serde(borrow)]
-    app: Cow<'a, str>,
+    #[serde(borrow, default)]
+    app: Option<Cow<'a, str>>,
     #[serde(borrow)]
     recorded_at: Cow<'a, str>,
 }
@@ -63,7 +64,7 @@ pub fn fields(recorded: &RecordedEvent) -> Result<FieldsOfEvent, String> {
             FieldsSeed { event }.deserialize(&mut json).map_err(|error| format!("data: {error}"))?
         }
     };
-    let (app, recorded_at) = (beside.app.into_owned(), beside.recorded_at.into_owned());
+    let (app, recorded_at) = (beside.app.map(Cow::into_owned), beside.recorded_at.into_owned());
     Ok(FieldsOfEvent { kind, values, app, recorded_at })
 }
 

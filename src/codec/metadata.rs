@@ -16,7 +16,8 @@ use crate::moment::{parse_stamp, stamp};
 #[serde(deny_unknown_fields)]
 struct Stored<'a> {
     schema: u32,
-    app: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    app: Option<Cow<'a, str>>,
     recorded_at: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     evidence: Option<StoredEvidence<'a>>,
@@ -45,7 +46,7 @@ fn stamped(text: &str) -> Result<DateTime<Utc>, String> {
 pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Stored {
         schema: SCHEMA,
-        app: metadata.app.as_str().into(),
+        app: metadata.app.as_ref().map(|app| app.as_str().into()),
         recorded_at: stamp(metadata.recorded_at),
         evidence: metadata.evidence.as_ref().map(|evidence| {
             let signature = evidence.signature.as_ref();
@@ -66,8 +67,9 @@ pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
 /// The metadata and the schema version of its event.
 pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
     let stored: Stored = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
+    let app = stored.app.as_deref().map(AppSlug::parse).transpose();
     let metadata = Metadata {
-        app: AppSlug::parse(&stored.app).map_err(|error| format!("metadata: {error}"))?,
+        app: app.map_err(|error| format!("metadata: {error}"))?,
         recorded_at: stamped(&stored.recorded_at)?,
         evidence: stored.evidence.map(evidence).transpose()?,
     };

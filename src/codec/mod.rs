@@ -1,11 +1,15 @@
 //! Domain events to stored bytes and back: names, schema versions, event ids. The only place that knows
 //! both sides; a golden file per event type and version holds it to its word.
 
+mod bill_data;
+mod case_data;
 mod catalogue;
 mod data;
 mod fields;
+mod line_data;
 mod metadata;
 mod push_data;
+mod recovery_data;
 mod role_data;
 mod stream;
 
@@ -22,8 +26,9 @@ pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
 pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
 pub use stream::{
-    QUARANTINE, app_stream, env_of, key_of, mock_stream, order_stream, player_stream, push_stream,
-    quarantine_id, quarantine_id_of, quarantine_stream, streams_of_id,
+    QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, mock_stream, order_stream,
+    period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream,
+    recovery_stream, report_stream, streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.
@@ -32,7 +37,8 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3c2d_8f6e_51a4_4e0b_9d27_6b1f_0a94_c7e
 /// What stands beside an event's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    pub app: AppSlug,
+    /// `None` for what happens to a merchant or a report, not to one app.
+    pub app: Option<AppSlug>,
     pub recorded_at: DateTime<Utc>,
     /// What proves it, for events that a push brought.
     pub evidence: Option<Evidence>,
@@ -85,6 +91,9 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
         return Err(failed(format!("its schema version is {schema}, known is {SCHEMA}")));
     }
     let event = data::decode(&recorded.event_type, &recorded.data).map_err(&failed)?;
+    if event.belongs_to_an_app() && metadata.app.is_none() {
+        return Err(failed("metadata: app is missing".into()));
+    }
     Ok(Decoded { event, metadata })
 }
 

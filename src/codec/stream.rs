@@ -4,8 +4,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::app::AppSlug;
+use crate::domain::bill::{BillKey, Sha256Hex};
+use crate::domain::case::CaseKey;
 use crate::domain::environment::Environment;
 use crate::domain::id::{OpenId, OutTradeNo};
+use crate::domain::period::PeriodKey;
 use crate::domain::push::Push;
 use crate::store::StreamName;
 
@@ -14,6 +17,15 @@ pub const QUARANTINE: &str = "quarantine";
 
 /// The category of the streams that hold players' roles.
 const PLAYER: &str = "player";
+
+/// The categories of streams that belong to no app.
+const BILL_DAY: &str = "billday";
+const CASE: &str = "case";
+const PERIOD: &str = "period";
+const REPORT: &str = "report";
+
+/// The category of the streams in which orders are proposed that no push brought.
+const RECOVERY: &str = "recovery";
 
 pub fn app_stream(app: &AppSlug) -> StreamName {
     StreamName(format!("app-{app}"))
@@ -44,10 +56,32 @@ pub fn player_stream(app: &AppSlug, env: Environment, open_id: &OpenId) -> Strea
     StreamName(format!("{PLAYER}-{app}.{env}.{open_id}"))
 }
 
+/// The stream in which an order is proposed that no push brought.
+pub fn recovery_stream(app: &AppSlug, out_trade_no: &OutTradeNo) -> StreamName {
+    StreamName(format!("{RECOVERY}-{app}.{out_trade_no}"))
+}
+
+pub fn billday_stream(key: &BillKey) -> StreamName {
+    StreamName(format!("{BILL_DAY}-{key}"))
+}
+
+pub fn case_stream(key: &CaseKey) -> StreamName {
+    StreamName(format!("{CASE}-{key}"))
+}
+
+pub fn period_stream(key: &PeriodKey) -> StreamName {
+    StreamName(format!("{PERIOD}-{key}"))
+}
+
+/// The stream that holds a filed report.
+pub fn report_stream(sha256: &Sha256Hex) -> StreamName {
+    StreamName(format!("{REPORT}-{sha256}"))
+}
+
 /// The environment that a stream's name tells; `None` where it belongs to none.
 pub fn env_of(stream: &StreamName) -> Option<Environment> {
     match stream.category() {
-        "order" | "refund" | "mock" => Some(Environment::Production),
+        "order" | "refund" | "mock" | RECOVERY => Some(Environment::Production),
         "sandboxOrder" | "sandboxRefund" | "sandboxMock" => Some(Environment::Sandbox),
         PLAYER => {
             let env = stream.as_str().split('.').nth(1)?;
@@ -62,7 +96,7 @@ pub fn env_of(stream: &StreamName) -> Option<Environment> {
 pub fn key_of(stream: &StreamName) -> Option<&str> {
     let (category, rest) = stream.as_str().split_once('-')?;
     match category {
-        QUARANTINE | "app" => Some(rest),
+        QUARANTINE | "app" | BILL_DAY | CASE | PERIOD | REPORT => Some(rest),
         _ => rest.split_once('.').map(|(_, key)| key),
     }
 }

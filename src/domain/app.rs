@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::bill::MerchantId;
 use super::event::Event;
 
 /// The name of an app in URLs, streams and configuration: 1 to 32 of `[a-z0-9]`.
@@ -61,6 +62,10 @@ pub struct Registration {
     pub actual_price_is: Option<PriceMeaning>,
     /// How often the meaning has changed.
     pub changes: u64,
+    /// Whom its orders are paid to.
+    pub merchant: Option<MerchantId>,
+    /// How often that has been said.
+    pub assignments: u64,
 }
 
 impl Registration {
@@ -73,6 +78,10 @@ impl Registration {
             Event::PriceMeaningChanged { to, revision, .. } => {
                 self.actual_price_is = Some(*to);
                 self.changes = *revision;
+            }
+            Event::MerchantAssigned { merchant, revision } => {
+                self.merchant = Some(merchant.clone());
+                self.assignments = *revision;
             }
             Event::GoodsDelivered(_)
             | Event::CoinsDelivered(_)
@@ -87,7 +96,13 @@ impl Registration {
             | Event::RoleReported { .. }
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
-            | Event::QuarantineDismissed { .. } => {}
+            | Event::QuarantineDismissed { .. }
+            | Event::OrderRecovered { .. }
+            | Event::Recovery(_)
+            | Event::Bill(_)
+            | Event::Case(_)
+            | Event::Period(_)
+            | Event::ReportFiled(_) => {}
         }
         self
     }

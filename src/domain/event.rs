@@ -2,10 +2,14 @@
 //! it matters.
 
 use super::app::PriceMeaning;
+use super::bill::{BillEvent, MerchantId};
+use super::case::CaseEvent;
 use super::environment::Environment;
 use super::id::OpenId;
+use super::period::{PeriodEvent, ReportPart};
 use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
 use super::quarantine::Reason;
+use super::recovery::{RecoveredOrder, RecoveryEvent};
 use super::role::PlayedRole;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,11 @@ pub enum Event {
     PriceMeaningChanged {
         from: PriceMeaning,
         to: PriceMeaning,
+        revision: u64,
+    },
+    /// Whom the app's orders are paid to from now on; the first one also says it of the orders before.
+    MerchantAssigned {
+        merchant: MerchantId,
         revision: u64,
     },
     /// Verified, durable, acknowledged to WeChat: the ledger has taken over the duty to deliver.
@@ -70,6 +79,17 @@ pub enum Event {
         by: String,
         reason: String,
     },
+    /// An order that no push brought: proposed by one person, approved by another.
+    OrderRecovered {
+        order: RecoveredOrder,
+        proposed_by: String,
+        approved_by: String,
+    },
+    Recovery(RecoveryEvent),
+    Bill(BillEvent),
+    Case(CaseEvent),
+    Period(PeriodEvent),
+    ReportFiled(ReportPart),
 }
 
 impl Event {
@@ -78,6 +98,7 @@ impl Event {
         match self {
             Self::AppRegistered { .. } => "AppRegistered",
             Self::PriceMeaningChanged { .. } => "PriceMeaningChanged",
+            Self::MerchantAssigned { .. } => "MerchantAssigned",
             Self::GoodsDelivered(_) => "GoodsDelivered",
             Self::CoinsDelivered(_) => "CoinsDelivered",
             Self::PaymentIdentified(_) => "PaymentIdentified",
@@ -92,6 +113,38 @@ impl Event {
             Self::PushQuarantined { .. } => "PushQuarantined",
             Self::QuarantineAdopted { .. } => "QuarantineAdopted",
             Self::QuarantineDismissed { .. } => "QuarantineDismissed",
+            Self::OrderRecovered { .. } => "OrderRecovered",
+            Self::Recovery(event) => event.type_name(),
+            Self::Bill(event) => event.type_name(),
+            Self::Case(event) => event.type_name(),
+            Self::Period(event) => event.type_name(),
+            Self::ReportFiled(_) => "ReportFiled",
+        }
+    }
+
+    /// Whether it happens to an app. What bills, cases and periods tell is a merchant's, of all its apps.
+    pub fn belongs_to_an_app(&self) -> bool {
+        match self {
+            Self::Bill(_) | Self::Case(_) | Self::Period(_) | Self::ReportFiled(_) => false,
+            Self::AppRegistered { .. }
+            | Self::PriceMeaningChanged { .. }
+            | Self::MerchantAssigned { .. }
+            | Self::GoodsDelivered(_)
+            | Self::CoinsDelivered(_)
+            | Self::PaymentIdentified(_)
+            | Self::ConflictingPushReceived(_)
+            | Self::RefundSucceeded(_)
+            | Self::GiftDelivered(_)
+            | Self::MockReceived(_)
+            | Self::GoodsGranted { .. }
+            | Self::GrantRefused { .. }
+            | Self::GrantRevoked { .. }
+            | Self::RoleReported { .. }
+            | Self::PushQuarantined { .. }
+            | Self::QuarantineAdopted { .. }
+            | Self::QuarantineDismissed { .. }
+            | Self::OrderRecovered { .. }
+            | Self::Recovery(_) => true,
         }
     }
 }

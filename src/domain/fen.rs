@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fen(pub i64);
 
 impl Fen {
     pub fn checked_times(self, quantity: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(quantity)).map(Self)
+    }
+
+    pub fn checked_plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
     }
 
     pub fn is_negative(self) -> bool {

@@ -1,7 +1,10 @@
-//! What an order, a refund and a gift are, and what a push means for them. Pure: no IO, no clock, no
+//! What an order, a refund, a gift, a bill, a case and a period are, and what a push or a person's word means
+//! for them. Pure: no IO, no clock, no
 //! randomness, no SQL and none of WeChat's JSON.
 
 pub mod app;
+pub mod bill;
+pub mod case;
 pub mod environment;
 pub mod event;
 pub mod evidence;
@@ -9,8 +12,10 @@ pub mod fen;
 pub mod grant;
 pub mod id;
 pub mod order;
+pub mod period;
 pub mod push;
 pub mod quarantine;
+pub mod recovery;
 pub mod role;
 
 #[cfg(test)]

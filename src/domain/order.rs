@@ -4,12 +4,15 @@
 use super::event::Event;
 use super::grant::{Grant, GrantCommand, GrantError};
 use super::push::{PaymentIds, Push};
+use super::recovery::RecoveredOrder;
 
 /// What the stream says so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// The push that began it; `None` before any.
     pub first: Option<Push>,
+    /// What people have entered in place of the push that did not come.
+    pub recovered: Option<RecoveredOrder>,
     /// What is known of the payment by now.
     pub payment: PaymentIds,
     /// The different contents that were refused, each once.
@@ -44,6 +47,10 @@ impl Order {
             Event::CoinsDelivered(coins) => self.begin(Push::Coins(coins.clone())),
             Event::RefundSucceeded(refund) => self.begin(Push::Refund(refund.clone())),
             Event::GiftDelivered(gift) => self.begin(Push::Gift(gift.clone())),
+            Event::OrderRecovered { order, .. } => {
+                self.payment = order.payment.clone();
+                self.recovered = Some(order.clone());
+            }
             Event::PaymentIdentified(news) => self.payment.learn(news),
             Event::ConflictingPushReceived(push) => self.conflicts.push(push.clone()),
             Event::GoodsGranted { by, reason } => {
@@ -58,11 +65,17 @@ impl Order {
             // Facts of other streams change nothing here.
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
+            | Event::MerchantAssigned { .. }
             | Event::MockReceived(_)
             | Event::RoleReported { .. }
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
-            | Event::QuarantineDismissed { .. } => {}
+            | Event::QuarantineDismissed { .. }
+            | Event::Recovery(_)
+            | Event::Bill(_)
+            | Event::Case(_)
+            | Event::Period(_)
+            | Event::ReportFiled(_) => {}
         }
         self
     }

@@ -135,9 +135,11 @@ fn begins(event: &Event) -> bool {
         Event::GoodsDelivered(_)
         | Event::CoinsDelivered(_)
         | Event::RefundSucceeded(_)
-        | Event::GiftDelivered(_) => true,
+        | Event::GiftDelivered(_)
+        | Event::OrderRecovered { .. } => true,
         Event::AppRegistered { .. }
         | Event::PriceMeaningChanged { .. }
+        | Event::MerchantAssigned { .. }
         | Event::PaymentIdentified(_)
         | Event::ConflictingPushReceived(_)
         | Event::MockReceived(_)
@@ -147,7 +149,12 @@ fn begins(event: &Event) -> bool {
         | Event::RoleReported { .. }
         | Event::PushQuarantined { .. }
         | Event::QuarantineAdopted { .. }
-        | Event::QuarantineDismissed { .. } => false,
+        | Event::QuarantineDismissed { .. }
+        | Event::Recovery(_)
+        | Event::Bill(_)
+        | Event::Case(_)
+        | Event::Period(_)
+        | Event::ReportFiled(_) => false,
     }
 }
 

@@ -84,6 +84,7 @@ impl Quarantine {
             Event::QuarantineDismissed { .. } => self.resolution = Some(Resolution::Dismissed),
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
+            | Event::MerchantAssigned { .. }
             | Event::GoodsDelivered(_)
             | Event::CoinsDelivered(_)
             | Event::PaymentIdentified(_)
@@ -94,7 +95,13 @@ impl Quarantine {
             | Event::GoodsGranted { .. }
             | Event::GrantRefused { .. }
             | Event::GrantRevoked { .. }
-            | Event::RoleReported { .. } => {}
+            | Event::RoleReported { .. }
+            | Event::OrderRecovered { .. }
+            | Event::Recovery(_)
+            | Event::Bill(_)
+            | Event::Case(_)
+            | Event::Period(_)
+            | Event::ReportFiled(_) => {}
         }
         self
     }

@@ -179,6 +179,7 @@ impl Player {
             // Facts of other streams change nothing here.
             Event::AppRegistered { .. }
             | Event::PriceMeaningChanged { .. }
+            | Event::MerchantAssigned { .. }
             | Event::GoodsDelivered(_)
             | Event::CoinsDelivered(_)
             | Event::PaymentIdentified(_)
@@ -191,7 +192,13 @@ impl Player {
             | Event::GrantRevoked { .. }
             | Event::PushQuarantined { .. }
             | Event::QuarantineAdopted { .. }
-            | Event::QuarantineDismissed { .. } => {}
+            | Event::QuarantineDismissed { .. }
+            | Event::OrderRecovered { .. }
+            | Event::Recovery(_)
+            | Event::Bill(_)
+            | Event::Case(_)
+            | Event::Period(_)
+            | Event::ReportFiled(_) => {}
         }
         self
     }

@@ -45,7 +45,7 @@ impl Ledger {
         at: DateTime<Utc>,
     ) -> Result<GrantOutcome, GrantOrderError> {
         let stream = codec::order_stream(app, env, out_trade_no);
-        let target = command_target(&stream, app, at);
+        let target = command_target(&stream, Some(app), at);
         let seen: Seen<Order> = self.read(&stream, Order::evolve).await?;
         let decide = |order: &Order| match order.decide_grant(command, by, reason) {
             Ok(event) => {

@@ -57,7 +57,7 @@ impl Ledger {
             page.map_err(LedgerError::Unavailable)?.iter().map(codec::decode).collect::<Result<_, _>>()?;
         let resolution = Quarantine::fold(decoded.iter().map(|decoded| &decoded.event)).resolution;
         let first = decoded.into_iter().next().map(|first| first.metadata);
-        Ok(first.and_then(|first| Some(Held { app: first.app, evidence: first.evidence?, resolution })))
+        Ok(first.and_then(|first| Some(Held { app: first.app?, evidence: first.evidence?, resolution })))
     }
 
     /// Adopts or dismisses a push in quarantine. `false` where that had been decided before.
@@ -72,7 +72,7 @@ impl Ledger {
         let stream = codec::quarantine_stream(id);
         let seen = self.read(&stream, Quarantine::evolve).await?;
         let Some(app) = seen.app.clone() else { return Err(ResolveError::NotHeld.into()) };
-        let target = command_target(&stream, &app, at);
+        let target = command_target(&stream, Some(&app), at);
         let decide = |held: &Quarantine| match held.resolve(how, by, reason) {
             Ok(event) => (event.into_iter().collect(), Ok(())),
             Err(error) => (vec![], Err(error)),

@@ -44,7 +44,7 @@ impl Ledger {
         at: DateTime<Utc>,
     ) -> Result<(), RegisterError> {
         let stream = codec::app_stream(app);
-        let target = command_target(&stream, app, at);
+        let target = command_target(&stream, Some(app), at);
         let seen = self.read(&stream, Registration::evolve).await?;
         let decide = |known: &Registration| (known.decide(app_id, actual_price_is), known.app_id.clone());
         let bound = self.settle(&target, seen, Registration::evolve, decide).await?.outcome;

@@ -32,7 +32,7 @@ impl Ledger {
         at: DateTime<Utc>,
     ) -> Result<Reported, LedgerError> {
         let stream = codec::player_stream(app, env, open_id);
-        let target = command_target(&stream, app, at);
+        let target = command_target(&stream, Some(app), at);
         let seen: Seen<Player> = self.read(&stream, Player::evolve).await?;
         let decide = |player: &Player| {
             let events = player.decide(env, open_id, roles);

@@ -53,10 +53,12 @@ impl<State: Default> Seen<State> {
 /// Where and under which conditions a decision's events are appended.
 pub struct Target<'a> {
     stream: &'a StreamName,
-    app: &'a AppSlug,
+    /// `None` for what happens to no app.
+    app: Option<&'a AppSlug>,
     evidence: Option<&'a Evidence>,
     recorded_at: DateTime<Utc>,
-    budget: Option<Budget>,
+    /// Which of the app's daily quotas it is charged to.
+    budget: Option<(&'a AppSlug, Budget)>,
     urgency: Urgency,
 }
 
@@ -109,7 +111,7 @@ impl Ledger {
         begun: Instant,
     ) -> Result<Appending, LedgerError> {
         let metadata = Metadata {
-            app: target.app.clone(),
+            app: target.app.cloned(),
             recorded_at: target.recorded_at,
             evidence: target.evidence.cloned(),
         };
@@ -118,7 +120,7 @@ impl Ledger {
         let bytes: usize = events.iter().map(|event| event.data.len() + event.metadata.len()).sum();
         let charge = match target.budget {
             None => None,
-            Some(budget) => Some(self.quotas.charge(target.app, budget, bytes, target.recorded_at)?),
+            Some((app, budget)) => Some(self.quotas.charge(app, budget, bytes, target.recorded_at)?),
         };
         let append = Append {
             stream: target.stream.clone(),
@@ -167,7 +169,7 @@ impl Ledger {
                 seen.version = ExpectedVersion::Exact(recorded.version);
                 seen.position = Some(recorded.position);
                 let decoded = codec::decode(recorded)?;
-                seen.app.get_or_insert(decoded.metadata.app);
+                seen.app = seen.app.or(decoded.metadata.app);
                 seen.state = evolve(seen.state, &decoded.event);
             }
         }
@@ -182,7 +184,7 @@ fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
 
 pub fn command_target<'a>(
     stream: &'a StreamName,
-    app: &'a AppSlug,
+    app: Option<&'a AppSlug>,
     recorded_at: DateTime<Utc>,
 ) -> Target<'a> {
     Target { stream, app, evidence: None, recorded_at, budget: None, urgency: Urgency::Command }
@@ -195,5 +197,6 @@ pub fn push_target<'a>(
     budget: Option<Budget>,
 ) -> Target<'a> {
     let recorded_at = evidence.received_at;
-    Target { stream, app, evidence: Some(evidence), recorded_at, budget, urgency: Urgency::Push }
+    let budget = budget.map(|budget| (app, budget));
+    Target { stream, app: Some(app), evidence: Some(evidence), recorded_at, budget, urgency: Urgency::Push }
 }

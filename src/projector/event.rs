@@ -56,7 +56,7 @@ impl Event {
             Source::EventType => borrowed(self.event_type()),
             Source::RecordedAt => fields.map_or_else(null, |fields| borrowed(fields.recorded_at.as_str())),
             Source::Day => borrowed(self.day.as_str()),
-            Source::App => fields.map_or_else(null, |fields| borrowed(fields.app.as_str())),
+            Source::App => fields.and_then(|fields| fields.app.as_deref()).map_or_else(null, borrowed),
             Source::Env => match self.env {
                 Some(Environment::Production) => text("production"),
                 Some(Environment::Sandbox) => text("sandbox"),

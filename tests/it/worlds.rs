@@ -254,7 +254,8 @@ impl Facts {
                 | Event::QuarantineDismissed { .. }
         );
         let proof = Evidence { payload: self.payload.clone(), ..evidence(&goods("A").0, recorded_at) };
-        let metadata = Metadata { app: slug(self.app), recorded_at, evidence: is_push.then_some(proof) };
+        let metadata =
+            Metadata { app: Some(slug(self.app)), recorded_at, evidence: is_push.then_some(proof) };
         codec::encode(&self.stream, event, &metadata).unwrap()
     }
 }

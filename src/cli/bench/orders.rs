@@ -128,7 +128,7 @@ async fn append(
     recorded_at: DateTime<Utc>,
     evidence: Option<Evidence>,
 ) -> anyhow::Result<()> {
-    let metadata = Metadata { app: app.clone(), recorded_at, evidence };
+    let metadata = Metadata { app: Some(app.clone()), recorded_at, evidence };
     let event: NewEvent = codec::encode(&stream, event, &metadata)?;
     let append = Append {
         stream,

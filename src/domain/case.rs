@@ -1,0 +1,93 @@
+//! A case: one row of the reconciliation that a person has judged.
+
+use std::fmt;
+
+use super::bill::MerchantId;
+
+/// What a case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CaseKind {
+    /// An order of the ledger: `{app}.{OutTradeNo}`.
+    Order,
+    /// A payment that stands in a bill only: its TransactionId, `#2` behind it where it stands there twice.
+    Payment,
+    /// A refund of the ledger: `{app}.{RefundId}`.
+    Refund,
+    /// A refund that stands in a bill only: its 微信退款单号.
+    BillRefund,
+}
+
+impl CaseKind {
+    pub const ALL: [Self; 4] = [Self::Order, Self::Payment, Self::Refund, Self::BillRefund];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Payment => "payment",
+            Self::Refund => "refund",
+            Self::BillRefund => "bill_refund",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// What names one case. The id may be any that a bill holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CaseKey {
+    pub merchant: MerchantId,
+    pub kind: CaseKind,
+    id: String,
+}
+
+const ID_CHARS_MAX: usize = 200;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a case's id must be 1 to {ID_CHARS_MAX} characters, none of them a control character")]
+pub struct CaseIdError;
+
+impl CaseKey {
+    pub fn new(merchant: MerchantId, kind: CaseKind, id: &str) -> Result<Self, CaseIdError> {
+        let is_valid = (1..=ID_CHARS_MAX).contains(&id.chars().count()) && !id.chars().any(char::is_control);
+        if is_valid { Ok(Self { merchant, kind, id: id.to_owned() }) } else { Err(CaseIdError) }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Display for CaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.merchant, self.kind.as_str(), self.id)
+    }
+}
+
+/// What a person judged, and on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The row's status then.
+    pub status: String,
+    /// The facts that were judged, as the row told them: where it tells others, the case is open again.
+    pub facts: String,
+    pub reason: String,
+}
+
+/// `revision` counts the words of the stream, so that the same again later is another fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseEvent {
+    Resolved { key: CaseKey, judgement: Judgement, revision: u64, by: String },
+    Reopened { key: CaseKey, reason: String, revision: u64, by: String },
+}
+
+impl CaseEvent {
+    /// The type's name as it stands in the log.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Resolved { .. } => "CaseResolved",
+            Self::Reopened { .. } => "CaseReopened",
+        }
+    }
+}
