@@ -56,6 +56,7 @@ mod pushes;
 mod quarantine;
 mod quotas;
 mod receiving;
+mod reconciling;
 mod refused;
 mod role_list;
 mod role_reports;

@@ -1,0 +1,188 @@
+//! Reconciliation against a slow reconciler that shares nothing with it: in hundreds of small random worlds, in
+//! whatever order their facts arrive, the report's rows are the same.
+
+mod facts;
+mod oracle;
+mod oracle_refunds;
+mod random;
+mod record;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use order_ledger::projector::{Folder, Question};
+
+use super::folded::{Folded, text};
+use facts::{Seen, Stream};
+use oracle::Row;
+use random::{World, midnight};
+
+const WORLDS: u64 = 250;
+
+/// Moments that "awaiting" is asked for: while pushes still come, and when all have come.
+fn moments() -> [DateTime<Utc>; 3] {
+    [midnight(1) + TimeDelta::hours(9), midnight(4) + TimeDelta::minutes(4), midnight(30)]
+}
+
+async fn reconciling() -> Folded {
+    let ours = |folder: &Folder| folder.name == "reconciliation";
+    Folded::over(Folder::built_in().into_iter().filter(ours).collect()).await
+}
+
+/// The report's rows of a merchant, by column.
+async fn report(folded: &Folded, merchant: &str, as_of: DateTime<Utc>) -> Vec<BTreeMap<String, String>> {
+    let parameters = [("merchant", merchant), ("from_day", "2025-01-01"), ("to_day", "2027-01-01")];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let question = Question {
+        projection: "reconciliation",
+        query: "report",
+        parameters: &parameters,
+        as_of,
+        min_position: folded.head(),
+        wait: Duration::from_secs(60),
+    };
+    let answer = folded.projector().ask(&question).await.unwrap();
+    let names: Vec<_> = answer.table.columns.iter().map(|column| column.name.clone()).collect();
+    let row = |row: Vec<_>| names.iter().cloned().zip(row.iter().map(text)).collect();
+    answer.table.rows.into_iter().map(row).collect()
+}
+
+/// Of a row of the report, the columns that the oracle speaks of.
+fn of_oracle(row: &BTreeMap<String, String>, known: &Row) -> Row {
+    known.keys().map(|column| (*column, row.get(*column).cloned().unwrap_or_else(|| "no such column".into()))).collect()
+}
+
+/// What is wrong with a world's report; `None` where nothing is.
+async fn difference(
+    folded: &Folded,
+    world: &[Stream],
+    merchants: &[String],
+    order: &[(usize, usize)],
+) -> Option<String> {
+    let seen = Seen::of(world, order);
+    for merchant in merchants {
+        for as_of in moments() {
+            let expected = oracle::report(&seen, merchant, as_of);
+            let found = report(folded, merchant, as_of).await;
+            let wrong = compare(&expected, &found);
+            if let Some(wrong) = wrong {
+                return Some(format!("{merchant} as of {as_of}:\n{wrong}"));
+            }
+        }
+    }
+    None
+}
+
+/// Rows are told apart by what they are about.
+fn key(row: &BTreeMap<String, String>) -> String {
+    let of = |name: &str| row.get(name).map_or("-", String::as_str);
+    format!("{} {} {} {} {}", of("kind"), of("case_kind"), of("case_id"), of("bill_sha256"), of("bill_line"))
+}
+
+fn compare(expected: &[Row], found: &[BTreeMap<String, String>]) -> Option<String> {
+    let owned = |row: &Row| row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let expected: BTreeMap<String, &Row> = expected.iter().map(|row| (key(&owned(row)), row)).collect();
+    let by_key: BTreeMap<String, &BTreeMap<String, String>> = found.iter().map(|row| (key(row), row)).collect();
+    let mut wrong = vec![];
+    if by_key.len() != found.len() {
+        wrong.push("two rows are about the same".to_owned());
+    }
+    for (key, row) in &expected {
+        match by_key.get(key) {
+            None => wrong.push(format!("is missing: {row:?}")),
+            Some(found) => {
+                let found = of_oracle(found, row);
+                for (column, value) in row.iter().filter(|(column, value)| found[*column] != **value) {
+                    wrong.push(format!("{key}: {column} is {}, should be {value}", found[column]));
+                }
+            }
+        }
+    }
+    for (key, row) in by_key.iter().filter(|(key, _)| !expected.contains_key(*key)) {
+        wrong.push(format!("should not be there: {key} {}", row["status"]));
+    }
+    (!wrong.is_empty()).then(|| wrong.join("\n"))
+}
+
+/// Records all worlds at once, each in an order of its own.
+async fn folded(worlds: &[World], seed: u64) -> Folded {
+    let folded = reconciling().await;
+    let recording = worlds.iter().map(|world| {
+        let store = folded.store.clone();
+        async move { record::record(&*store, &world.streams, &world.interleaved(seed)).await }
+    });
+    futures_util::future::join_all(recording).await;
+    folded.caught_up().await;
+    folded
+}
+
+/// Without what cannot be left out for the difference to stay.
+async fn shrunk(world: &World, seed: u64) -> String {
+    let mut streams = world.streams.clone();
+    let mut place = 0;
+    let mut said = String::new();
+    while place < streams.len() {
+        let mut fewer = streams.clone();
+        fewer.remove(place);
+        match alone(world, &fewer, seed).await {
+            Some(wrong) => (streams, said) = (fewer, wrong),
+            None => place += 1,
+        }
+    }
+    let told: Vec<_> = streams.iter().map(|stream| format!("{:?}\n    {:?}", stream.about, stream.facts)).collect();
+    format!("world {} comes down to\n{}\n{said}", world.number, told.join("\n"))
+}
+
+async fn alone(world: &World, streams: &[Stream], seed: u64) -> Option<String> {
+    let apps = streams.iter().filter(|stream| matches!(stream.about, facts::About::App { .. })).count();
+    if apps < 2 {
+        return None;
+    }
+    let small =
+        World { number: world.number, merchants: world.merchants.clone(), streams: streams.to_vec() };
+    let mut log = folded(std::slice::from_ref(&small), seed).await;
+    let wrong = difference(&log, streams, &world.merchants, &small.interleaved(seed)).await;
+    log.stop().await;
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_report_is_what_the_slow_reconciler_says_whatever_comes_first() {
+    let worlds: Vec<World> = (0..WORLDS).map(random::world).collect();
+    let mut reports = vec![];
+    for seed in [1, 2] {
+        let mut log = folded(&worlds, seed).await;
+        let mut wrong = vec![];
+        let mut of_worlds = vec![];
+        for world in &worlds {
+            let order = world.interleaved(seed);
+            if let Some(said) = difference(&log, &world.streams, &world.merchants, &order).await {
+                wrong.push((world, said));
+            }
+            of_worlds.push(without_positions(report(&log, &world.merchants[0], moments()[1]).await));
+        }
+        log.stop().await;
+        if let Some((smallest, said)) = wrong.iter().min_by_key(|(world, _)| world.streams.len()) {
+            let alone = shrunk(smallest, seed).await;
+            panic!("{} of {WORLDS} worlds differ\n{said}\n{alone}", wrong.len());
+        }
+        reports.push(of_worlds);
+    }
+    let mut independent = 0;
+    for (place, world) in worlds.iter().enumerate().filter(|(_, world)| !world.depends_on_positions()) {
+        assert_eq!(reports[0][place], reports[1][place], "world {}", world.number);
+        independent += 1;
+    }
+    assert!(independent > WORLDS / 4, "{independent} worlds are free of claims that only positions decide");
+}
+
+/// All columns but those that follow from what came first.
+fn without_positions(rows: Vec<BTreeMap<String, String>>) -> Vec<BTreeMap<String, String>> {
+    let without = |mut row: BTreeMap<String, String>| {
+        row.remove("position");
+        row.remove("late");
+        row
+    };
+    rows.into_iter().map(without).collect()
+}
