@@ -31,13 +31,14 @@ struct Reopened {
     by: String,
 }
 
+/// Every event has a `position` of its own, which goes before a field of that name where events are folded.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Prepared {
     merchant: String,
     month: String,
     report_sha256: String,
-    position: u64,
+    report_position: u64,
     summary: String,
     revision: u64,
     by: String,
@@ -49,7 +50,7 @@ struct Closed {
     merchant: String,
     month: String,
     report_sha256: String,
-    position: u64,
+    report_position: u64,
     revision: u64,
     by: String,
 }
@@ -113,7 +114,7 @@ pub fn encode_period(event: &PeriodEvent) -> Result<String, serde_json::Error> {
                 merchant: key.merchant.to_string(),
                 month: key.month.to_string(),
                 report_sha256: report_sha256.to_string(),
-                position: *position,
+                report_position: *position,
                 summary: summary.clone(),
                 revision: *revision,
                 by: by.clone(),
@@ -124,7 +125,7 @@ pub fn encode_period(event: &PeriodEvent) -> Result<String, serde_json::Error> {
                 merchant: key.merchant.to_string(),
                 month: key.month.to_string(),
                 report_sha256: report_sha256.to_string(),
-                position: *position,
+                report_position: *position,
                 revision: *revision,
                 by: by.clone(),
             })
@@ -157,13 +158,14 @@ pub fn reopened(data: &str) -> Result<CaseEvent, String> {
 }
 
 pub fn prepared(data: &str) -> Result<PeriodEvent, String> {
-    let Prepared { merchant, month, report_sha256, position, summary, revision, by } = parse(data)?;
+    let Prepared { merchant, month, report_sha256, report_position: position, summary, revision, by } =
+        parse(data)?;
     let (key, report_sha256) = (period_key(&merchant, &month)?, sha256(&report_sha256)?);
     Ok(PeriodEvent::Prepared { key, report_sha256, position, summary, revision, by })
 }
 
 pub fn closed(data: &str) -> Result<PeriodEvent, String> {
-    let Closed { merchant, month, report_sha256, position, revision, by } = parse(data)?;
+    let Closed { merchant, month, report_sha256, report_position: position, revision, by } = parse(data)?;
     let (key, report_sha256) = (period_key(&merchant, &month)?, sha256(&report_sha256)?);
     Ok(PeriodEvent::Closed { key, report_sha256, position, revision, by })
 }

@@ -211,8 +211,11 @@ const CATALOGUE: &[EventFields] = &[
     event("BillDayDeclaredEmpty", &["revision", "merchant", "bill_day", "kind", "covers", "reason", "by"]),
     event("CaseResolved", &["merchant", "kind", "id", "status", "facts", "reason", "revision", "by"]),
     event("CaseReopened", &["merchant", "kind", "id", "reason", "revision", "by"]),
-    event("PeriodPrepared", &["merchant", "month", "report_sha256", "position", "summary", "revision", "by"]),
-    event("PeriodClosed", &["merchant", "month", "report_sha256", "position", "revision", "by"]),
+    event(
+        "PeriodPrepared",
+        &["merchant", "month", "report_sha256", "report_position", "summary", "revision", "by"],
+    ),
+    event("PeriodClosed", &["merchant", "month", "report_sha256", "report_position", "revision", "by"]),
     event("PeriodReopened", &["merchant", "month", "reason", "revision", "by"]),
     event("ReportFiled", &["sha256", "part", "parts", "gzip_base64"]),
 ];

@@ -1,11 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::finance_tests::{bill_key, every_bill_event, every_closing_event, every_recovery_event, merchant};
 use super::*;
 use crate::domain::app::PriceMeaning;
+use crate::domain::bill::{BillEvent, BillKind};
+use crate::domain::case::{CaseKey, CaseKind};
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{KeyFingerprint, SignatureEvidence, Transport};
+use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo, RefundId};
+use crate::domain::period::{Month, PeriodKey};
 use crate::domain::push::{CoinPush, Push, RefundPush};
 use crate::domain::quarantine::Reason;
 use crate::domain::role::{PlayedRole, RoleFields};
@@ -99,7 +104,21 @@ fn every_event() -> Vec<(&'static str, Event)> {
         ),
         ("QuarantineAdopted", Event::QuarantineAdopted { by: by.clone(), reason: reason.clone() }),
         ("QuarantineDismissed", Event::QuarantineDismissed { by, reason }),
+        ("MerchantAssigned", Event::MerchantAssigned { merchant: merchant(), revision: 1 }),
     ]
+    .into_iter()
+    .chain(every_recovery_event())
+    .chain(every_bill_event().map(|(name, event)| (name, Event::Bill(event))))
+    .chain(every_closing_event())
+    .collect()
+}
+
+fn metadata_of(event: &Event) -> Metadata {
+    if event.belongs_to_an_app() {
+        Metadata { app: Some(app()), recorded_at: at(), evidence: Some(evidence()) }
+    } else {
+        Metadata { app: None, recorded_at: at(), evidence: None }
+    }
 }
 
 fn recorded(event: &NewEvent) -> RecordedEvent {
@@ -121,8 +140,8 @@ fn recorded(event: &NewEvent) -> RecordedEvent {
 fn every_event_is_written_as_its_golden_file_says_and_read_back() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/events");
     let stream = StreamName("order-demo.x".into());
-    let metadata = Metadata { app: Some(app()), recorded_at: at(), evidence: Some(evidence()) };
     for (name, event) in every_event() {
+        let metadata = metadata_of(&event);
         let encoded = encode(&stream, &event, &metadata).unwrap();
         let text =
             format!("{}\n{}\n{}\n{}\n", encoded.event_type, encoded.id, encoded.data, encoded.metadata);
@@ -133,7 +152,7 @@ fn every_event_is_written_as_its_golden_file_says_and_read_back() {
         let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         assert_eq!(text, golden, "{name}");
         let decoded = decode(&recorded(&encoded)).unwrap();
-        assert_eq!(decoded, Decoded { event, metadata: metadata.clone() }, "{name}");
+        assert_eq!(decoded, Decoded { event, metadata }, "{name}");
     }
 }
 
@@ -141,7 +160,7 @@ fn every_event_is_written_as_its_golden_file_says_and_read_back() {
 fn there_is_a_golden_file_for_every_event_type() {
     let all = every_event();
     let known: BTreeSet<_> = all.iter().map(|(_, event)| event.type_name()).collect();
-    assert_eq!(known.len(), 16, "a new event type needs a golden file: {known:?}");
+    assert_eq!(known.len(), 32, "a new event type needs a golden file: {known:?}");
 }
 
 #[test]
@@ -150,7 +169,7 @@ fn the_catalogue_names_every_field_of_every_event_type_and_no_other() {
     for (name, event) in every_event() {
         let text = data::encode(&event).unwrap();
         let data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
-        let mut keys: Vec<String> = data.into_iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<String> = data.keys().cloned().collect();
         keys.sort_by_key(|key| text.find(&format!("\"{key}\":")));
         let event_type = event.type_name();
         let listed = catalogue().iter().find(|listed| listed.event_type == event_type);
@@ -161,8 +180,13 @@ fn the_catalogue_names_every_field_of_every_event_type_and_no_other() {
         });
         assert!(places.is_sorted(), "{name}: not in the order they are stored");
         written.entry(event_type).or_default().extend(keys);
+        let columns: Vec<String> = match &event {
+            Event::Bill(BillEvent::Lines { .. }) => serde_json::from_value(data["columns"].clone()).unwrap(),
+            _ => vec![],
+        };
+        assert_eq!(listed.line_fields, columns, "{name}");
     }
-    for EventFields { event_type, fields } in catalogue() {
+    for EventFields { event_type, fields, line_fields: _ } in catalogue() {
         let listed: BTreeSet<String> = fields.iter().map(|field| (*field).to_owned()).collect();
         assert_eq!(written.remove(event_type), Some(listed), "{event_type}");
     }
@@ -172,6 +196,7 @@ fn the_catalogue_names_every_field_of_every_event_type_and_no_other() {
 fn a_stream_tells_its_environment() {
     use Environment::{Production, Sandbox};
     let number = OutTradeNo::parse("1").unwrap();
+    let report = format!("report-{}", "0".repeat(64));
     let player = |env, open_id| player_stream(&app(), env, &OpenId::parse(open_id).unwrap());
     let sandbox_refund =
         RefundPush { env: Sandbox, refund_id: RefundId::parse("-.sandbox.").unwrap(), ..samples::refund() };
@@ -191,11 +216,51 @@ fn a_stream_tells_its_environment() {
             None,
         ),
         (quarantine_stream("00"), "quarantine-00", None),
+        (recovery_stream(&app(), &number), "recovery-demo.1", Some(Production)),
+        (billday_stream(&bill_key(BillKind::all())), "billday-1900000109.2026-01-01.all", None),
+        (
+            case_stream(&CaseKey::new(merchant(), CaseKind::Payment, "42.sandbox-#2").unwrap()),
+            "case-1900000109.payment.42.sandbox-#2",
+            None,
+        ),
+        (
+            period_stream(&PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() }),
+            "period-1900000109.2026-01",
+            None,
+        ),
+        (report_stream(&samples::sha256('0')), &report, None),
     ] {
         assert_eq!((stream.as_str(), env_of(&stream)), (name, env));
     }
     for push in samples::one_of_each() {
         assert_eq!(env_of(&push_stream(&app(), &push)), push.env(), "{push:?}");
+    }
+}
+
+#[test]
+fn the_key_of_a_stream_is_what_follows_the_app_or_all_where_no_app_is_named() {
+    for (stream, key) in [
+        ("order-demo.A.1", Some("A.1")),
+        ("recovery-demo.A-1", Some("A-1")),
+        ("player-demo.sandbox.o", Some("sandbox.o")),
+        ("app-demo", Some("demo")),
+        ("billday-1900000109.2026-01-01.all", Some("1900000109.2026-01-01.all")),
+        ("case-1900000109.order.demo.A", Some("1900000109.order.demo.A")),
+        ("period-1900000109.2026-01", Some("1900000109.2026-01")),
+        ("report-00", Some("00")),
+        ("nothing", None),
+    ] {
+        assert_eq!(key_of(&StreamName(stream.into())), key, "{stream}");
+    }
+}
+
+#[test]
+fn what_happens_to_an_app_says_to_which() {
+    for (name, event) in every_event() {
+        let metadata = Metadata { app: None, ..metadata_of(&event) };
+        let encoded = encode(&StreamName("s".into()), &event, &metadata).unwrap();
+        let decoded = decode(&recorded(&encoded));
+        assert_eq!(decoded.is_ok(), !event.belongs_to_an_app(), "{name}");
     }
 }
 
@@ -216,7 +281,7 @@ fn the_id_is_the_fact_not_the_moment() {
         evidence: Some(evidence()),
     };
     let goods = |price| {
-        let actual_price = crate::domain::fen::Fen(price);
+        let actual_price = Fen(price);
         Event::GoodsDelivered(crate::domain::push::GoodsPush { actual_price, ..samples::goods() })
     };
     let id = |stream, price, millis| encode(stream, &goods(price), &metadata(millis)).unwrap().id;

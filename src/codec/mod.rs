@@ -100,3 +100,6 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
 #[cfg(test)]
 #[path = "codec_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod finance_tests;
