@@ -222,9 +222,9 @@ impl Seen {
     /// `order`: of each fact recorded, its stream and its place there; where it stands in this list is its position.
     pub fn of(world: &[Stream], order: &[(usize, usize)]) -> Self {
         let mut seen = Self::default();
-        let whole = |about: &About| order.iter().enumerate().filter(|(_, (stream, _))| world[*stream].about == *about);
-        for stream in world {
-            let facts = whole(&stream.about).map(|(position, (_, place))| {
+        for (number, stream) in world.iter().enumerate() {
+            let of_stream = order.iter().enumerate().filter(|(_, (recorded, _))| *recorded == number);
+            let facts = of_stream.map(|(position, (_, place))| {
                 let (fact, at) = &stream.facts[*place];
                 (position, fact, *at)
             });

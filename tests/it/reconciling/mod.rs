@@ -147,6 +147,70 @@ async fn alone(world: &World, streams: &[Stream], seed: u64) -> Option<String> {
     wrong
 }
 
+/// All of the issue's.
+const STATUSES: [(&str, &[&str]); 2] = [
+    (
+        "payment",
+        &[
+            "other_app",
+            "test_order",
+            "quarantined",
+            "conflict",
+            "other_channel",
+            "duplicate_in_bill",
+            "ids_disagree",
+            "amount_rule_suspect",
+            "amount_differs",
+            "currency_differs",
+            "revoked_in_bill",
+            "mock_in_bill",
+            "sandbox_in_bill",
+            "awaiting_bill",
+            "missing_in_bill",
+            "awaiting_push",
+            "missing_in_ledger",
+            "matched_by_operator",
+            "matched",
+        ],
+    ),
+    (
+        "refund",
+        &[
+            "other_app",
+            "refund_matched",
+            "refund_ambiguous",
+            "refund_awaiting_bill",
+            "refund_missing_in_bill",
+            "refund_awaiting_push",
+            "refund_missing_in_ledger",
+            "refund_amount_differs",
+            "refund_exceeds_payment",
+            "refund_without_order",
+            "refund_not_successful",
+        ],
+    ),
+];
+
+#[test]
+fn every_status_there_is_comes_up_in_the_random_worlds() {
+    let mut found: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for world in (0..WORLDS).map(random::world) {
+        let seen = Seen::of(&world.streams, &world.interleaved(1));
+        for (merchant, as_of) in world.merchants.iter().zip(moments()) {
+            for row in oracle::report(&seen, merchant, as_of) {
+                *found.entry((row["kind"].clone(), row["status"].clone())).or_default() += 1;
+            }
+        }
+    }
+    let expected = STATUSES.iter().flat_map(|(kind, words)| {
+        words.iter().map(|status| ((*kind).to_owned(), (*status).to_owned()))
+    });
+    let expected: std::collections::BTreeSet<_> = expected.collect();
+    assert_eq!(found.keys().cloned().collect::<std::collections::BTreeSet<_>>(), expected, "{found:#?}");
+    let rare: Vec<_> = found.iter().filter(|(_, count)| **count < 5).collect();
+    assert!(rare.is_empty(), "too rare to say much: {rare:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_report_is_what_the_slow_reconciler_says_whatever_comes_first() {
     let worlds: Vec<World> = (0..WORLDS).map(random::world).collect();

@@ -1,6 +1,7 @@
 //! A month of orders and the bills of it, with every difference there can be planted in known numbers: what a
 //! report must find, to the fen.
 
+pub mod file;
 mod plants;
 mod sale;
 
@@ -15,6 +16,7 @@ use rand::seq::SliceRandom;
 use crate::codec;
 use crate::domain::app::{AppSlug, PriceMeaning};
 use crate::domain::bill::{BillKind, BillLine, Direction, FundLine, MerchantId, RowKind};
+use crate::domain::environment::Environment;
 use crate::domain::event::Event;
 use crate::store::StreamName;
 
@@ -95,6 +97,26 @@ pub struct Day {
     pub bills: Vec<TradeBill>,
     pub funds: Option<Vec<FundLine>>,
     pub expected: Expected,
+    /// What stands on each side, counted from facts and lines, whatever is expected of them.
+    pub sides: Sides,
+}
+
+/// In fen: what orders come to in the ledger and payments in the bills, and so refunds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    pub orders: i64,
+    pub payments: i64,
+    pub ledger_refunds: i64,
+    pub bill_refunds: i64,
+}
+
+impl AddAssign for Sides {
+    fn add_assign(&mut self, more: Self) {
+        self.orders += more.orders;
+        self.payments += more.payments;
+        self.ledger_refunds += more.ledger_refunds;
+        self.bill_refunds += more.bill_refunds;
+    }
 }
 
 /// Rows, and what they come to on both sides.
@@ -148,6 +170,15 @@ impl Month {
         }
     }
 
+    /// Payments of the first day, as many as wanted.
+    pub fn lines_of_a_day(&self, count: u32) -> impl Iterator<Item = BillLine> {
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        (0..count).zip(2..).map(move |(number, line)| {
+            let sale = Sale::draw(self, 0, number, &mut rng);
+            BillLine { line, ..sale.line() }
+        })
+    }
+
     /// The same day each time for the same seed.
     pub fn day(&self, index: u32) -> anyhow::Result<Day> {
         let mut rng = StdRng::seed_from_u64(self.seed.wrapping_add(u64::from(index) << 32));
@@ -161,7 +192,8 @@ impl Month {
         let bills = layouts.iter().map(|layout| bill(*layout, &lines, &mut rng)).collect();
         let has_funds = index % FUNDS_EVERY < 2;
         let funds = has_funds.then(|| funds(&lines));
-        Ok(Day { date: self.date(index), facts, bills, funds, expected })
+        let sides = sides(&facts, &lines);
+        Ok(Day { date: self.date(index), facts, bills, funds, expected, sides })
     }
 }
 
@@ -182,6 +214,28 @@ fn bill(layout: Layout, lines: &[BillLine], rng: &mut StdRng) -> TradeBill {
         }
     }
     TradeBill { layout, lines }
+}
+
+fn sides(facts: &[Fact], lines: &[BillLine]) -> Sides {
+    let mut sides = Sides::default();
+    for fact in facts {
+        match fact.events.first() {
+            Some(Event::GoodsDelivered(goods)) if goods.env == Environment::Production => {
+                sides.orders += goods.actual_price.0;
+            }
+            Some(Event::CoinsDelivered(coins)) => sides.orders += coins.actual_price.0,
+            Some(Event::OrderRecovered { order, .. }) => sides.orders += order.amount.0,
+            Some(Event::RefundSucceeded(refund)) => sides.ledger_refunds += refund.refund_amount.0,
+            _ => {}
+        }
+    }
+    for line in lines {
+        match line.row {
+            RowKind::Payment => sides.payments += line.order_fen.unwrap_or_default().0,
+            RowKind::Refund => sides.bill_refunds += line.applied_refund_fen.unwrap_or_default().0,
+        }
+    }
+    sides
 }
 
 fn funds(lines: &[BillLine]) -> Vec<FundLine> {
@@ -206,3 +260,6 @@ fn funds(lines: &[BillLine]) -> Vec<FundLine> {
     };
     lines.iter().zip(2..).filter_map(moved).collect()
 }
+
+#[cfg(test)]
+mod tests;
