@@ -92,6 +92,8 @@ pub const QUEUE_APPENDS_MAX: usize = 4096;
 pub const GROUP_APPENDS_MAX: usize = 512;
 /// A stream is read and written in pieces of this many events.
 pub const READ_PAGE_EVENTS_MAX: usize = 1000;
+/// A page that is read ends with the event that brings its data and metadata to this many bytes.
+pub const READ_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The data and metadata of one event, together.
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// The write-ahead log is folded into the database file when it has grown to this many pages of 4 KiB.
@@ -176,16 +178,17 @@ pub const FEED_EVENTS_MAX: usize = 16 * READ_PAGE_EVENTS_MAX;
 pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a projection waits there for slower ones before it leaves them behind.
 pub const FEED_WAIT: Duration = Duration::from_millis(500);
-/// Events of one transaction while a projection is built; it is thrown away where it is interrupted.
+/// Events of one transaction while a projection is built, each line that an event brings counted as one; it is
+/// thrown away where it is interrupted.
 pub const BUILD_TRANSACTION_EVENTS: u64 = 500_000;
-/// Events of one transaction of a projection that follows the log.
+/// Events of one transaction of a projection that follows the log, lines counted likewise.
 pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// A projection that has caught up waits so long before it looks again: what comes meanwhile shares a transaction.
 /// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
 pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
-/// A statement of `on/` that runs longer stops its projection.
-pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(10);
+/// A statement of `on/` that runs longer stops its projection. One may be about a whole file of a million lines.
+pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 /// After a fault of file or log, folding is tried again after this time.
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A command that waits for a projection which keeps failing gives up after this time.

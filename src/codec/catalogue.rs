@@ -15,12 +15,30 @@ pub struct EventFields {
     pub line_fields: &'static [&'static str],
 }
 
+/// Of an event that holds many lines: the names of their values, and the lines, each a list of values in that
+/// order.
+pub const COLUMNS: &str = "columns";
+pub const LINES: &str = "lines";
+
+impl EventFields {
+    pub fn brings_lines(&self) -> bool {
+        !self.line_fields.is_empty()
+    }
+
+    /// The fields that are values of the event itself, with their places.
+    pub fn own_fields(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let has_lines = self.brings_lines();
+        let is_own = move |name: &str| !has_lines || (name != COLUMNS && name != LINES);
+        self.fields.iter().copied().enumerate().filter(move |(_, name)| is_own(name))
+    }
+}
+
 const fn event(event_type: &'static str, fields: &'static [&'static str]) -> EventFields {
     EventFields { event_type, fields, line_fields: &[] }
 }
 
 const fn event_of_lines(event_type: &'static str, line_fields: &'static [&'static str]) -> EventFields {
-    EventFields { event_type, fields: &["revision", "columns", "lines"], line_fields }
+    EventFields { event_type, fields: &["revision", COLUMNS, LINES], line_fields }
 }
 
 const GRANTING: &[&str] = &["by", "reason"];

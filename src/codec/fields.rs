@@ -6,17 +6,29 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::catalogue::{EventFields, catalogue, kind_of};
+use super::catalogue::{COLUMNS, EventFields, LINES, catalogue, kind_of};
+use super::lines::Lines;
 use crate::store::RecordedEvent;
 
 /// One field. Truth is 0 or 1; lists and objects are their JSON text.
 #[derive(Clone, Debug, PartialEq)]
-pub enum FieldValue {
+pub enum FieldValue<'a> {
     Null,
     Integer(i64),
     /// No event of ours has one; what cannot be an integer is kept as it came.
     Real(f64),
-    Text(Box<str>),
+    Text(Cow<'a, str>),
+}
+
+impl FieldValue<'_> {
+    fn into_owned(self) -> FieldValue<'static> {
+        match self {
+            Self::Null => FieldValue::Null,
+            Self::Integer(number) => FieldValue::Integer(number),
+            Self::Real(number) => FieldValue::Real(number),
+            Self::Text(text) => FieldValue::Text(text.into_owned().into()),
+        }
+    }
 }
 
 /// An event that has been read for folding.
@@ -24,9 +36,9 @@ pub enum FieldValue {
 pub struct FieldsOfEvent {
     /// Which event type of the catalogue; `None` for one that only a newer version knows.
     pub kind: Option<usize>,
-    /// In the order of the catalogue; empty for an unknown type.
-    pub values: Vec<FieldValue>,
-    /// `None` for what happens to no app.
+    /// In the order of the catalogue; empty for an unknown type. The lines that the event brings are not here.
+    pub values: Vec<FieldValue<'static>>,
+    /// `None` where the event belongs to no app.
     pub app: Option<String>,
     /// RFC 3339 in UTC, to the millisecond.
     pub recorded_at: String,
@@ -68,13 +80,23 @@ pub fn fields(recorded: &RecordedEvent) -> Result<FieldsOfEvent, String> {
     Ok(FieldsOfEvent { kind, values, app, recorded_at })
 }
 
+/// Takes the lines of an event apart, or says what is wrong with them.
+pub fn lines(recorded: &RecordedEvent) -> Result<Lines, String> {
+    let event = kind_of(&recorded.event_type).and_then(|kind| catalogue().get(kind));
+    event.map_or_else(|| Ok(Lines::default()), |event| Lines::parse(event, &recorded.data))
+}
+
+fn is_of_lines(name: &str) -> bool {
+    name == COLUMNS || name == LINES
+}
+
 /// The fields of an object, in the order of the catalogue, whatever order they stand in.
 struct FieldsSeed {
     event: &'static EventFields,
 }
 
 impl<'de> DeserializeSeed<'de> for FieldsSeed {
-    type Value = Vec<FieldValue>;
+    type Value = Vec<FieldValue<'static>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -82,7 +104,7 @@ impl<'de> DeserializeSeed<'de> for FieldsSeed {
 }
 
 impl<'de> Visitor<'de> for FieldsSeed {
-    type Value = Vec<FieldValue>;
+    type Value = Vec<FieldValue<'static>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -99,8 +121,13 @@ impl<'de> Visitor<'de> for FieldsSeed {
                 .map(|ahead| expected + ahead)
                 .or_else(|| names.iter().position(|known| *known == name.0));
             match place.and_then(|place| Some((place, values.get_mut(place)?))) {
+                // Only who folds the lines takes them apart.
+                Some((place, _)) if self.event.brings_lines() && is_of_lines(&name.0) => {
+                    map.next_value::<IgnoredAny>()?;
+                    expected = place + 1;
+                }
                 Some((place, value)) => {
-                    *value = map.next_value()?;
+                    *value = map.next_value::<FieldValue<'de>>()?.into_owned();
                     expected = place + 1;
                 }
                 None => {
@@ -136,41 +163,45 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for FieldValue {
+impl<'de> Deserialize<'de> for FieldValue<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = FieldValue;
+            type Value = FieldValue<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
 
-            fn visit_unit<E>(self) -> Result<FieldValue, E> {
+            fn visit_unit<E>(self) -> Result<FieldValue<'de>, E> {
                 Ok(FieldValue::Null)
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<FieldValue, E> {
+            fn visit_bool<E>(self, value: bool) -> Result<FieldValue<'de>, E> {
                 Ok(FieldValue::Integer(value.into()))
             }
 
-            fn visit_i64<E>(self, value: i64) -> Result<FieldValue, E> {
+            fn visit_i64<E>(self, value: i64) -> Result<FieldValue<'de>, E> {
                 Ok(FieldValue::Integer(value))
             }
 
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<FieldValue, E> {
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<FieldValue<'de>, E> {
                 i64::try_from(value).map(FieldValue::Integer).map_err(|_| E::custom("a number is too large"))
             }
 
-            fn visit_f64<E>(self, value: f64) -> Result<FieldValue, E> {
+            fn visit_f64<E>(self, value: f64) -> Result<FieldValue<'de>, E> {
                 Ok(FieldValue::Real(value))
             }
 
-            fn visit_str<E>(self, value: &str) -> Result<FieldValue, E> {
+            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<FieldValue<'de>, E> {
                 Ok(FieldValue::Text(value.into()))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<FieldValue, A::Error> {
+            fn visit_str<E>(self, value: &str) -> Result<FieldValue<'de>, E> {
+                Ok(FieldValue::Text(value.to_owned().into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<FieldValue<'de>, A::Error> {
                 let mut items: Vec<serde_json::Value> = Vec::new();
                 while let Some(item) = list.next_element()? {
                     items.push(item);
@@ -178,7 +209,7 @@ impl<'de> Deserialize<'de> for FieldValue {
                 Ok(FieldValue::Text(serde_json::Value::from(items).to_string().into()))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldValue, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldValue<'de>, A::Error> {
                 let mut object = serde_json::Map::new();
                 while let Some((name, value)) = map.next_entry()? {
                     object.insert(name, value);

@@ -7,6 +7,7 @@ mod catalogue;
 mod data;
 mod fields;
 mod line_data;
+mod lines;
 mod metadata;
 mod push_data;
 mod recovery_data;
@@ -24,7 +25,8 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
-pub use fields::{FieldValue, FieldsOfEvent, fields, payload};
+pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload};
+pub use lines::Lines;
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, mock_stream, order_stream,
     period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of, quarantine_stream,

@@ -10,7 +10,6 @@ use crate::codec;
 use crate::domain::app::AppSlug;
 use crate::domain::evidence::Evidence;
 use crate::domain::quarantine::{Answer, Quarantine, Reason, Resolution, ResolveError};
-use crate::limits;
 use crate::quota::Budget;
 
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +50,10 @@ impl Ledger {
 
     /// A push in quarantine; `None` where there is none of this id.
     pub async fn held(&self, id: &str) -> Result<Option<Held>, LedgerError> {
-        let page =
-            self.store.read_stream(&codec::quarantine_stream(id), 0, limits::READ_PAGE_EVENTS_MAX).await;
-        let decoded: Vec<_> =
-            page.map_err(LedgerError::Unavailable)?.iter().map(codec::decode).collect::<Result<_, _>>()?;
-        let resolution = Quarantine::fold(decoded.iter().map(|decoded| &decoded.event)).resolution;
-        let first = decoded.into_iter().next().map(|first| first.metadata);
+        let stream = codec::quarantine_stream(id);
+        let resolution = self.read(&stream, Quarantine::evolve).await?.state.resolution;
+        let first = self.store.read_stream(&stream, 0, 1).await.map_err(LedgerError::Unavailable)?;
+        let first = first.first().map(codec::decode).transpose()?.map(|first| first.metadata);
         Ok(first.and_then(|first| Some(Held { app: first.app?, evidence: first.evidence?, resolution })))
     }
 

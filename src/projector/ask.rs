@@ -2,17 +2,18 @@
 //! that are joined, a deadline, and a limit to what comes back.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
 use super::authorizer::{Gate, Phase};
+use super::deadline::Deadline;
 use super::declaration::{Parameter, ParameterKind, QueryDeclaration, names};
 use super::definition::{AS_OF, Query};
+use super::feed::Stop;
 use super::file;
 use super::problem::known_names;
 use crate::limits;
@@ -153,11 +154,9 @@ struct Asking {
     connection: Connection,
     gate: Gate,
     joined: Vec<(String, PathBuf)>,
-    deadline: Arc<AtomicU64>,
-    begun: Instant,
+    deadline: Deadline,
 }
 
-const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 const STATEMENTS_KEPT: usize = 64;
 
 impl Pool {
@@ -212,14 +211,8 @@ impl Asking {
         let mut connection = file::open_to_ask(path, joined)?;
         let gate = Gate::install(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        let (begun, deadline) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-        let told = deadline.clone();
-        let is_late = move || match told.load(Ordering::Relaxed) {
-            0 => false,
-            deadline => elapsed_ms(begun) > deadline,
-        };
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late))?;
-        Ok(Self { connection, gate, joined: joined.to_vec(), deadline, begun })
+        let deadline = Deadline::over(&mut connection, Stop::default())?;
+        Ok(Self { connection, gate, joined: joined.to_vec(), deadline })
     }
 
     fn ask(
@@ -227,11 +220,8 @@ impl Asking {
         query: &Query,
         parameters: &[(String, Value)],
     ) -> Result<(Table, Option<Position>), AskError> {
-        let wait = u64::try_from(limits::QUERY_WAIT.as_millis()).unwrap_or(u64::MAX);
-        self.deadline.store(elapsed_ms(self.begun).saturating_add(wait), Ordering::Relaxed);
-        let answer = self.in_one_snapshot(query, parameters);
-        self.deadline.store(0, Ordering::Relaxed);
-        answer
+        let _lifted = self.deadline.allow(limits::QUERY_WAIT);
+        self.in_one_snapshot(query, parameters)
     }
 
     fn in_one_snapshot(
@@ -277,10 +267,6 @@ impl Asking {
         }
         Ok(table)
     }
-}
-
-fn elapsed_ms(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn bytes_of(cell: &Cell) -> usize {

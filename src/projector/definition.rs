@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::ask;
 use super::authorizer::{Gate, Phase};
+use super::deadline::Deadline;
 use super::declaration::{self, Environments, HeaderReader, QueryDeclaration};
+use super::feed::Stop;
 use super::file;
 use super::folder::{Folder, Origin};
 use super::problem::{Problem, Problems, known_names};
@@ -255,9 +256,6 @@ fn without_place(error: rusqlite::Error) -> rusqlite::Error {
     }
 }
 
-/// How many steps of SQLite's machine go by between two looks at the clock.
-const STEPS_BETWEEN_LOOKS: i32 = 10_000;
-
 /// A database in memory that other connections of this process can attach.
 fn scratch_uri() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -271,8 +269,7 @@ fn scratch(uri: &str) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(uri, flags)?;
     connection.execute_batch("PRAGMA trusted_schema = OFF")?;
-    let until = Instant::now() + limits::PROJECTION_CHECK_WAIT;
-    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > until))?;
+    Deadline::over(&mut connection, Stop::default())?.allow_for_good(limits::PROJECTION_CHECK_WAIT);
     Ok(connection)
 }
 

@@ -1,10 +1,13 @@
 //! One event as statements see it: by name, without knowing what it means.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use chrono::DateTime;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
 use super::sources::Source;
-use crate::codec::{self, FieldValue, FieldsOfEvent};
+use crate::codec::{self, FieldValue, FieldsOfEvent, Lines};
 use crate::domain::environment::Environment;
 use crate::moment::in_beijing;
 use crate::store::{Position, RecordedEvent};
@@ -18,6 +21,8 @@ pub struct Event {
     day: String,
     /// Or why it cannot be read.
     pub fields: Result<FieldsOfEvent, String>,
+    /// Taken apart by who first folds them, for all.
+    lines: OnceLock<Result<Lines, String>>,
 }
 
 impl Event {
@@ -25,7 +30,27 @@ impl Event {
         let fields = codec::fields(&recorded);
         let day = fields.as_ref().map(|fields| days.of(&fields.recorded_at)).unwrap_or_default();
         let (position, env, id) = (recorded.position, codec::env_of(&recorded.stream), recorded.id);
-        Self { position, env, id, recorded, day, fields }
+        Self { position, env, id, recorded, day, fields, lines: OnceLock::new() }
+    }
+
+    /// The lines it brings, or why they cannot be read.
+    pub fn lines(&self) -> Result<&Lines, &String> {
+        self.lines.get_or_init(|| codec::lines(&self.recorded)).as_ref()
+    }
+
+    /// A field of one of these lines, by its place in the catalogue.
+    pub fn value_of_line<'e>(&'e self, lines: &'e Lines, line: usize, field: usize) -> ToSqlOutput<'e> {
+        shown(lines.value(&self.recorded.data, line, field))
+    }
+
+    /// How a line is named in what its writer read: by its field `line`, or by its place among the others.
+    pub fn number_of_line(&self, lines: &Lines, line: usize) -> i64 {
+        let event = self.kind().and_then(|kind| codec::catalogue().get(kind));
+        let field = event.and_then(|event| event.line_fields.iter().position(|field| *field == "line"));
+        match field.map(|field| lines.value(&self.recorded.data, line, field)) {
+            Some(FieldValue::Integer(number)) => number,
+            _ => signed(line as u64 + 1),
+        }
     }
 
     /// The place of its type in the catalogue; `None` for a type that only a newer version knows.
@@ -49,6 +74,8 @@ impl Event {
             Source::Field(place) => {
                 fields.and_then(|fields| fields.values.get(place)).map_or_else(null, field)
             }
+            // Of each line another: bound when the line is folded.
+            Source::Line(_) => null(),
             Source::Position => ToSqlOutput::Owned(Value::Integer(signed(self.position.number()))),
             Source::Stream => borrowed(self.recorded.stream.as_str()),
             Source::Version => ToSqlOutput::Owned(Value::Integer(signed(self.recorded.version))),
@@ -72,12 +99,22 @@ fn null<'a>() -> ToSqlOutput<'a> {
     ToSqlOutput::Owned(Value::Null)
 }
 
-fn field(value: &FieldValue) -> ToSqlOutput<'_> {
+fn field<'e>(value: &'e FieldValue<'static>) -> ToSqlOutput<'e> {
+    shown(match value {
+        FieldValue::Null => FieldValue::Null,
+        FieldValue::Integer(number) => FieldValue::Integer(*number),
+        FieldValue::Real(number) => FieldValue::Real(*number),
+        FieldValue::Text(text) => FieldValue::Text(Cow::Borrowed(text)),
+    })
+}
+
+fn shown(value: FieldValue<'_>) -> ToSqlOutput<'_> {
     match value {
         FieldValue::Null => null(),
-        FieldValue::Integer(number) => ToSqlOutput::Owned(Value::Integer(*number)),
-        FieldValue::Real(number) => ToSqlOutput::Owned(Value::Real(*number)),
-        FieldValue::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        FieldValue::Integer(number) => ToSqlOutput::Owned(Value::Integer(number)),
+        FieldValue::Real(number) => ToSqlOutput::Owned(Value::Real(number)),
+        FieldValue::Text(Cow::Borrowed(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        FieldValue::Text(Cow::Owned(text)) => ToSqlOutput::Owned(Value::Text(text)),
     }
 }
 

@@ -96,6 +96,11 @@ impl Feed {
 }
 
 impl Batch {
+    /// Under load there is always one more: a page that is not half full is near enough to the log's end.
+    pub fn is_near_the_end(&self) -> bool {
+        self.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 && self.bytes < limits::READ_PAGE_BYTES_MAX / 2
+    }
+
     fn holds_what_follows(&self, after: Option<Position>) -> bool {
         self.after <= after && after < Some(self.last)
     }

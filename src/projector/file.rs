@@ -28,8 +28,7 @@ pub const OWN_TABLES: &str = "
         only INTEGER PRIMARY KEY CHECK (only = 1),
         log_id TEXT NOT NULL,
         position INTEGER,
-        event_id TEXT,
-        events INTEGER NOT NULL
+        event_id TEXT
     ) STRICT;
     CREATE TABLE _folder (path TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
     CREATE TABLE _build (version TEXT NOT NULL, origin TEXT NOT NULL) STRICT;
@@ -42,8 +41,6 @@ pub struct Checkpoint {
     /// Of the last event folded; `None` before any.
     pub position: Option<Position>,
     pub event_id: Option<Uuid>,
-    /// Events looked at.
-    pub events: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -197,10 +194,8 @@ pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Con
              PRAGMA trusted_schema = OFF; BEGIN;"
         ))?;
         connection.execute_batch(OWN_TABLES)?;
-        connection.execute(
-            "INSERT INTO _checkpoint (only, log_id, events) VALUES (1, ?1, 0)",
-            [log_id.0.to_string()],
-        )?;
+        connection
+            .execute("INSERT INTO _checkpoint (only, log_id) VALUES (1, ?1)", [log_id.0.to_string()])?;
         let origin = match definition.folder.origin {
             Origin::BuiltIn => "built in",
             Origin::User => "user",
@@ -264,7 +259,7 @@ pub fn open_to_ask(path: &Path, joined: &[(String, PathBuf)]) -> rusqlite::Resul
 
 /// `database` is `main` or the name of a joined projection.
 pub fn checkpoint(connection: &Connection, database: &str) -> rusqlite::Result<Option<Checkpoint>> {
-    let sql = format!("SELECT log_id, position, event_id, events FROM \"{database}\"._checkpoint");
+    let sql = format!("SELECT log_id, position, event_id FROM \"{database}\"._checkpoint");
     let mut statement = connection.prepare_cached(&sql)?;
     statement
         .query_row([], |row| {
@@ -273,7 +268,6 @@ pub fn checkpoint(connection: &Connection, database: &str) -> rusqlite::Result<O
                 log_id: LogId(uuid(row.get(0)?)),
                 position: row.get::<_, Option<i64>>(1)?.map(|at| Position::from_number(at.unsigned_abs())),
                 event_id: row.get::<_, Option<String>>(2)?.map(uuid),
-                events: row.get::<_, i64>(3)?.unsigned_abs(),
             })
         })
         .optional()

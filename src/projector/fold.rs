@@ -2,17 +2,18 @@
 //! with their rows.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Statement};
 
 use super::authorizer::{Gate, Phase};
+use super::deadline::{Deadline, has_ended};
 use super::declaration::Environments;
-use super::definition::Definition;
+use super::definition::{Definition, OnStatement};
 use super::event::{Event, signed};
+use super::feed::Stop;
 use super::sources::Source;
+use crate::codec::{self, EventFields, Lines};
 use crate::domain::environment::Environment;
 use crate::limits;
 use crate::store::Position;
@@ -42,32 +43,31 @@ pub enum FoldError {
     Event(FoldFailure),
     /// The file or the disk; it may be over later.
     File(rusqlite::Error),
+    /// It was told to stop.
+    Told,
 }
 
 /// A connection that folds, with its guard against statements that run for ever.
 pub struct Folding {
     pub connection: Connection,
     gate: Gate,
-    /// Milliseconds after `begun` at which a statement is stopped; 0: never.
-    deadline_ms: Arc<AtomicU64>,
-    begun: Instant,
+    deadline: Deadline,
+    stop: Stop,
+    /// How long a statement of `on/` may run.
+    wait: Duration,
 }
 
-/// How many steps of SQLite's machine go by between two looks at the clock.
-const STEPS_BETWEEN_LOOKS: i32 = 100_000;
-
 impl Folding {
-    pub fn over(mut connection: Connection) -> rusqlite::Result<Self> {
+    /// What runs on it ends soon when it is told to stop.
+    pub fn over(mut connection: Connection, stop: &Stop) -> rusqlite::Result<Self> {
         let gate = Gate::install(&mut connection)?;
-        let begun = Instant::now();
-        let deadline_ms = Arc::new(AtomicU64::new(0));
-        let deadline = deadline_ms.clone();
-        let is_late = move || match deadline.load(Ordering::Relaxed) {
-            0 => false,
-            deadline => elapsed_ms(begun) > deadline,
-        };
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late))?;
-        Ok(Self { connection, gate, deadline_ms, begun })
+        let deadline = Deadline::over(&mut connection, stop.clone())?;
+        Ok(Self { connection, gate, deadline, stop: stop.clone(), wait: limits::FOLD_EVENT_WAIT })
+    }
+
+    /// Whether a statement was ended because of that.
+    pub fn was_stopped(&self, error: &rusqlite::Error) -> bool {
+        self.stop.is_told() && has_ended(error)
     }
 
     /// Makes tables and indexes of the folder.
@@ -75,6 +75,7 @@ impl Folding {
         &self,
         statements: impl IntoIterator<Item = &'a super::script::Statement>,
     ) -> rusqlite::Result<()> {
+        let _lifted = self.deadline.until_stopped();
         for statement in statements {
             self.gate.within(Phase::Schema, || self.connection.prepare(&statement.sql))?.raw_execute()?;
         }
@@ -95,10 +96,6 @@ impl Folding {
     }
 }
 
-fn elapsed_ms(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The statements of `on/`, ready to run.
 pub struct Plan<'c> {
     folding: &'c Folding,
@@ -111,11 +108,22 @@ pub struct Plan<'c> {
 struct Handler<'c> {
     file: &'c str,
     steps: Vec<Step<'c>>,
+    runs: Runs,
+}
+
+/// How often the statements of a file run for one event.
+enum Runs {
+    Once,
+    /// One after the other for a line, then for the next.
+    ForEachLine,
 }
 
 struct Step<'c> {
     statement: Statement<'c>,
-    parameters: &'c [Source],
+    /// By place in the statement, from 1: what is the same for all lines of an event.
+    of_event: Vec<(usize, Source)>,
+    /// And the fields of a line, by their place in the catalogue.
+    of_line: Vec<(usize, usize)>,
     line: usize,
 }
 
@@ -123,79 +131,80 @@ impl<'c> Plan<'c> {
     pub fn prepare(folding: &'c Folding, definition: &'c Definition) -> rusqlite::Result<Self> {
         let mut by_kind = Vec::new();
         for on in &definition.on {
-            let mut steps = Vec::new();
-            for step in &on.statements {
-                let connection = &folding.connection;
-                let statement =
-                    folding.gate.within(Phase::Fold, || connection.prepare(&step.statement.sql))?;
-                steps.push(Step { statement, parameters: &step.parameters, line: step.statement.line });
-            }
+            let steps = on.statements.iter().map(|step| Step::prepare(folding, step));
+            let steps = steps.collect::<rusqlite::Result<Vec<_>>>()?;
+            let brings_lines = codec::catalogue().get(on.kind).is_some_and(EventFields::brings_lines);
+            let runs = if brings_lines { Runs::ForEachLine } else { Runs::Once };
             if by_kind.len() <= on.kind {
                 by_kind.resize_with(on.kind + 1, || None);
             }
             if let Some(place) = by_kind.get_mut(on.kind) {
-                *place = Some(Handler { file: &on.file, steps });
+                *place = Some(Handler { file: &on.file, steps, runs });
             }
         }
-        let checkpoint = folding
-            .connection
-            .prepare("UPDATE _checkpoint SET position = ?1, event_id = ?2, events = events + ?3")?;
+        let checkpoint = folding.connection.prepare("UPDATE _checkpoint SET position = ?1, event_id = ?2")?;
         Ok(Self { folding, definition, by_kind, checkpoint })
     }
 
     /// Folds events up to the first that fails.
     pub fn fold<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) -> Result<Folded<'e>, FoldError> {
-        let wait_ms = u64::try_from(limits::FOLD_EVENT_WAIT.as_millis()).unwrap_or(u64::MAX);
-        let mut folded = Folded { last: None, count: 0 };
+        let mut folded = Folded { last: None, count: 0, lines: 0 };
+        let _lifted = self.folding.deadline.until_stopped();
         for event in events {
-            let deadline = elapsed_ms(self.folding.begun).saturating_add(wait_ms);
-            self.folding.deadline_ms.store(deadline, Ordering::Relaxed);
-            let done = self.fold_one(event);
-            self.folding.deadline_ms.store(0, Ordering::Relaxed);
-            done?;
+            folded.lines += self.fold_one(event)?;
             folded.last = Some(event);
             folded.count += 1;
         }
         Ok(folded)
     }
 
-    fn fold_one(&mut self, event: &Event) -> Result<(), FoldError> {
+    /// How many lines of the event were folded.
+    fn fold_one(&mut self, event: &Event) -> Result<u64, FoldError> {
         let is_hidden = event.env == Some(Environment::Sandbox)
             && self.definition.environments == Environments::Production;
         let handler = event.kind().and_then(|kind| self.by_kind.get_mut(kind)?.as_mut());
-        let Some(handler) = handler.filter(|_| !is_hidden) else { return Ok(()) };
-        let failed = |line, problem: String| FoldFailure {
-            position: event.position,
-            event_type: event.event_type().to_owned(),
-            file: handler.file.to_owned(),
-            line,
-            problem,
+        let Some(Handler { file, steps, runs }) = handler.filter(|_| !is_hidden) else { return Ok(0) };
+        let failed = |line, problem: String| {
+            let (position, event_type) = (event.position, event.event_type().to_owned());
+            FoldError::Event(FoldFailure { position, event_type, file: (*file).to_owned(), line, problem })
         };
-        if let Err(problem) = &event.fields {
-            let problem = format!("the event cannot be read: {problem}");
-            return Err(FoldError::Event(failed(None, problem)));
+        let unreadable = |problem: &String| failed(None, format!("the event cannot be read: {problem}"));
+        event.fields.as_ref().map_err(unreadable)?;
+        let lines = match runs {
+            Runs::Once => None,
+            Runs::ForEachLine => Some(event.lines().map_err(unreadable)?),
+        };
+        let folding = self.folding;
+        let broken = |error: rusqlite::Error, step: &Step<'_>, at: Option<i64>| {
+            let at = at.map(|number| format!("line {number} of the bill: ")).unwrap_or_default();
+            match error.sqlite_error_code() {
+                _ if folding.was_stopped(&error) => FoldError::Told,
+                Some(ErrorCode::OperationInterrupted) => {
+                    let seconds = folding.wait.as_secs();
+                    failed(Some(step.line), format!("{at}the statement runs longer than {seconds} s"))
+                }
+                Some(code) if is_about_the_file(code) => FoldError::File(error),
+                _ => failed(Some(step.line), format!("{at}{error}")),
+            }
+        };
+        for step in &mut *steps {
+            step.bind(event).map_err(|error| broken(error, step, None))?;
         }
-        for step in &mut handler.steps {
-            if let Err(error) = step.run(event) {
-                return Err(match error.sqlite_error_code() {
-                    Some(ErrorCode::OperationInterrupted) => {
-                        let seconds = limits::FOLD_EVENT_WAIT.as_secs();
-                        let problem = format!("the statement runs longer than {seconds} s");
-                        FoldError::Event(failed(Some(step.line), problem))
-                    }
-                    Some(code) if is_about_the_file(code) => FoldError::File(error),
-                    _ => FoldError::Event(failed(Some(step.line), error.to_string())),
-                });
+        for line in 0..lines.map_or(1, Lines::count) {
+            for step in &mut *steps {
+                let bound = lines.map_or(Ok(()), |lines| step.bind_line(event, lines, line));
+                bound.and_then(|()| step.run(folding)).map_err(|error| {
+                    broken(error, step, lines.map(|lines| event.number_of_line(lines, line)))
+                })?;
             }
         }
-        Ok(())
+        Ok(lines.map_or(0, |lines| lines.count() as u64))
     }
 
     /// Moves the checkpoint to the last event folded, in the transaction of its rows.
     pub fn check_point(&mut self, folded: &Folded<'_>) -> rusqlite::Result<()> {
         let Some(last) = folded.last else { return Ok(()) };
-        let position = signed(last.position.number());
-        self.checkpoint.execute((position, last.id.to_string(), signed(folded.count)))?;
+        self.checkpoint.execute((signed(last.position.number()), last.id.to_string()))?;
         Ok(())
     }
 }
@@ -204,13 +213,39 @@ impl<'c> Plan<'c> {
 pub struct Folded<'e> {
     pub last: Option<&'e Event>,
     pub count: u64,
+    /// Of these events, as far as they were folded one by one.
+    pub lines: u64,
 }
 
-impl Step<'_> {
-    fn run(&mut self, event: &Event) -> rusqlite::Result<()> {
-        for (place, source) in self.parameters.iter().enumerate() {
-            self.statement.raw_bind_parameter(place + 1, event.value(*source))?;
+impl<'c> Step<'c> {
+    fn prepare(folding: &'c Folding, step: &OnStatement) -> rusqlite::Result<Self> {
+        let connection = &folding.connection;
+        let statement = folding.gate.within(Phase::Fold, || connection.prepare(&step.statement.sql))?;
+        let (mut of_event, mut of_line) = (Vec::new(), Vec::new());
+        for (place, source) in step.parameters.iter().enumerate() {
+            match source {
+                Source::Line(field) => of_line.push((place + 1, *field)),
+                source => of_event.push((place + 1, *source)),
+            }
         }
+        Ok(Self { statement, of_event, of_line, line: step.statement.line })
+    }
+
+    /// What is bound stays so until something else is.
+    fn bind(&mut self, event: &Event) -> rusqlite::Result<()> {
+        self.of_event
+            .iter()
+            .try_for_each(|(place, source)| self.statement.raw_bind_parameter(*place, event.value(*source)))
+    }
+
+    fn bind_line(&mut self, event: &Event, lines: &Lines, line: usize) -> rusqlite::Result<()> {
+        self.of_line.iter().try_for_each(|(place, field)| {
+            self.statement.raw_bind_parameter(*place, event.value_of_line(lines, line, *field))
+        })
+    }
+
+    fn run(&mut self, folding: &Folding) -> rusqlite::Result<()> {
+        let _lifted = folding.deadline.allow(folding.wait);
         // With RETURNING or not: rows that come are nobody's.
         let mut rows = self.statement.raw_query();
         while rows.next()?.is_some() {}
@@ -234,3 +269,7 @@ pub fn is_about_the_file(code: ErrorCode) -> bool {
             | ErrorCode::NotADatabase
     )
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use super::problem::{Problem, Problems};
 use crate::{codec, limits};
 
 /// Raise it when the engine folds the same files differently: all projections are then built anew.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// What to do about a file that has no place.
 pub const PLACES: &str = "only schema.sql, on/EVENT.sql and queries/QUERY.sql are read: move it there";
@@ -100,7 +100,7 @@ impl Folder {
         add(&ENGINE.to_string());
         for event in codec::catalogue() {
             add(event.event_type);
-            event.fields.iter().for_each(|field| add(field));
+            event.fields.iter().chain(event.line_fields).for_each(|field| add(field));
         }
         for (path, text) in &self.files {
             add(path);

@@ -6,6 +6,7 @@
 
 mod ask;
 mod authorizer;
+mod deadline;
 mod declaration;
 mod definition;
 mod event;

@@ -1,4 +1,5 @@
-//! What the parameters of `on/*.sql` stand for: the fields of the event, and what every event has.
+//! What the parameters of `on/*.sql` stand for: the fields of the event, those of each line it brings, and what
+//! every event has.
 
 use crate::codec;
 
@@ -6,6 +7,8 @@ use crate::codec;
 pub enum Source {
     /// By its place among the event's fields in the catalogue.
     Field(usize),
+    /// By its place among the fields of a line.
+    Line(usize),
     Position,
     Stream,
     Version,
@@ -24,7 +27,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every event has these; they go before a field of the same name.
+    /// Every event has these; they go before a field of the same name, and a line's field before one of the event.
     pub const OF_EVERY_EVENT: [(&str, Self); 11] = [
         ("position", Self::Position),
         ("stream", Self::Stream),
@@ -43,15 +46,21 @@ impl Source {
     pub fn of(kind: usize, name: &str) -> Option<Self> {
         let of_every = Self::OF_EVERY_EVENT.into_iter().find(|(known, _)| *known == name);
         of_every.map(|(_, source)| source).or_else(|| {
-            let fields = codec::catalogue().get(kind)?.fields;
-            fields.iter().position(|field| *field == name).map(Self::Field)
+            let event = codec::catalogue().get(kind)?;
+            let of_line = event.line_fields.iter().position(|field| *field == name).map(Self::Line);
+            of_line.or_else(|| {
+                event.own_fields().find(|(_, field)| *field == name).map(|(place, _)| Self::Field(place))
+            })
         })
     }
 
     /// Each once.
     pub fn names(kind: usize) -> impl Iterator<Item = &'static str> {
         let of_every = Self::OF_EVERY_EVENT.map(|(name, _)| name);
-        let fields = codec::catalogue().get(kind).map_or(&[][..], |event| event.fields);
-        fields.iter().copied().filter(move |field| !of_every.contains(field)).chain(of_every)
+        let event = codec::catalogue().get(kind);
+        let of_lines = event.map_or(&[][..], |event| event.line_fields);
+        let own = event.into_iter().flat_map(|event| event.own_fields()).map(|(_, field)| field);
+        let own = own.filter(|field| !of_lines.contains(field));
+        own.chain(of_lines.iter().copied()).filter(move |field| !of_every.contains(field)).chain(of_every)
     }
 }

@@ -15,6 +15,8 @@ pub struct Stretch<'f> {
     pub at: Option<Position>,
     /// Looked at since the run began.
     pub events: u64,
+    /// The same, and each line that was folded one by one.
+    pub work: u64,
     up_to: UpTo<'f>,
     pub is_build: bool,
 }
@@ -28,7 +30,7 @@ pub enum Reached {
 
 impl<'f> Stretch<'f> {
     pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
-        Self { reader: feed.reader(), at, events: 0, up_to, is_build: false }
+        Self { reader: feed.reader(), at, events: 0, work: 0, up_to, is_build: false }
     }
 
     pub fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
@@ -41,6 +43,7 @@ impl<'f> Stretch<'f> {
         let folded: Folded<'_> = plan.fold(events)?;
         plan.check_point(&folded).map_err(FoldError::File)?;
         self.events += folded.count;
+        self.work += folded.count + folded.lines;
         self.at = folded.last.map(|event| event.position).or(self.at);
         Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
     }

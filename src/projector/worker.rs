@@ -101,13 +101,14 @@ impl Worker {
         let built = file::building(path);
         let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
         let made = file::create(&built, definition, self.source.live.log().log_id());
-        let folding = match made.map(Folding::over) {
+        let folding = match made.map(|connection| Folding::over(connection, &self.stop)) {
             Ok(Ok(folding)) => folding,
             Ok(Err(error)) => return fault(&error),
             Err(error) => return fault(&error),
         };
         let end = match self.build_rows(&folding, definition, up_to) {
             Ok(end) => end,
+            Err(error) if folding.was_stopped(&error) => return End::Told,
             Err(error) => return fault(&error),
         };
         if !matches!(end, End::CaughtUp) {
@@ -213,7 +214,7 @@ impl Worker {
         takeover: &mut Takeover,
         up_to: UpTo<'_>,
     ) -> Result<End, rusqlite::Error> {
-        let mut folding = Folding::over(file::open_to_fold(&generation.path)?)?;
+        let mut folding = Folding::over(file::open_to_fold(&generation.path)?, &self.stop)?;
         let rules = CheckpointRules {
             file: generation.path.display().to_string(),
             wal_pages: limits::VIEW_WAL_PAGES,
@@ -224,8 +225,11 @@ impl Worker {
         let mut checkpoints = Checkpoints::start(&mut folding.connection, beside, rules)?;
         let mut plan = Plan::prepare(&folding, &generation.definition)?;
         let checkpoint = file::checkpoint(&folding.connection, "main")?;
-        let mut stretch =
-            Stretch::from(&self.source.live, checkpoint.and_then(|checkpoint| checkpoint.position), up_to);
+        let at = checkpoint.and_then(|checkpoint| checkpoint.position);
+        if *takeover == Takeover::Done {
+            self.tell_begun(at);
+        }
+        let mut stretch = Stretch::from(&self.source.live, at, up_to);
         loop {
             let begun = Instant::now();
             folding.begin()?;
@@ -266,10 +270,10 @@ impl Worker {
         &self,
         plan: &mut Plan<'_>,
         stretch: &mut Stretch<'_>,
-        events_max: u64,
+        work_max: u64,
     ) -> Result<Option<End>, rusqlite::Error> {
-        let until = stretch.events + events_max;
-        while stretch.events < until {
+        let until = stretch.work + work_max;
+        while stretch.work < until {
             if self.stop.is_told() {
                 return Ok(Some(End::Told));
             }
@@ -279,15 +283,14 @@ impl Worker {
                 Err(fault) => return Ok(Some(End::LogFault(format!("the log: {fault}")))),
             };
             match stretch.fold(plan, &batch) {
-                // Near enough to the end for a build: under load there is always one more.
-                Ok(Reached::End)
-                    if stretch.is_build && batch.events.len() < limits::READ_PAGE_EVENTS_MAX / 2 =>
-                {
+                // Near enough for a build.
+                Ok(Reached::End) if stretch.is_build && batch.is_near_the_end() => {
                     return Ok(Some(End::CaughtUp));
                 }
                 Ok(Reached::End) => {}
                 Ok(Reached::Failed) => return Ok(Some(End::CaughtUp)),
                 Err(FoldError::Event(failure)) => return Ok(Some(End::Event(failure))),
+                Err(FoldError::Told) => return Ok(Some(End::Told)),
                 Err(FoldError::File(error)) => return Err(error),
             }
             if stretch.is_build && stretch.is_round(batch.events.len()) {
@@ -315,12 +318,24 @@ impl Worker {
             info!(projection = self.slot.name, "folds again");
         }
         self.slot.note(|status| status.state = State::Live);
+        self.tell_progress(stretch.at);
+        Ok(())
+    }
+
+    /// A file that was there already answers before the next event is folded, which may take long.
+    fn tell_begun(&self, at: Option<Position>) {
+        self.tell_progress(at);
+        if matches!(self.slot.status().state, State::Building) {
+            self.slot.note(|status| status.state = State::Live);
+        }
+    }
+
+    fn tell_progress(&self, at: Option<Position>) {
         self.slot.progress.send_if_modified(|position| {
-            let is_new = *position != stretch.at;
-            *position = stretch.at;
+            let is_new = *position != at;
+            *position = at;
             is_new
         });
-        Ok(())
     }
 
     fn wait_for_more(&self, at: Option<Position>) {

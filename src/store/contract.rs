@@ -1,5 +1,7 @@
 //! What every store must keep, as a test that runs over any of them: [`check_all`].
 
+mod pages;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +67,7 @@ pub async fn check_all(open: impl AsyncFn() -> Arc<dyn EventStore>) {
     a_repeat_gets_its_original_result_however_far_the_stream_has_moved(store.as_ref()).await;
     an_append_that_conflicts_in_its_middle_writes_nothing_at_all(store.as_ref()).await;
     concurrent_appends_of_several_events_do_not_mix(&store).await;
+    pages::a_page_ends_after_so_many_bytes_and_has_an_event_where_there_is_one(store.as_ref()).await;
     assert_eq!(*store.health().borrow(), Health::Writable);
     let id = store.log_id();
     let before = whole(store.as_ref()).await;

@@ -192,10 +192,11 @@ impl Counters {
     }
 }
 
-/// Reading a log; for whoever must not write, this is all there is.
+/// Reading a log; for whoever must not write, this is all there is. What is read comes in pages, which end after
+/// `limit` events or `READ_PAGE_BYTES_MAX` bytes: only an empty page says that there is no more.
 #[async_trait]
 pub trait ReadLog: Send + Sync {
-    /// The events of a stream from a version on, at most `limit`; empty where there are none.
+    /// The events of a stream from a version on.
     async fn read_stream(
         &self,
         stream: &StreamName,
@@ -203,7 +204,7 @@ pub trait ReadLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault>;
 
-    /// The events of all streams after a position, in the log's order, at most `limit`.
+    /// The events of all streams after a position, in the log's order.
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault>;
 
     /// The same, of one category's streams only. Meant for categories that stay small.

@@ -158,7 +158,7 @@ const FORBIDDEN: &[(In, &str, &str)] = &[
     (On, "DELETE FROM _folder", OWN_ON),
     (On, "REPLACE INTO \"_build\" VALUES ('x', 'y')", OWN_ON),
     (On, "UPDATE sales SET fen = 1 FROM _checkpoint", OWN_ON),
-    (On, "UPDATE sales SET fen = (SELECT events FROM main._checkpoint)", OWN_ON),
+    (On, "UPDATE sales SET fen = (SELECT position FROM main._checkpoint)", OWN_ON),
     (On, "INSERT INTO sales (fen) SELECT position FROM [_checkpoint]", OWN_ON),
     (On, "WITH c AS (SELECT position FROM _checkpoint) DELETE FROM sales WHERE position IN c", OWN_ON),
     (Query, "SELECT position AS x FROM _checkpoint", OWN_QUERY),

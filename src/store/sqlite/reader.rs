@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Rows};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -78,23 +78,23 @@ impl ReadLog for Readers {
         from: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        let (stream, from, limit) = (stream.clone(), signed(from), page(limit));
+        let (stream, from, limit) = (stream.clone(), signed(from), at_most(limit));
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM events WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3"
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map((stream.as_str(), from, limit), recorded)?.collect()
+            page(statement.query((stream.as_str(), from, limit))?)
         })
         .await
     }
 
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
+        let (after, limit) = (after.map_or(0, |position| signed(position.0)), at_most(limit));
         self.read(move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
             let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map((after, limit), recorded)?.collect()
+            page(statement.query((after, limit))?)
         })
         .await
     }
@@ -107,10 +107,10 @@ impl ReadLog for Readers {
     ) -> Result<Vec<RecordedEvent>, Fault> {
         // "." follows "-" in ASCII: the index over streams holds a category in one piece.
         let (first, end) = (format!("{category}-"), format!("{category}."));
-        let (after, limit) = (after.map_or(0, |position| signed(position.0)), page(limit));
+        let (after, limit) = (after.map_or(0, |position| signed(position.0)), at_most(limit));
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(&category_sql())?;
-            statement.query_map((first, end, after, limit), recorded)?.collect()
+            page(statement.query((first, end, after, limit))?)
         })
         .await
     }
@@ -129,16 +129,32 @@ impl ReadLog for Readers {
     }
 }
 
-/// The pluses keep SQLite from walking the whole log by position: the index over streams is asked.
+/// The pluses keep SQLite from walking the whole log by position: the index over streams is asked which events
+/// there are, and only those that are stepped to are loaded.
 fn category_sql() -> String {
     format!(
-        "SELECT {COLUMNS} FROM events WHERE stream >= ?1 AND stream < ?2 AND +position > ?3
-         ORDER BY +position LIMIT ?4"
+        "SELECT {COLUMNS} FROM events WHERE position IN (
+             SELECT position FROM events WHERE stream >= ?1 AND stream < ?2 AND +position > ?3
+             ORDER BY +position LIMIT ?4)
+         ORDER BY position"
     )
 }
 
-fn page(limit: usize) -> i64 {
+fn at_most(limit: usize) -> i64 {
     i64::try_from(limit.min(limits::READ_PAGE_EVENTS_MAX)).unwrap_or(i64::MAX)
+}
+
+/// As many events as make a page; what comes after them is not loaded.
+fn page(mut rows: Rows<'_>) -> Result<Vec<RecordedEvent>, rusqlite::Error> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while bytes < limits::READ_PAGE_BYTES_MAX
+        && let Some(row) = rows.next()?
+    {
+        let event = recorded(row)?;
+        bytes += event.data.len() + event.metadata.len();
+        page.push(event);
+    }
+    Ok(page)
 }
 
 /// SQLite counts in signed numbers; no log is that long.
@@ -172,6 +188,11 @@ mod tests {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", category_sql())).unwrap();
         let plan: Vec<String> =
             statement.query_map(("a", "b", 0, 1), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
-        assert!(plan[0].contains("(stream>? AND stream<?)"), "{plan:?}");
+        assert!(plan[0].contains("INTEGER PRIMARY KEY"), "{plan:?}");
+        assert!(
+            plan[2].contains("COVERING INDEX") && plan[2].contains("(stream>? AND stream<?)"),
+            "{plan:?}"
+        );
+        assert_eq!(plan.len(), 4, "only positions are sorted: {plan:?}");
     }
 }
