@@ -1,6 +1,7 @@
 //! An event-sourced ledger for WeChat mini-game orders. See ARCHITECTURE.md for the map.
 
 pub mod audit;
+pub mod bill;
 pub mod cli;
 pub mod clock;
 pub mod codec;

@@ -146,6 +146,23 @@ pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 
+// Bill files.
+
+/// What a bill file may be when it is unpacked.
+pub const BILL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// A packed bill file may unpack to so many times its size; below so many bytes nobody looks.
+pub const BILL_PACKED_TIMES_MAX: u64 = 200;
+pub const BILL_UNGUARDED_BYTES: u64 = 16 * 1024 * 1024;
+/// One cell of a bill file, and one line.
+pub const BILL_CELL_BYTES_MAX: usize = 8 * 1024;
+pub const BILL_LINE_BYTES_MAX: usize = 256 * 1024;
+/// Columns of a bill file.
+pub const BILL_COLUMNS_MAX: usize = 256;
+/// Days of one file, where a profile takes several.
+pub const BILL_DAYS_MAX: usize = 400;
+/// What an Excel file may be when it is unpacked: its texts are held in memory.
+pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
 // The delivery feed.
 
 /// Items of one page of deliveries, unless told otherwise and at most.

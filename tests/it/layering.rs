@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 20] = [
+const MAY_KNOW: [(&str, &[&str]); 21] = [
     ("limits", &[]),
+    ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
     ("table", &["domain", "limits", "moment"]),
     ("moment", &[]),
