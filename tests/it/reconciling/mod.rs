@@ -1,6 +1,7 @@
 //! Reconciliation against a slow reconciler that shares nothing with it: in hundreds of small random worlds, in
 //! whatever order their facts arrive, the report's rows are the same.
 
+mod cases;
 mod facts;
 mod oracle;
 mod oracle_refunds;

@@ -208,6 +208,15 @@ fn is_window_covered(scope: &Scope<'_>, side: &Side<'_>) -> bool {
     days(first, pushed).all(|day| scope.is_covered(day, &["all", "refund"]))
 }
 
+/// A line without 微信退款单号 is told by its payment and its place among the others.
+fn case_id(scope: &Scope<'_>, counted: &Counted) -> String {
+    let before = |other: &&Counted| {
+        other.line.wx_refund_id.is_none() && other.line.tx == counted.line.tx && other.place() <= counted.place()
+    };
+    let nth = scope.refund_lines.iter().filter(before).count();
+    counted.line.wx_refund_id.clone().unwrap_or_else(|| format!("{}#{nth}", counted.line.tx))
+}
+
 fn row(scope: &Scope<'_>, side: Option<&Side<'_>>, counted: Option<&Counted>, status: &str) -> Row {
     let ledger_fen = side.map(|side| side.refund.fen);
     let bill_fen = counted.and_then(|counted| counted.line.amount());
@@ -227,9 +236,9 @@ fn row(scope: &Scope<'_>, side: Option<&Side<'_>>, counted: Option<&Counted>, st
         row.insert("app", side.refund.app.clone());
         row.insert("case_kind", "refund".to_owned());
         row.insert("case_id", format!("{}.{}", side.refund.app, side.refund.id));
-    } else if let Some(id) = counted.and_then(|counted| counted.line.wx_refund_id.clone()) {
+    } else if let Some(counted) = counted {
         row.insert("case_kind", "bill_refund".to_owned());
-        row.insert("case_id", id);
+        row.insert("case_id", case_id(scope, counted));
     }
     bill_columns(&mut row, counted, side.map(|side| side.refund.first_at));
     row.insert("funds", text(counted.map(|counted| {

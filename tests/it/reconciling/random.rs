@@ -310,7 +310,7 @@ impl Drawing {
             order_fen: Some(0),
             settlement_fen: Some(0),
             coupon_fen: Some(0),
-            wx_refund_id: Some(format!("5{}-{id:03}", self.number)),
+            wx_refund_id: (!self.chance(6)).then(|| format!("5{}-{id:03}", self.number)),
             refund_state: Some("SUCCESS"),
             applied_fen: self.chance(80).then_some(fen),
             refund_fen: Some(fen),
