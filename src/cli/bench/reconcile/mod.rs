@@ -187,3 +187,6 @@ fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
 pub fn memory_kib() -> anyhow::Result<u64> {
     server::figure(&std::fs::read_to_string("/proc/self/status")?, "VmHWM:")
 }
+
+#[cfg(test)]
+mod tests;
