@@ -43,6 +43,7 @@ const FUNCTIONS: &[&str] = &[
     "concat_ws",
     "count",
     "cume_dist",
+    "day_plus",
     "dense_rank",
     "first_value",
     "format",
@@ -80,6 +81,7 @@ const FUNCTIONS: &[&str] = &[
     "ltrim",
     "max",
     "min",
+    "moment_plus",
     "nth_value",
     "ntile",
     "nullif",
@@ -197,6 +199,14 @@ fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("beijing_hour", 1, flags, |context| {
         let moment: Option<String> = context.get(0)?;
         Ok(moment.and_then(|moment| moments::beijing_hour(&moment)))
+    })?;
+    connection.create_scalar_function("moment_plus", 2, flags, |context| {
+        let (moment, seconds): (Option<String>, Option<i64>) = (context.get(0)?, context.get(1)?);
+        Ok(moment.zip(seconds).and_then(|(moment, seconds)| moments::moment_plus(&moment, seconds)))
+    })?;
+    connection.create_scalar_function("day_plus", 2, flags, |context| {
+        let (day, days): (Option<String>, Option<i64>) = (context.get(0)?, context.get(1)?);
+        Ok(day.zip(days).and_then(|(day, days)| moments::day_plus(&day, days)))
     })?;
     connection.create_scalar_function("seconds_between", 2, flags, |context| {
         let (earlier, later): (Option<String>, Option<String>) = (context.get(0)?, context.get(1)?);

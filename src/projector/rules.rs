@@ -26,8 +26,8 @@ const WORDS: [(&str, &str); 5] = [
     ("AUTOINCREMENT", "take it out: INTEGER PRIMARY KEY counts too, and :position is in order"),
 ];
 const FUNCTION_REMEDY: &str = "allowed are functions that always give the same: SQLite's core, aggregate, window and JSON functions \
-     without those for time and chance, beijing_day, beijing_hour and seconds_between; moments are :recorded_at, \
-     :day and in queries :as_of";
+     without those for time and chance, beijing_day, beijing_hour, seconds_between, moment_plus and day_plus; moments \
+     are :recorded_at, :day and in queries :as_of";
 
 pub struct Rules<'a> {
     pub folder: &'a str,
