@@ -33,12 +33,14 @@ const IN_ORDER: [&str; 10] = [
 ];
 
 /// What a row says that a judgement rests on.
-const JUDGED: [&str; 9] = [
+const JUDGED: [&str; 11] = [
     "ledger_fen",
     "bill_fen",
     "bill_sha256",
     "bill_line",
     "bill_state",
+    "refunded_fen",
+    "out_trade_no",
     "transaction_id",
     "mch_order_no",
     "refund_id",

@@ -250,7 +250,7 @@ impl Drawing {
             2 => line.app_id = None,
             3 => line.app_id = Some(self.one_of(&[self.app_id('a'), self.app_id('b'), self.app_id('z')])),
             4 if !line.is_refund => line.state = "REVOKED",
-            5 => line.currency = self.one_of(&[None, Some("USD")]),
+            5 => line.currency = self.one_of(&[None, Some("USD"), Some("USD")]),
             6 if !line.is_refund => {
                 let coupon = self.one_of(&[0, 50]);
                 (line.settlement_fen, line.coupon_fen) = (line.order_fen.map(|fen| fen - coupon), Some(coupon));
