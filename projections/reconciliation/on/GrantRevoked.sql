@@ -1,0 +1,1 @@
+UPDATE orders SET grant_state = 'revoked' WHERE out_trade_no = :key AND app = :app AND :env = 'production';

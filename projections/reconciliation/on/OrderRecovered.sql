@@ -1,0 +1,188 @@
+-- Entered by people from a line of a bill: the payment's day is that line's, where the file is known.
+INSERT INTO orders (position, app, merchant, out_trade_no, mch_order_no, transaction_id, open_id, product_id, quantity,
+                    zone_id, amount_fen, is_recovered, evidence_sha256, evidence_line, pushed_at, push_day, window_from,
+                    window_mid, window_to, is_covered, changed, late)
+SELECT :position, :app, a.merchant, :out_trade_no, :mch_order_no, :transaction_id, :open_id, :product_id, :quantity,
+       :zone_id, :amount_fen, 1, :bill_sha256, :bill_line, :recorded_at, :day,
+       coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -86640))),
+       coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -43320))), coalesce(f.bill_day, :day), 0, :position,
+       EXISTS (SELECT 1 FROM closed_months AS c WHERE c.merchant = a.merchant AND c.month = substr(:day, 1, 7))
+FROM (SELECT 1)
+LEFT JOIN apps AS a ON a.app = :app
+LEFT JOIN (SELECT f.merchant, min(f.bill_day) AS bill_day
+           FROM files AS f JOIN bill_lines AS l ON l.line = f.file * 4294967296 + :bill_line
+           WHERE f.sha256 = :bill_sha256 AND f.state IN ('sealed', 'superseded')
+           GROUP BY f.merchant) AS f ON f.merchant = a.merchant;
+
+UPDATE orders
+SET is_covered = n.is_covered
+FROM order_coverage AS n
+WHERE n.position = orders.position AND orders.position = :position AND n.is_covered;
+
+UPDATE recoveries
+SET state = 'approved', decided_by = :approved_by, decided_at = :recorded_at, position = :position
+WHERE app = :app AND out_trade_no = :key;
+
+-- Only where a bill, a refund or another order has the same ids is there anything to match.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'payment', o.transaction_id, o.merchant
+FROM orders AS o
+WHERE o.position = :position AND o.merchant IS NOT NULL AND o.transaction_id IS NOT NULL
+  AND (EXISTS (SELECT 1 FROM bill_payments AS b
+               WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant)
+       OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.payment = o.transaction_id AND r.merchant = o.merchant))
+UNION ALL
+SELECT 'mch_order', o.mch_order_no, o.merchant
+FROM orders AS o
+WHERE o.position = :position AND o.merchant IS NOT NULL AND o.mch_order_no IS NOT NULL
+  AND (EXISTS (SELECT 1 FROM bill_payments AS b WHERE b.mch_order_no = o.mch_order_no AND b.merchant = o.merchant)
+       OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = o.mch_order_no)
+       OR EXISTS (SELECT 1 FROM orders AS s
+                  WHERE s.mch_order_no = o.mch_order_no AND s.merchant = o.merchant AND s.position <> o.position))
+UNION ALL
+SELECT 'order', o.position, ''
+FROM orders AS o
+WHERE o.position = :position
+  AND EXISTS (SELECT 1 FROM refunds AS r WHERE r.out_trade_no = o.out_trade_no AND r.app = o.app);
+
+-- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; all
+-- orders with one of these are looked at again.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'mch_order', b.mch_order_no, b.merchant
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
+WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
+UNION ALL
+SELECT 'mch_order', o.mch_order_no, o.merchant
+FROM touched AS t
+CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
+WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'order', o.position, ''
+FROM touched AS t
+CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
+WHERE t.what = 'payment'
+UNION ALL
+SELECT 'order', o.position, ''
+FROM touched AS t
+CROSS JOIN orders AS o ON o.mch_order_no = t.id AND o.merchant = t.merchant
+WHERE t.what = 'mch_order';
+
+UPDATE orders
+SET (bill_line, bill_day, bill_fen, paired_by, is_doubled, do_ids_disagree, is_other_currency, is_revoked, late) =
+        (n.bill_line, n.bill_day, n.bill_fen, n.paired_by, n.is_doubled, n.do_ids_disagree, n.is_other_currency,
+         n.is_revoked, n.late),
+    changed = :position
+FROM order_bills AS n
+WHERE n.position = orders.position AND orders.position IN (SELECT id FROM touched WHERE what = 'order')
+  AND (orders.bill_line IS NOT n.bill_line OR orders.bill_day IS NOT n.bill_day
+       OR orders.paired_by IS NOT n.paired_by OR orders.is_doubled <> n.is_doubled
+       OR orders.do_ids_disagree <> n.do_ids_disagree);
+
+-- Match: lines without order.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'payment', b.transaction_id, b.merchant
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.mch_order_no = t.id AND b.merchant = t.merchant
+WHERE t.what = 'mch_order';
+
+DELETE FROM bill_only
+WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'payment')
+  AND (transaction_id, merchant, copy) NOT IN (SELECT transaction_id, merchant, copy FROM unpaired_lines);
+
+INSERT INTO bill_only (transaction_id, merchant, copy, line, bill_day, bill_fen, traded_at, app_id, mch_order_no,
+                       is_doubled, is_other_app, is_quarantined, is_other_currency, is_revoked, is_mock, is_sandbox,
+                       changed, late)
+SELECT n.transaction_id, n.merchant, n.copy, n.line, n.bill_day, n.bill_fen, n.traded_at, n.app_id, n.mch_order_no,
+       n.is_doubled, n.is_other_app, n.is_quarantined, n.is_other_currency, n.is_revoked, n.is_mock, n.is_sandbox,
+       :position, n.late
+FROM bill_only_now AS n
+WHERE true
+ON CONFLICT (transaction_id, merchant, copy) DO UPDATE
+SET (line, bill_day, bill_fen, traded_at, app_id, mch_order_no, is_doubled, is_other_app, is_quarantined,
+     is_other_currency, is_revoked, is_mock, is_sandbox, changed, late) =
+        (excluded.line, excluded.bill_day, excluded.bill_fen, excluded.traded_at, excluded.app_id,
+         excluded.mch_order_no, excluded.is_doubled, excluded.is_other_app, excluded.is_quarantined,
+         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox, excluded.changed,
+         excluded.late)
+WHERE line <> excluded.line OR is_doubled <> excluded.is_doubled OR is_other_app <> excluded.is_other_app
+   OR is_quarantined <> excluded.is_quarantined OR is_mock <> excluded.is_mock
+   OR is_sandbox <> excluded.is_sandbox;
+
+-- Match: refunds. First which payment and which order each is for; the old ones and the new ones are looked at again.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN orders AS o ON o.position = t.id
+CROSS JOIN refunds AS r ON r.out_trade_no = o.out_trade_no AND r.app = o.app
+WHERE t.what = 'order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'payment'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.mch_order_no = t.id
+WHERE t.what = 'mch_order';
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refunded_payment', r.payment, r.merchant
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.payment IS NOT NULL AND r.merchant IS NOT NULL
+UNION ALL
+SELECT 'refunded_order', r.order_position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+UPDATE refunds
+SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late
+FROM refund_links AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND (refunds.payment IS NOT n.payment OR refunds.order_position IS NOT n.order_position);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refunded_payment', r.payment, r.merchant
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.payment IS NOT NULL AND r.merchant IS NOT NULL
+UNION ALL
+SELECT 'refunded_order', r.order_position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+UPDATE refunds
+SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous, late) =
+        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous, n.late),
+    changed = :position
+FROM refund_bills AS n
+WHERE n.position = refunds.position
+  AND (refunds.bill_refund IS NOT n.bill_refund OR refunds.bill_line IS NOT n.bill_line
+       OR refunds.is_ambiguous <> n.is_ambiguous);
+
+UPDATE bill_refunds
+SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
+FROM touched AS t
+CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
+WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+UPDATE refunds
+SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
+FROM refund_limits AS n
+WHERE n.position = refunds.position
+  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
+
+DELETE FROM touched;

@@ -1,0 +1,50 @@
+-- The ids are taken from the payload wherever they stand in it, as in `operations`.
+INSERT OR IGNORE INTO claims (id, id_kind, source, claimant, app, merchant)
+SELECT CAST(atom AS TEXT), iif(key = 'TransactionId', 'transaction_id', 'mch_order_no'), 'quarantine', :stream, :app,
+       (SELECT merchant FROM apps WHERE app = :app)
+FROM json_tree(iif(json_valid(:payload), :payload, NULL))
+WHERE key IN ('TransactionId', 'MchOrderNo') AND atom <> '';
+
+-- Lines of a bill that name it are no longer merely missing.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'payment', b.transaction_id, b.merchant
+FROM claims AS c
+CROSS JOIN bill_payments AS b ON b.transaction_id = c.id
+WHERE c.claimant = :stream AND c.id_kind = 'transaction_id'
+UNION ALL
+SELECT 'payment', b.transaction_id, b.merchant
+FROM claims AS c
+CROSS JOIN bill_payments AS b ON b.mch_order_no = c.id
+WHERE c.claimant = :stream AND c.id_kind = 'mch_order_no';
+
+-- Match: lines without order.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'payment', b.transaction_id, b.merchant
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.mch_order_no = t.id AND b.merchant = t.merchant
+WHERE t.what = 'mch_order';
+
+DELETE FROM bill_only
+WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'payment')
+  AND (transaction_id, merchant, copy) NOT IN (SELECT transaction_id, merchant, copy FROM unpaired_lines);
+
+INSERT INTO bill_only (transaction_id, merchant, copy, line, bill_day, bill_fen, traded_at, app_id, mch_order_no,
+                       is_doubled, is_other_app, is_quarantined, is_other_currency, is_revoked, is_mock, is_sandbox,
+                       changed, late)
+SELECT n.transaction_id, n.merchant, n.copy, n.line, n.bill_day, n.bill_fen, n.traded_at, n.app_id, n.mch_order_no,
+       n.is_doubled, n.is_other_app, n.is_quarantined, n.is_other_currency, n.is_revoked, n.is_mock, n.is_sandbox,
+       :position, n.late
+FROM bill_only_now AS n
+WHERE true
+ON CONFLICT (transaction_id, merchant, copy) DO UPDATE
+SET (line, bill_day, bill_fen, traded_at, app_id, mch_order_no, is_doubled, is_other_app, is_quarantined,
+     is_other_currency, is_revoked, is_mock, is_sandbox, changed, late) =
+        (excluded.line, excluded.bill_day, excluded.bill_fen, excluded.traded_at, excluded.app_id,
+         excluded.mch_order_no, excluded.is_doubled, excluded.is_other_app, excluded.is_quarantined,
+         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox, excluded.changed,
+         excluded.late)
+WHERE line <> excluded.line OR is_doubled <> excluded.is_doubled OR is_other_app <> excluded.is_other_app
+   OR is_quarantined <> excluded.is_quarantined OR is_mock <> excluded.is_mock
+   OR is_sandbox <> excluded.is_sandbox;
+
+DELETE FROM touched;

@@ -1,0 +1,3 @@
+UPDATE recoveries
+SET state = 'withdrawn', decided_by = :by, decided_reason = :reason, decided_at = :recorded_at, position = :position
+WHERE app = :app AND out_trade_no = :key;

@@ -1,0 +1,53 @@
+INSERT INTO refunds (position, app, merchant, refund_id, amount_fen, out_trade_no, mch_order_no, transaction_id,
+                     refunded_at, refund_day, earliest_day, changed, late)
+SELECT :position, :app, a.merchant, :refund_id, :refund_amount_fen, :out_trade_no, :mch_order_no, :transaction_id,
+       :recorded_at, :day, day_plus(:day, -15), :position,
+       EXISTS (SELECT 1 FROM closed_months AS c WHERE c.merchant = a.merchant AND c.month = substr(:day, 1, 7))
+FROM (SELECT 1) LEFT JOIN apps AS a ON a.app = :app
+WHERE :env = 'production';
+
+INSERT INTO touched (what, id, merchant) SELECT 'refund', :position, '' WHERE :env = 'production';
+
+-- Match: refunds. Which payment and which order it is for, and what that means for those beside it.
+UPDATE refunds
+SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late
+FROM refund_links AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND (refunds.payment IS NOT n.payment OR refunds.order_position IS NOT n.order_position);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refunded_payment', r.payment, r.merchant
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.payment IS NOT NULL AND r.merchant IS NOT NULL
+UNION ALL
+SELECT 'refunded_order', r.order_position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.position = t.id
+WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+UPDATE refunds
+SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous, late) =
+        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous, n.late),
+    changed = :position
+FROM refund_bills AS n
+WHERE n.position = refunds.position
+  AND (refunds.bill_refund IS NOT n.bill_refund OR refunds.bill_line IS NOT n.bill_line
+       OR refunds.is_ambiguous <> n.is_ambiguous);
+
+UPDATE bill_refunds
+SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
+FROM touched AS t
+CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
+WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+UPDATE refunds
+SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
+FROM refund_limits AS n
+WHERE n.position = refunds.position
+  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
+
+DELETE FROM touched;
