@@ -54,7 +54,10 @@ mod tests {
             moment_plus("2026-03-01T00:03:59.999Z", -86_640).as_deref(),
             Some("2026-02-27T23:59:59.999Z")
         );
-        assert_eq!(moment_plus("2026-01-01T08:00:00.000+08:00", 1).as_deref(), Some("2026-01-01T00:00:01.000Z"));
+        assert_eq!(
+            moment_plus("2026-01-01T08:00:00.000+08:00", 1).as_deref(),
+            Some("2026-01-01T00:00:01.000Z")
+        );
         assert_eq!(day_plus("2026-02-28", 1).as_deref(), Some("2026-03-01"));
         assert_eq!(day_plus("2026-01-01", -15).as_deref(), Some("2025-12-17"));
         for (moment, seconds) in [("now", 1), ("2026-01-01T00:00:00Z", i64::MAX)] {

@@ -41,13 +41,15 @@ impl Serialize for Value<'_> {
         match (self.cell, self.unit) {
             (Cell::Null, _) => serializer.serialize_unit(),
             (Cell::Integer(flag), Unit::Flag) => serializer.serialize_bool(*flag != 0),
-            (Cell::Integer(number), Unit::Fen | Unit::Count | Unit::Seconds | Unit::Json) => {
-                serializer.serialize_i64(*number)
-            }
+            (
+                Cell::Integer(number),
+                Unit::Fen | Unit::Millifen | Unit::Count | Unit::Seconds | Unit::Json,
+            ) => serializer.serialize_i64(*number),
             (Cell::Integer(number), _) => serializer.collect_str(number),
-            (Cell::Real(number), Unit::Fen | Unit::Count | Unit::Seconds | Unit::Flag | Unit::Json) => {
-                serializer.serialize_f64(*number)
-            }
+            (
+                Cell::Real(number),
+                Unit::Fen | Unit::Millifen | Unit::Count | Unit::Seconds | Unit::Flag | Unit::Json,
+            ) => serializer.serialize_f64(*number),
             (Cell::Real(number), _) => serializer.collect_str(number),
             (Cell::Text(text), Unit::Json) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(json) => json.serialize(serializer),

@@ -26,6 +26,7 @@ pub fn table(table: &mut Table) {
             Unit::Text
             | Unit::Id
             | Unit::Fen
+            | Unit::Millifen
             | Unit::Count
             | Unit::Moment
             | Unit::Day

@@ -23,6 +23,8 @@ pub enum Unit {
     OpenId,
     /// Integer fen.
     Fen,
+    /// An integer thousandth of a fen, in which fees are counted.
+    Millifen,
     Count,
     /// RFC 3339 in UTC, to the millisecond.
     Moment,
@@ -38,11 +40,12 @@ pub enum Unit {
 }
 
 impl Unit {
-    pub const WORDS: [(&str, Self); 11] = [
+    pub const WORDS: [(&str, Self); 12] = [
         ("text", Self::Text),
         ("id", Self::Id),
         ("open_id", Self::OpenId),
         ("fen", Self::Fen),
+        ("millifen", Self::Millifen),
         ("count", Self::Count),
         ("moment", Self::Moment),
         ("day", Self::Day),
@@ -59,7 +62,7 @@ impl Unit {
     /// Whether people calculate with it.
     pub fn is_number(self) -> bool {
         match self {
-            Self::Fen | Self::Count | Self::Seconds => true,
+            Self::Fen | Self::Millifen | Self::Count | Self::Seconds => true,
             Self::Text
             | Self::Id
             | Self::OpenId

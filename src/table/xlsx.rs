@@ -7,6 +7,7 @@
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::{Cell, Column, Table, Unit, beijing_moment};
+use crate::domain::bill::Millifen;
 use crate::domain::fen::Fen;
 use crate::limits;
 
@@ -17,6 +18,7 @@ const CUT: char = '…';
 const SHEET_NAME_CHARS_MAX: usize = 31;
 const TEXT: &str = "@";
 const YUAN: &str = "0.00";
+const FEE: &str = "0.00000";
 
 #[derive(Debug, thiserror::Error)]
 #[error("the table cannot be written as XLSX: {0}")]
@@ -68,10 +70,12 @@ enum Shows {
     Number,
     /// Fen as yuan.
     Yuan,
+    /// Thousandths of a fen as yuan.
+    Fee,
     Flag,
 }
 
-/// A column of fen is two: yuan for people, and the integer fen.
+/// A column of money is two: yuan for people, and the integer that it is counted in.
 fn written((source, column): (usize, &Column)) -> Vec<Written> {
     let Column { name, unit, label } = column;
     let one = |shows, header| Written { source, header, shows };
@@ -81,6 +85,13 @@ fn written((source, column): (usize, &Column)) -> Vec<Written> {
             return vec![
                 one(Shows::Yuan, header(label, "元", &format!("{stem}_yuan"))),
                 one(Shows::Number, header(label, "分", name)),
+            ];
+        }
+        Unit::Millifen => {
+            let stem = name.strip_suffix("_millifen").unwrap_or(name);
+            return vec![
+                one(Shows::Fee, header(label, "元", &format!("{stem}_yuan"))),
+                one(Shows::Number, header(label, "千分之一分", name)),
             ];
         }
         Unit::Count | Unit::Seconds => Shows::Number,
@@ -105,6 +116,7 @@ fn write_header(sheet: &mut Worksheet, columns: &[Written]) -> Result<(), XlsxEr
         let (format, width) = match column.shows {
             Shows::Text | Shows::Moment => (TEXT, 28),
             Shows::Yuan => (YUAN, 14),
+            Shows::Fee => (FEE, 14),
             Shows::Number | Shows::Flag => ("General", 14),
         };
         sheet.set_column_format(place, &Format::new().set_num_format(format))?;
@@ -127,6 +139,10 @@ fn write_cell(
         (Cell::Integer(fen), Shows::Yuan) => match exact(*fen, &Fen(*fen).to_string()) {
             Some(yuan) => sheet.write_number(row, place, yuan)?,
             None => sheet.write_string(row, place, Fen(*fen).to_string())?,
+        },
+        (Cell::Integer(fee), Shows::Fee) => match exact(*fee, &Millifen(*fee).to_string()) {
+            Some(yuan) => sheet.write_number(row, place, yuan)?,
+            None => sheet.write_string(row, place, Millifen(*fee).to_string())?,
         },
         (Cell::Integer(number), Shows::Number) => match exact(*number, &number.to_string()) {
             Some(number) => sheet.write_number(row, place, number)?,
@@ -227,6 +243,16 @@ mod tests {
         assert!(part(&file, "xl/workbook.xml").contains("name=\"orderssearch\""));
         assert!(part(&file, "xl/worksheets/sheet1.xml").contains("state=\"frozen\""));
         assert!(!part(&file, "xl/worksheets/sheet1.xml").contains("<f>"), "no formula");
+    }
+
+    #[test]
+    fn fees_stand_in_yuan_with_five_decimals_beside_the_thousandths_of_a_fen() {
+        let column = Column { name: "fee_millifen".into(), unit: Unit::Millifen, label: "手续费".into() };
+        let rows = [600, -1].map(|fee| vec![Cell::Integer(fee)]).to_vec();
+        let file = write(&Table { columns: vec![column], rows }, "fees").unwrap();
+        let header = [r#""手续费 元 (fee_yuan)""#, r#""手续费 千分之一分 (fee_millifen)""#];
+        assert_eq!(cells(&file, 1), [&header[..], &["0.006", "600", "-0.00001", "-1"]].concat());
+        assert!(part(&file, "xl/styles.xml").contains("0.00000"));
     }
 
     #[test]

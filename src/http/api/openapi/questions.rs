@@ -252,6 +252,7 @@ fn column_schema(column: &Column) -> Value {
         Unit::Id => (nullable("string"), "an id"),
         Unit::OpenId => (nullable("string"), "an OpenId; masked for support"),
         Unit::Fen => (nullable("integer"), "fen"),
+        Unit::Millifen => (nullable("integer"), "thousandths of a fen"),
         Unit::Count => (nullable("number"), "a count"),
         Unit::Moment => (json!({"type": ["string", "null"], "format": "date-time"}), "a moment in UTC"),
         Unit::Day => (json!({"type": ["string", "null"], "format": "date"}), "a day in Beijing"),
