@@ -16,6 +16,7 @@ pub mod moment;
 pub mod pace;
 pub mod projector;
 pub mod quota;
+pub mod reconcile;
 pub mod store;
 pub mod table;
 pub mod wechat;

@@ -143,6 +143,25 @@ pub const LIST_ROWS: u32 = 50;
 pub const XLSX_SHEET_ROWS_MAX: usize = 1_048_575;
 /// Characters of one cell of an Excel file, as Excel counts them; a longer text is cut and ends with `…`.
 pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
+/// Columns of a sheet, as many as Excel has.
+pub const XLSX_COLUMNS_MAX: u32 = 16_384;
+/// Different texts of an Excel file that is read.
+pub const XLSX_STRINGS_MAX: usize = 1_000_000;
+/// The texts of one row of it.
+pub const XLSX_ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Days of one report: a year and a month.
+pub const REPORT_DAYS_MAX: i64 = 397;
+/// A report's rows, edited and sent back to resolve cases: the file, and an Excel file when it is unpacked.
+pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Cases that one file resolves.
+pub const CASE_FILE_ROWS_MAX: usize = 10_000;
+/// Of them, so many are recorded at once.
+pub const CASES_AT_ONCE: usize = 8;
+/// What is wrong with such a file, told at once.
+pub const CASE_FILE_PROBLEMS_MAX: usize = 20;
+/// The facts of a case, as a row of the report tells them.
+pub const CASE_FACTS_CHARS_MAX: usize = 4000;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 
@@ -162,6 +181,23 @@ pub const BILL_COLUMNS_MAX: usize = 256;
 pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
 pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+// Bills, cases and periods.
+
+/// The data of one event of a bill's lines; more lines become several events.
+pub const BILL_CHUNK_BYTES_MAX: usize = 512 * 1024;
+/// Lines of a bill that are appended at once: they are about as long as such an event may be.
+pub const BILL_CHUNK_LINES: usize = 1000;
+/// A bill's stream and a filed report are read in pieces of this many events, which are large.
+pub const LARGE_EVENTS_PAGE: usize = 4;
+/// How often a part of a bill or of a report is tried again while the store is too busy with pushes, and how
+/// long it waits before it is.
+pub const IMPORT_TRIES_MAX: usize = 20;
+pub const IMPORT_TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Bytes of a filed report's gzip in one event; as base64 they are a third more.
+pub const REPORT_PART_BYTES: usize = 360 * 1024;
+/// The CSV of a report that is filed.
+pub const REPORT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 // The delivery feed.
 
@@ -228,6 +264,10 @@ pub const QUERIES_MAX: usize = 4;
 pub const URGENT_QUERIES_MAX: usize = 2;
 /// A query that runs longer is ended.
 pub const QUERY_WAIT: Duration = Duration::from_secs(2);
+/// Reports that are made at once, each from one state of a read model.
+pub const REPORTS_MAX: usize = 2;
+/// A question of a report that runs longer is ended, passing on its rows included.
+pub const REPORT_WAIT: Duration = Duration::from_secs(120);
 /// Rows of one answer, and the bytes of their texts.
 pub const ANSWER_ROWS_MAX: usize = 100_000;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{ConfigFile, FOUND_WRONG};
-use crate::config::{self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, RoleSource, mode_name};
+use crate::config::{
+    self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, MerchantConfig, RoleSource, mode_name,
+};
+use crate::domain::app::AppSlug;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -82,6 +85,11 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
             lines.push(line.trim_end().to_owned());
         }
     }
+    for merchant in &config.merchants {
+        let apps: Vec<_> = merchant.apps.iter().map(AppSlug::as_str).collect();
+        let apps = if apps.is_empty() { "no apps".to_owned() } else { apps.join(", ") };
+        lines.push(format!("merchant {}: {apps}", merchant.id));
+    }
     for token in &config.access {
         let scope = token.app.as_ref().map_or(String::new(), |app| format!(", app {app}"));
         let until = expires(token).map_or(String::new(), |time| format!(", until {time}"));
@@ -116,6 +124,10 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
             "keys": keys(app).into_iter().map(key).collect::<Vec<_>>(),
         })
     };
+    let merchant = |merchant: &MerchantConfig| {
+        let apps: Vec<_> = merchant.apps.iter().map(AppSlug::as_str).collect();
+        json!({ "id": merchant.id.as_str(), "apps": apps })
+    };
     let access = |token: &AccessToken| {
         json!({
             "name": token.name,
@@ -134,6 +146,7 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
         "views": config.views_dir.display().to_string(),
         "projections": config.projections_dir.as_ref().map(|folder| folder.display().to_string()),
         "apps": config.apps.iter().map(app).collect::<Vec<_>>(),
+        "merchants": config.merchants.iter().map(merchant).collect::<Vec<_>>(),
         "access": config.access.iter().map(access).collect::<Vec<_>>(),
         "warnings": warnings,
     })
@@ -157,6 +170,8 @@ mod tests {
         roles = { url = "https://game.example.com/roles", token = "SecretRoles" }
         [app.demo.channel.goods]
         mode = "plain"
+        [merchant.1900000109]
+        apps = ["demo"]
         [access.lin]
         role = "support"
         app = "demo"
@@ -181,6 +196,7 @@ mod tests {
             "  tokens: 1 active",
             "  tokens: 1 accepted",
             &format!("  production_keys: 1 active {fingerprint}"),
+            "merchant 1900000109: demo",
             "access lin: support, app demo, until 2027-12-31T16:00:00Z",
             "warning: careful",
         ] {
@@ -188,6 +204,7 @@ mod tests {
         }
         let json = as_json("order-ledger.toml", &config, &warnings);
         assert_eq!(json["apps"][0]["keys"].as_array().unwrap().len(), 6);
+        assert_eq!(json["merchants"], json!([{ "id": "1900000109", "apps": ["demo"] }]));
         assert_eq!(json["apps"][0]["roles"]["url"], "https://game.example.com/roles");
         assert!(!format!("{text}{json}").contains("Secret"), "{text}{json}");
     }

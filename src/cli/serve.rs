@@ -17,7 +17,7 @@ use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
 use crate::http::server::Bounds;
 use crate::http::{Keys, Service, api, push, server};
-use crate::ledger::{Ledger, RegisterError};
+use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
 use crate::quota::Quotas;
 use crate::store::EventStore;
@@ -125,7 +125,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let body_bytes_max = config.limits.body_bytes_max;
     let service = Service::new(ledger, keys, ring, projector.clone(), stopping.clone(), body_bytes_max)?;
     let service = Arc::new(service);
-    register_apps(&service, &config.apps).await.with_context(log)?;
+    register_apps(&service, &config).await.with_context(log)?;
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
     let ready = Ready {
@@ -181,11 +181,12 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-async fn register_apps(service: &Service, apps: &[AppConfig]) -> Result<(), RegisterError> {
-    let apps: Vec<_> = apps
-        .iter()
-        .map(|config| (&config.app.slug, config.app.app_id.as_str(), config.actual_price_is))
-        .collect();
+async fn register_apps(service: &Service, config: &Config) -> Result<(), RegisterError> {
+    let mut apps = Vec::with_capacity(config.apps.len());
+    for AppConfig { app, actual_price_is, .. } in &config.apps {
+        let (merchant, app_id) = (config.merchant_of(&app.slug), app.app_id.as_str());
+        apps.push(ConfiguredApp { slug: &app.slug, app_id, actual_price_is: *actual_price_is, merchant });
+    }
     service.ledger.register_all(&apps, clock::now()).await
 }
 
@@ -206,7 +207,7 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!(%error, "the configuration is not reloaded; the one before stays in force");
         }
     };
-    if let Err(error) = register_apps(service, &config.apps).await {
+    if let Err(error) = register_apps(service, &config).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {

@@ -26,6 +26,7 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
 pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload};
+pub use line_data::LineCount;
 pub use lines::Lines;
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, mock_stream, order_stream,
@@ -82,21 +83,34 @@ pub fn event_id(stream: &StreamName, event_type: &str, data: &str) -> Uuid {
 }
 
 pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
-    let failed = |problem: String| DecodeError {
-        stream: recorded.stream.clone(),
-        version: recorded.version,
-        event_type: recorded.event_type.clone(),
-        problem,
-    };
-    let (metadata, schema) = metadata::decode(&recorded.metadata).map_err(&failed)?;
+    let failed = |problem| unreadable(recorded, problem);
+    let (metadata, schema) = metadata::decode(&recorded.metadata).map_err(failed)?;
     if schema != SCHEMA {
         return Err(failed(format!("its schema version is {schema}, known is {SCHEMA}")));
     }
-    let event = data::decode(&recorded.event_type, &recorded.data).map_err(&failed)?;
+    let event = data::decode(&recorded.event_type, &recorded.data).map_err(failed)?;
     if event.belongs_to_an_app() && metadata.app.is_none() {
         return Err(failed("metadata: app is missing".into()));
     }
     Ok(Decoded { event, metadata })
+}
+
+/// How many lines of a bill an event holds, without reading them; `None` where it is no such event.
+pub fn line_count(recorded: &RecordedEvent) -> Result<Option<LineCount>, DecodeError> {
+    let brings_lines = |event: &&EventFields| event.event_type == recorded.event_type && event.brings_lines();
+    if catalogue().iter().find(brings_lines).is_none() {
+        return Ok(None);
+    }
+    line_data::count(&recorded.data).map(Some).map_err(|problem| unreadable(recorded, problem))
+}
+
+fn unreadable(recorded: &RecordedEvent, problem: String) -> DecodeError {
+    DecodeError {
+        stream: recorded.stream.clone(),
+        version: recorded.version,
+        event_type: recorded.event_type.clone(),
+        problem,
+    }
 }
 
 #[cfg(test)]

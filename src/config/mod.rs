@@ -5,6 +5,7 @@ mod apps;
 mod env;
 mod keys;
 mod limits;
+mod merchants;
 mod place;
 mod raw;
 mod roles;
@@ -21,12 +22,16 @@ pub use access::{AccessToken, Role, check_name, parse_expires};
 pub use apps::{AppConfig, mode_name};
 pub use keys::{KeySource, KeyState, KeySummary, TO_FILL_IN};
 pub use limits::Limits;
+pub use merchants::MerchantConfig;
 pub use place::{ConfigErrors, Place, Problem};
 pub use roles::RoleSource;
 pub use warnings::warnings;
 
 use place::{Placed, Problems, quoted};
 use section::Section;
+
+use crate::domain::app::AppSlug;
+use crate::domain::bill::MerchantId;
 
 pub const DEFAULT_PUSH_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 pub const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
@@ -51,11 +56,18 @@ pub struct Config {
     pub limits: Limits,
     /// At least one, sorted by slug.
     pub apps: Vec<AppConfig>,
+    /// Sorted by number.
+    pub merchants: Vec<MerchantConfig>,
     /// Sorted by name.
     pub access: Vec<AccessToken>,
 }
 
 impl Config {
+    /// Whom the app's orders are paid to, where the configuration says it.
+    pub fn merchant_of(&self, app: &AppSlug) -> Option<&MerchantId> {
+        self.merchants.iter().find(|merchant| merchant.apps.contains(app)).map(|merchant| &merchant.id)
+    }
+
     /// Whether anything differs that is read at the start only.
     pub fn needs_restart_after(&self, before: &Self) -> bool {
         let fixed = |config: &Self| {
@@ -137,7 +149,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
 
     let limits = limits::read(root.section("limits"));
     let apps = apps::read(&mut root, folder);
-    read_merchants(&mut root, &apps);
+    let merchants = merchants::read(&mut root, &apps.slugs);
     let access = access::read(&mut root, &apps.slugs);
     root.finish();
     Config {
@@ -150,6 +162,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
         projections_dir,
         limits,
         apps: apps.configs,
+        merchants,
         access,
     }
 }
@@ -206,17 +219,4 @@ fn read_path(section: &mut Section<'_>, key: &'static str) -> Option<PathBuf> {
         return None;
     }
     Some(PathBuf::from(text.value))
-}
-
-/// Merchants matter to later versions; what is said of them is checked so that it is right by then.
-fn read_merchants(root: &mut Section<'_>, apps: &apps::Apps) {
-    for (number, mut merchant) in root.named_sections("merchant") {
-        if number.is_empty() || number.len() > 32 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            merchant.report("a merchant's name must be its number at WeChat Pay, such as 1900000109");
-        }
-        for app in merchant.texts("apps") {
-            access::known_app(&app, &apps.slugs, merchant.problems());
-        }
-        merchant.finish();
-    }
 }

@@ -148,6 +148,9 @@ fn everything_can_be_set() {
     assert_eq!(ant.roles, RoleSource::Ledger);
     let (url, token) = ("https://game.example.com:8443/roles".to_owned(), Some(Secret::new("t0k".into())));
     assert_eq!(config.apps[1].roles, RoleSource::Url { url, token });
+    let [merchant] = config.merchants.as_slice() else { panic!("one merchant") };
+    assert_eq!((merchant.id.as_str(), merchant.apps.len()), ("1900000109", 2));
+    assert_eq!(config.merchant_of(&ant.app.slug), Some(&merchant.id));
     let [lin, game] = config.access.as_slice() else { panic!("two tokens") };
     assert_eq!((lin.name.as_str(), lin.role, lin.token_sha256[31]), ("finance-lin", Role::Finance, 0xff));
     assert_eq!(lin.app, Some(ant.app.slug.clone()));

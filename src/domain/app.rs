@@ -107,15 +107,22 @@ impl Registration {
         self
     }
 
-    /// The first registration binds; a changed price meaning is dated. Another AppID changes nothing.
-    pub fn decide(&self, app_id: &str, now: PriceMeaning) -> Vec<Event> {
-        match (&self.app_id, self.actual_price_is) {
+    /// The first registration binds; a changed price meaning and another merchant are dated. Another AppID
+    /// changes nothing; that no merchant is named leaves the one that was.
+    pub fn decide(&self, app_id: &str, now: PriceMeaning, merchant: Option<&MerchantId>) -> Vec<Event> {
+        let mut events = match (&self.app_id, self.actual_price_is) {
             (None, _) => vec![Event::AppRegistered { app_id: app_id.to_owned(), actual_price_is: now }],
-            (Some(bound), Some(before)) if bound == app_id && before != now => {
+            (Some(bound), _) if bound != app_id => return vec![],
+            (Some(_), Some(before)) if before != now => {
                 vec![Event::PriceMeaningChanged { from: before, to: now, revision: self.changes + 1 }]
             }
-            _ => vec![],
+            (Some(_), _) => vec![],
+        };
+        if let Some(merchant) = merchant.filter(|merchant| self.merchant.as_ref() != Some(*merchant)) {
+            let (merchant, revision) = (merchant.clone(), self.assignments + 1);
+            events.push(Event::MerchantAssigned { merchant, revision });
         }
+        events
     }
 }
 
@@ -126,43 +133,62 @@ mod tests {
     use super::*;
 
     /// What a configuration says at a start or a reload.
-    fn any_configured() -> impl Strategy<Value = (&'static str, PriceMeaning)> {
+    #[derive(Clone, Debug)]
+    struct Configured {
+        app_id: &'static str,
+        price: PriceMeaning,
+        merchant: Option<MerchantId>,
+    }
+
+    impl Configured {
+        fn decide(&self, known: &Registration) -> Vec<Event> {
+            known.decide(self.app_id, self.price, self.merchant.as_ref())
+        }
+    }
+
+    fn any_configured() -> impl Strategy<Value = Configured> {
         let app_id = prop_oneof![4 => Just("wx1"), 1 => Just("wx2")];
-        (app_id, prop_oneof![Just(PriceMeaning::Order), Just(PriceMeaning::Unit)])
+        let merchant = |number| MerchantId::parse(number).unwrap();
+        let merchant = prop_oneof![Just(None), Just(Some(merchant("19"))), Just(Some(merchant("20")))];
+        let price = prop_oneof![Just(PriceMeaning::Order), Just(PriceMeaning::Unit)];
+        (app_id, price, merchant).prop_map(|(app_id, price, merchant)| Configured { app_id, price, merchant })
     }
 
     proptest! {
         #[test]
         fn an_app_registered_twice_in_any_reachable_state_yields_nothing_the_second_time(
             before in prop::collection::vec(any_configured(), 0..8),
-            (app_id, now) in any_configured(),
+            now in any_configured(),
         ) {
-            let known = before.iter().fold(Registration::default(), |known, (app_id, now)| {
-                known.decide(app_id, *now).iter().fold(known, Registration::evolve)
+            let known = before.iter().fold(Registration::default(), |known, configured| {
+                configured.decide(&known).iter().fold(known, Registration::evolve)
             });
-            let known = known.decide(app_id, now).iter().fold(known, Registration::evolve);
-            prop_assert_eq!(known.decide(app_id, now), vec![]);
+            let known = now.decide(&known).iter().fold(known, Registration::evolve);
+            prop_assert_eq!(now.decide(&known), vec![]);
         }
 
         #[test]
-        fn an_app_is_bound_once_and_every_change_of_its_price_meaning_is_a_fact_of_its_own(
+        fn an_app_is_bound_once_and_every_change_of_price_meaning_and_merchant_is_a_fact_of_its_own(
             configured in prop::collection::vec(any_configured(), 1..12),
         ) {
             let (mut known, mut recorded) = (Registration::default(), Vec::<Event>::new());
-            for (app_id, now) in &configured {
-                for event in known.decide(app_id, *now) {
+            for now in &configured {
+                let merchant_before = known.merchant.clone();
+                for event in now.decide(&known) {
                     prop_assert!(!recorded.contains(&event), "twice: {event:?}");
                     known = known.evolve(&event);
                     recorded.push(event);
                 }
-                prop_assert_eq!(known.app_id.as_deref(), Some(configured[0].0), "the first binds");
-                if *app_id == configured[0].0 {
-                    prop_assert_eq!(known.actual_price_is, Some(*now));
+                prop_assert_eq!(known.app_id.as_deref(), Some(configured[0].app_id), "the first binds");
+                if now.app_id == configured[0].app_id {
+                    prop_assert_eq!(known.actual_price_is, Some(now.price));
+                    prop_assert_eq!(&known.merchant, &now.merchant.clone().or(merchant_before));
                 }
             }
-            let registered = recorded.iter().filter(|event| event.type_name() == "AppRegistered").count();
-            prop_assert_eq!(registered, 1);
-            prop_assert_eq!(known.changes, recorded.len() as u64 - 1);
+            let count = |name| recorded.iter().filter(|event| event.type_name() == name).count() as u64;
+            prop_assert_eq!(count("AppRegistered"), 1);
+            prop_assert_eq!(count("PriceMeaningChanged"), known.changes);
+            prop_assert_eq!(count("MerchantAssigned"), known.assignments);
         }
     }
 

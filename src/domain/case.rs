@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::bill::MerchantId;
+use super::event::Event;
 
 /// What a case is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,3 +92,62 @@ impl CaseEvent {
         }
     }
 }
+
+/// What the stream says so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Case {
+    /// Resolutions and reopenings so far.
+    pub revision: u64,
+    /// The last word, where it is a resolution.
+    pub judgement: Option<Judgement>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    #[error("the case was never resolved, so it is open")]
+    NeverResolved,
+}
+
+impl Case {
+    pub fn evolve(mut self, event: &Event) -> Self {
+        let Event::Case(event) = event else { return self };
+        match event {
+            CaseEvent::Resolved { judgement, revision, .. } => {
+                self.revision = *revision;
+                self.judgement = Some(judgement.clone());
+            }
+            CaseEvent::Reopened { revision, .. } => {
+                self.revision = *revision;
+                self.judgement = None;
+            }
+        }
+        self
+    }
+
+    /// The same judgement on the same facts again is nothing, whoever says it; another one takes its place.
+    pub fn decide_resolve(&self, key: &CaseKey, judgement: &Judgement, by: &str) -> Option<Event> {
+        if self.judgement.as_ref() == Some(judgement) {
+            return None;
+        }
+        let (key, judgement, by) = (key.clone(), judgement.clone(), by.to_owned());
+        Some(Event::Case(CaseEvent::Resolved { key, judgement, revision: self.revision + 1, by }))
+    }
+
+    /// Reopened twice is reopened once.
+    pub fn decide_reopen(&self, key: &CaseKey, reason: &str, by: &str) -> Result<Option<Event>, CaseError> {
+        match (&self.judgement, self.revision) {
+            (None, 0) => Err(CaseError::NeverResolved),
+            (None, _) => Ok(None),
+            (Some(_), revision) => Ok(Some(Event::Case(CaseEvent::Reopened {
+                key: key.clone(),
+                reason: reason.to_owned(),
+                revision: revision + 1,
+                by: by.to_owned(),
+            }))),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "case_tests.rs"]
+mod tests;

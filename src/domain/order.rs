@@ -4,7 +4,7 @@
 use super::event::Event;
 use super::grant::{Grant, GrantCommand, GrantError};
 use super::push::{PaymentIds, Push};
-use super::recovery::RecoveredOrder;
+use super::recovery::{Proposal, RecoveredOrder, RecoveryError};
 
 /// What the stream says so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,13 +12,19 @@ pub struct Order {
     /// The push that began it; `None` before any.
     pub first: Option<Push>,
     /// What people have entered in place of the push that did not come.
-    pub recovered: Option<RecoveredOrder>,
+    pub recovered: Option<Recovered>,
     /// What is known of the payment by now.
     pub payment: PaymentIds,
     /// The different contents that were refused, each once.
     pub conflicts: Vec<Push>,
     /// What the game has said of it.
     pub grant: Grant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    pub order: RecoveredOrder,
+    pub approved_by: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +53,9 @@ impl Order {
             Event::CoinsDelivered(coins) => self.begin(Push::Coins(coins.clone())),
             Event::RefundSucceeded(refund) => self.begin(Push::Refund(refund.clone())),
             Event::GiftDelivered(gift) => self.begin(Push::Gift(gift.clone())),
-            Event::OrderRecovered { order, .. } => {
+            Event::OrderRecovered { order, proposed_by: _, approved_by } => {
                 self.payment = order.payment.clone();
-                self.recovered = Some(order.clone());
+                self.recovered = Some(Recovered { order: order.clone(), approved_by: approved_by.clone() });
             }
             Event::PaymentIdentified(news) => self.payment.learn(news),
             Event::ConflictingPushReceived(push) => self.conflicts.push(push.clone()),
@@ -86,23 +92,37 @@ impl Order {
     }
 
     /// The first push of a number is delivered; the same content again is the same success; payment ids
-    /// that were absent are added; any other content is a conflict, recorded once.
+    /// that were absent are added; any other content is a conflict, recorded once. An order that people have
+    /// recovered has been told of already.
     pub fn decide(&self, push: &Push) -> Decision {
-        let (events, answer) = match &self.first {
-            None => (vec![delivered(push)], Answer::Success),
-            Some(first)
-                if !push.equals_but_for_payment(first) || push.payment().contradicts(&self.payment) =>
-            {
-                let known = self.conflicts.contains(push);
-                let events = if known { vec![] } else { vec![Event::ConflictingPushReceived(push.clone())] };
-                (events, Answer::Conflict)
-            }
-            Some(_) => {
-                let news = push.payment().news_to(&self.payment);
-                (news.map(Event::PaymentIdentified).into_iter().collect(), Answer::Success)
-            }
+        let is_same = match (&self.first, &self.recovered, push) {
+            (None, None, _) => return Decision { events: vec![delivered(push)], answer: Answer::Success },
+            (Some(first), _, _) => push.equals_but_for_payment(first),
+            (None, Some(recovered), Push::Goods(goods)) => recovered.order.is_told_by(goods),
+            (None, Some(_), Push::Coins(_) | Push::Refund(_) | Push::Gift(_)) => false,
         };
-        Decision { events, answer }
+        if !is_same || push.payment().contradicts(&self.payment) {
+            let known = self.conflicts.contains(push);
+            let events = if known { vec![] } else { vec![Event::ConflictingPushReceived(push.clone())] };
+            return Decision { events, answer: Answer::Conflict };
+        }
+        let news = push.payment().news_to(&self.payment);
+        let events = news.map(Event::PaymentIdentified).into_iter().collect();
+        Decision { events, answer: Answer::Success }
+    }
+
+    /// Takes the place of the push that did not come; nothing where the same has been approved before.
+    pub fn decide_recover(&self, proposal: &Proposal, by: &str) -> Result<Option<Event>, RecoveryError> {
+        match (&self.first, &self.recovered) {
+            (Some(_), _) => Err(RecoveryError::Pushed),
+            (None, Some(recovered)) if recovered.order == proposal.order => Ok(None),
+            (None, Some(recovered)) => Err(RecoveryError::Recovered { by: recovered.approved_by.clone() }),
+            (None, None) => Ok(Some(Event::OrderRecovered {
+                order: proposal.order.clone(),
+                proposed_by: proposal.by.clone(),
+                approved_by: by.to_owned(),
+            })),
+        }
     }
 
     /// What the game says of the order. Which `by` and `reason` come with the same word again does not
@@ -113,11 +133,11 @@ impl Order {
         by: &str,
         reason: Option<&str>,
     ) -> Result<Option<Event>, GrantError> {
-        match &self.first {
-            Some(Push::Goods(_)) => self.grant.decide(command, by, reason),
-            Some(Push::Coins(_)) => Err(GrantError::Coins),
+        match (&self.first, &self.recovered) {
+            (Some(Push::Goods(_)), _) | (None, Some(_)) => self.grant.decide(command, by, reason),
+            (Some(Push::Coins(_)), _) => Err(GrantError::Coins),
             // Neither is an order.
-            Some(Push::Refund(_) | Push::Gift(_)) | None => Err(GrantError::NotFound),
+            (Some(Push::Refund(_) | Push::Gift(_)), _) | (None, None) => Err(GrantError::NotFound),
         }
     }
 }

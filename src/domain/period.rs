@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::bill::{MerchantId, Sha256Hex};
+use super::event::Event;
 
 /// A month of Beijing days: `2026-01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,32 +109,137 @@ pub struct ReportPart {
     pub gzip_base64: String,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What the stream says so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// Words so far.
+    pub revision: u64,
+    /// The last report that was prepared, until the period is reopened.
+    pub prepared: Option<PreparedReport>,
+    pub is_closed: bool,
+}
 
-    #[test]
-    fn a_month_is_written_in_one_way_and_knows_its_days() {
-        for (text, days) in [
-            ("2026-01", Some(("2026-01-01", "2026-01-31"))),
-            ("2024-02", Some(("2024-02-01", "2024-02-29"))),
-            ("9999-12", Some(("9999-12-01", "9999-12-31"))),
-            ("2026-13", None),
-            ("2026-1", None),
-            (" 2026-01", None),
-            ("2026-01-01", None),
-            ("+2026-01", None),
-            ("1969-12", None),
-            ("", None),
-        ] {
-            let found = Month::parse(text).ok();
-            let shown = found.map(|month| (month.first_day().to_string(), month.last_day().to_string()));
-            let shown = shown.as_ref().map(|(first, last)| (first.as_str(), last.as_str()));
-            assert_eq!(shown, days, "{text:?}");
-            if let Some(month) = found {
-                assert_eq!(month.to_string(), text);
-                assert_eq!(Month::of(month.last_day()), Some(month));
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedReport {
+    /// Of the report's CSV, which is filed under it.
+    pub sha256: Sha256Hex,
+    /// The log's position that it is as of.
+    pub position: u64,
+    /// Counts and sums of the report, for who closes.
+    pub summary: String,
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeriodError {
+    #[error("the period is closed; who may reopen it can, with a reason")]
+    Closed,
+    #[error("the period is not closed, so there is nothing to reopen")]
+    NotClosed,
+    #[error("nothing has been prepared: prepare the period first")]
+    NotPrepared,
+    #[error("what was prepared last is the report {prepared}: look at that one, and close it")]
+    OtherReport { prepared: Sha256Hex },
+    #[error("{by} has prepared it: another person must close it")]
+    SamePerson { by: String },
+}
+
+impl Period {
+    pub fn evolve(mut self, event: &Event) -> Self {
+        let Event::Period(event) = event else { return self };
+        match event {
+            PeriodEvent::Prepared { report_sha256, position, summary, revision, by, .. } => {
+                self.revision = *revision;
+                self.prepared = Some(PreparedReport {
+                    sha256: report_sha256.clone(),
+                    position: *position,
+                    summary: summary.clone(),
+                    by: by.clone(),
+                });
+            }
+            PeriodEvent::Closed { revision, .. } => {
+                self.revision = *revision;
+                self.is_closed = true;
+            }
+            PeriodEvent::Reopened { revision, .. } => {
+                self = Self { revision: *revision, prepared: None, is_closed: false };
             }
         }
+        self
+    }
+
+    /// The same report again is nothing, whoever prepares it; another takes its place.
+    pub fn decide_prepare(
+        &self,
+        key: &PeriodKey,
+        report: &PreparedReport,
+    ) -> Result<Option<Event>, PeriodError> {
+        if self.is_closed {
+            return Err(PeriodError::Closed);
+        }
+        let same =
+            |known: &PreparedReport| (&known.sha256, known.position) == (&report.sha256, report.position);
+        if self.prepared.as_ref().is_some_and(same) {
+            return Ok(None);
+        }
+        let PreparedReport { sha256, position, summary, by } = report.clone();
+        Ok(Some(Event::Period(PeriodEvent::Prepared {
+            key: key.clone(),
+            report_sha256: sha256,
+            position,
+            summary,
+            revision: self.revision + 1,
+            by,
+        })))
+    }
+
+    /// Exactly what was prepared last, and by another person.
+    pub fn decide_close(
+        &self,
+        key: &PeriodKey,
+        report_sha256: &Sha256Hex,
+        by: &str,
+    ) -> Result<Option<Event>, PeriodError> {
+        let Some(prepared) = &self.prepared else { return Err(PeriodError::NotPrepared) };
+        if prepared.sha256 != *report_sha256 {
+            let other = PeriodError::OtherReport { prepared: prepared.sha256.clone() };
+            return Err(if self.is_closed { PeriodError::Closed } else { other });
+        }
+        if self.is_closed {
+            return Ok(None);
+        }
+        if prepared.by == by {
+            return Err(PeriodError::SamePerson { by: by.to_owned() });
+        }
+        Ok(Some(Event::Period(PeriodEvent::Closed {
+            key: key.clone(),
+            report_sha256: report_sha256.clone(),
+            position: prepared.position,
+            revision: self.revision + 1,
+            by: by.to_owned(),
+        })))
+    }
+
+    /// Who may is checked by whoever asks.
+    pub fn decide_reopen(
+        &self,
+        key: &PeriodKey,
+        reason: &str,
+        by: &str,
+    ) -> Result<Option<Event>, PeriodError> {
+        if !self.is_closed {
+            let reopened_last = self.prepared.is_none() && self.revision > 0;
+            return if reopened_last { Ok(None) } else { Err(PeriodError::NotClosed) };
+        }
+        Ok(Some(Event::Period(PeriodEvent::Reopened {
+            key: key.clone(),
+            reason: reason.to_owned(),
+            revision: self.revision + 1,
+            by: by.to_owned(),
+        })))
     }
 }
+
+#[cfg(test)]
+#[path = "period_tests.rs"]
+mod tests;

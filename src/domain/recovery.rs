@@ -1,9 +1,11 @@
 //! An order whose push never came: entered by one person from a line of a bill, approved by another.
 
 use super::bill::{MerchantId, Sha256Hex};
+use super::environment::Environment;
+use super::event::Event;
 use super::fen::Fen;
 use super::id::{OpenId, OutTradeNo};
-use super::push::PaymentIds;
+use super::push::{GoodsPush, PaymentIds};
 
 /// What was bought, as a person entered it: product and player from the game's evidence, the payment from the
 /// bill.
@@ -24,6 +26,25 @@ pub struct RecoveredOrder {
     pub bill_line: u64,
 }
 
+impl RecoveredOrder {
+    /// Whether a push tells of this very order: what both say is the same, and the price is the amount, of
+    /// the whole order or of one unit. What the push alone says is nothing against it.
+    pub fn is_told_by(&self, goods: &GoodsPush) -> bool {
+        let Self { open_id, out_trade_no, product_id, quantity, zone_id, amount, .. } = self;
+        let same_zone = match (zone_id, &goods.zone_id) {
+            (Some(known), Some(told)) => known == told,
+            (None, _) | (_, None) => true,
+        };
+        goods.env == Environment::Production
+            && goods.open_id == *open_id
+            && goods.out_trade_no == *out_trade_no
+            && goods.product_id == *product_id
+            && goods.quantity == *quantity
+            && same_zone
+            && (goods.actual_price == *amount || goods.actual_price.checked_times(*quantity) == Some(*amount))
+    }
+}
+
 /// `revision` counts the words of the stream, so that the same again later is another fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecoveryEvent {
@@ -40,3 +61,91 @@ impl RecoveryEvent {
         }
     }
 }
+
+/// What the stream says so far. That a proposal was approved stands in the order's own stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Words so far.
+    pub revision: u64,
+    /// The last word, where it is a proposal.
+    pub proposal: Option<Proposal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub merchant: MerchantId,
+    pub order: RecoveredOrder,
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecoveryError {
+    #[error("{by} has proposed something else for this order: approve that, or withdraw it first")]
+    ProposedBefore { by: String },
+    #[error("nothing is proposed for this order")]
+    NotProposed,
+    #[error("{by} has proposed it: another person must approve it")]
+    SamePerson { by: String },
+    #[error("the order stands in the ledger already, from a push: nothing is to be recovered")]
+    Pushed,
+    #[error("the order has been recovered, approved by {by}: that stands")]
+    Recovered { by: String },
+    #[error("the app's orders are not paid to this merchant, as far as the log knows")]
+    OtherMerchant,
+}
+
+impl Recovery {
+    pub fn evolve(mut self, event: &Event) -> Self {
+        let Event::Recovery(event) = event else { return self };
+        match event {
+            RecoveryEvent::Proposed { merchant, order, revision, by } => {
+                self.revision = *revision;
+                let (merchant, order, by) = (merchant.clone(), order.clone(), by.clone());
+                self.proposal = Some(Proposal { merchant, order, by });
+            }
+            RecoveryEvent::Withdrawn { revision, .. } => {
+                self.revision = *revision;
+                self.proposal = None;
+            }
+        }
+        self
+    }
+
+    /// The same proposal again is nothing, whoever makes it.
+    pub fn decide_propose(&self, proposal: &Proposal) -> Result<Option<Event>, RecoveryError> {
+        let Proposal { merchant, order, by } = proposal.clone();
+        match &self.proposal {
+            Some(known) if (&known.merchant, &known.order) == (&merchant, &order) => Ok(None),
+            Some(known) => Err(RecoveryError::ProposedBefore { by: known.by.clone() }),
+            None => {
+                let revision = self.revision + 1;
+                Ok(Some(Event::Recovery(RecoveryEvent::Proposed { merchant, order, revision, by })))
+            }
+        }
+    }
+
+    /// Withdrawn twice is withdrawn once.
+    pub fn decide_withdraw(&self, reason: &str, by: &str) -> Result<Option<Event>, RecoveryError> {
+        match (&self.proposal, self.revision) {
+            (None, 0) => Err(RecoveryError::NotProposed),
+            (None, _) => Ok(None),
+            (Some(_), revision) => {
+                let (reason, by) = (reason.to_owned(), by.to_owned());
+                Ok(Some(Event::Recovery(RecoveryEvent::Withdrawn { reason, revision: revision + 1, by })))
+            }
+        }
+    }
+
+    /// The proposal that `by` may approve: somebody else's.
+    pub fn to_approve(&self, by: &str) -> Result<&Proposal, RecoveryError> {
+        match &self.proposal {
+            None => Err(RecoveryError::NotProposed),
+            Some(proposal) if proposal.by == by => Err(RecoveryError::SamePerson { by: by.to_owned() }),
+            Some(proposal) => Ok(proposal),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod tests;

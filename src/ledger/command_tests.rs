@@ -10,11 +10,11 @@ use crate::domain::role::{PlayedRole, RoleFields};
 use crate::domain::samples;
 use crate::store::sqlite::{Settings, SqliteStore};
 
-fn at() -> DateTime<Utc> {
+pub fn at() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_767_225_600_123).unwrap()
 }
 
-fn app() -> AppSlug {
+pub fn app() -> AppSlug {
     AppSlug::parse("demo").unwrap()
 }
 
@@ -34,7 +34,7 @@ fn evidence() -> Evidence {
 }
 
 /// A ledger over an empty log, whose folder goes with what is returned beside it.
-async fn empty_ledger() -> (Ledger, TempDir) {
+pub async fn empty_ledger() -> (Ledger, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap();
     (Ledger::open(Arc::new(store), Quotas::default()).await.unwrap(), folder)

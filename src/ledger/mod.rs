@@ -1,8 +1,13 @@
 //! The write side: decide what a push means, append it, and on a conflict read and decide again.
 
+mod bill;
+mod case;
 mod grant;
+mod period;
 mod quarantine;
+mod recovery;
 mod register;
+mod report;
 mod roles;
 mod settle;
 
@@ -21,11 +26,16 @@ use crate::domain::push::Push;
 use crate::domain::quarantine::Quarantine;
 use crate::limits;
 use crate::quota::{Budget, OverQuota, Quotas};
-use crate::store::{EventStore, Fault, StreamName};
+use crate::store::{EventStore, Fault, Position, StreamName};
 
+pub use bill::{BillImportError, BillWriter, Opened};
+pub use case::CaseCommandError;
 pub use grant::{GrantOrderError, GrantOutcome};
+pub use period::PeriodCommandError;
 pub use quarantine::{Held, ResolveQuarantineError};
-pub use register::RegisterError;
+pub use recovery::RecoveryCommandError;
+pub use register::{ConfiguredApp, RegisterError};
+pub use report::ReportError;
 pub use roles::Reported;
 
 use settle::{Seen, push_target};
@@ -36,6 +46,17 @@ pub struct Ledger {
     /// The pushes in quarantine that people have decided about. Such a push may verify later, when a key has
     /// been put right; it stays decided.
     decided: RwLock<HashSet<String>>,
+    /// One word about recovered orders at a time: what it means stands in two streams.
+    recovering: tokio::sync::Mutex<()>,
+}
+
+/// What came of a word of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// False where the same had been said before.
+    pub recorded: bool,
+    /// Read models that have come so far show it.
+    pub position: Option<Position>,
 }
 
 /// Why something could not be recorded. Nothing of it was acknowledged.
@@ -78,7 +99,8 @@ impl Ledger {
                 }
             }
         }
-        Ok(Self { store, quotas, decided: RwLock::new(decided) })
+        let (decided, recovering) = (RwLock::new(decided), tokio::sync::Mutex::default());
+        Ok(Self { store, quotas, decided, recovering })
     }
 
     fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
@@ -138,3 +160,6 @@ impl Ledger {
 #[cfg(test)]
 #[path = "command_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod closing_tests;

@@ -6,6 +6,17 @@ use super::settle::{Seen, command_target};
 use super::{Ledger, LedgerError};
 use crate::codec;
 use crate::domain::app::{AppSlug, PriceMeaning, Registration};
+use crate::domain::bill::MerchantId;
+
+/// What the configuration says of one app.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfiguredApp<'a> {
+    pub slug: &'a AppSlug,
+    pub app_id: &'a str,
+    pub actual_price_is: PriceMeaning,
+    /// Whom its orders are paid to.
+    pub merchant: Option<&'a MerchantId>,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
@@ -19,44 +30,42 @@ pub enum RegisterError {
 }
 
 impl Ledger {
-    /// Binds apps' slugs to their AppIDs for ever, and dates what their prices mean: all of them, or none
-    /// where one is bound elsewhere.
+    /// Binds apps' slugs to their AppIDs for ever, and dates what their prices mean and whom they are paid to:
+    /// all of them, or none where one is bound elsewhere.
     pub async fn register_all(
         &self,
-        apps: &[(&AppSlug, &str, PriceMeaning)],
+        apps: &[ConfiguredApp<'_>],
         at: DateTime<Utc>,
     ) -> Result<(), RegisterError> {
-        for (app, app_id, _) in apps {
-            let known: Seen<Registration> = self.read(&codec::app_stream(app), Registration::evolve).await?;
-            check_binding(app, app_id, known.state.app_id)?;
+        for app in apps {
+            let stream = codec::app_stream(app.slug);
+            let known: Seen<Registration> = self.read(&stream, Registration::evolve).await?;
+            check_binding(app, known.state.app_id)?;
         }
-        for (app, app_id, actual_price_is) in apps {
-            self.register(app, app_id, *actual_price_is, at).await?;
+        for app in apps {
+            self.register(app, at).await?;
         }
         Ok(())
     }
 
-    async fn register(
-        &self,
-        app: &AppSlug,
-        app_id: &str,
-        actual_price_is: PriceMeaning,
-        at: DateTime<Utc>,
-    ) -> Result<(), RegisterError> {
-        let stream = codec::app_stream(app);
-        let target = command_target(&stream, Some(app), at);
+    async fn register(&self, app: &ConfiguredApp<'_>, at: DateTime<Utc>) -> Result<(), RegisterError> {
+        let stream = codec::app_stream(app.slug);
+        let target = command_target(&stream, Some(app.slug), at);
         let seen = self.read(&stream, Registration::evolve).await?;
-        let decide = |known: &Registration| (known.decide(app_id, actual_price_is), known.app_id.clone());
+        let decide = |known: &Registration| {
+            let events = known.decide(app.app_id, app.actual_price_is, app.merchant);
+            (events, known.app_id.clone())
+        };
         let bound = self.settle(&target, seen, Registration::evolve, decide).await?.outcome;
-        check_binding(app, app_id, bound)
+        check_binding(app, bound)
     }
 }
 
-fn check_binding(app: &AppSlug, app_id: &str, bound: Option<String>) -> Result<(), RegisterError> {
+fn check_binding(app: &ConfiguredApp<'_>, bound: Option<String>) -> Result<(), RegisterError> {
     match bound {
-        Some(registered) if registered != app_id => {
-            let configured = app_id.to_owned();
-            Err(RegisterError::BoundElsewhere { app: app.clone(), registered, configured })
+        Some(registered) if registered != app.app_id => {
+            let (app, configured) = (app.slug.clone(), app.app_id.to_owned());
+            Err(RegisterError::BoundElsewhere { app, registered, configured })
         }
         Some(_) | None => Ok(()),
     }

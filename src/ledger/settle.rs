@@ -1,17 +1,21 @@
 //! Decide, append, and where another writer was faster, read and decide again: what every fact goes through.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::error;
 
-use super::{Ledger, LedgerError};
-use crate::codec::{self, Metadata};
+use super::{Ledger, LedgerError, Recorded};
+use crate::codec::{self, EncodeError, Metadata};
 use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::limits;
 use crate::quota::Budget;
-use crate::store::{Append, AppendOutcome, ExpectedVersion, Fault, NewEvent, Position, StreamName, Urgency};
+use crate::store::{
+    Append, AppendOutcome, ExpectedVersion, Fault, NewEvent, Position, RecordedEvent, StreamName, Urgency,
+};
 
 /// What a stream says, and the version up to which it has been read.
 pub struct Seen<State> {
@@ -110,24 +114,13 @@ impl Ledger {
         events: &[Event],
         begun: Instant,
     ) -> Result<Appending, LedgerError> {
-        let metadata = Metadata {
-            app: target.app.cloned(),
-            recorded_at: target.recorded_at,
-            evidence: target.evidence.cloned(),
-        };
-        let encode = |event| codec::encode(target.stream, event, &metadata);
-        let events: Vec<NewEvent> = events.iter().map(encode).collect::<Result<_, _>>()?;
+        let events = target.encoded(events)?;
         let bytes: usize = events.iter().map(|event| event.data.len() + event.metadata.len()).sum();
         let charge = match target.budget {
             None => None,
             Some((app, budget)) => Some(self.quotas.charge(app, budget, bytes, target.recorded_at)?),
         };
-        let append = Append {
-            stream: target.stream.clone(),
-            expected,
-            events: events.into(),
-            urgency: target.urgency,
-        };
+        let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
         let mut outcome = self.store.append(append.clone()).await;
         let is_worth_another_try = matches!(&outcome, AppendOutcome::Unknown(fault) if *fault != Fault::Slow);
         let tried_before = is_worth_another_try && begun.elapsed() < limits::APPEND_WAIT / 2;
@@ -154,25 +147,109 @@ impl Ledger {
         stream: &StreamName,
         evolve: impl Fn(State, &Event) -> State,
     ) -> Result<Seen<State>, LedgerError> {
-        let mut seen = Seen::nothing();
+        let (mut state, mut app) = (State::default(), None);
+        let end = self
+            .read_each(stream, limits::READ_PAGE_EVENTS_MAX, |recorded| {
+                let decoded = codec::decode(recorded)?;
+                app = app.take().or(decoded.metadata.app);
+                state = evolve(std::mem::take(&mut state), &decoded.event);
+                Ok(())
+            })
+            .await?;
+        Ok(Seen { state, app, version: end.version, position: end.position })
+    }
+
+    /// Hands on each event of a stream, read in pieces, and says where it ends.
+    pub(super) async fn read_each(
+        &self,
+        stream: &StreamName,
+        page_events: usize,
+        mut each: impl FnMut(&RecordedEvent) -> Result<(), LedgerError>,
+    ) -> Result<StreamEnd, LedgerError> {
+        let mut end = StreamEnd { version: ExpectedVersion::NoStream, position: None };
         loop {
-            let from = seen.version.next();
-            let page = self.store.read_stream(stream, from, limits::READ_PAGE_EVENTS_MAX).await;
+            let page = self.store.read_stream(stream, end.version.next(), page_events).await;
             let page = page.map_err(LedgerError::Unavailable)?;
             if page.is_empty() {
-                return Ok(seen);
+                return Ok(end);
             }
             for recorded in &page {
-                if recorded.version != seen.version.next() {
-                    return Err(altered(stream, seen.version.next(), recorded.version));
+                if recorded.version != end.version.next() {
+                    return Err(altered(stream, end.version.next(), recorded.version));
                 }
-                seen.version = ExpectedVersion::Exact(recorded.version);
-                seen.position = Some(recorded.position);
-                let decoded = codec::decode(recorded)?;
-                seen.app = seen.app.or(decoded.metadata.app);
-                seen.state = evolve(seen.state, &decoded.event);
+                each(recorded)?;
+                end.version = ExpectedVersion::Exact(recorded.version);
+                end.position = Some(recorded.position);
             }
         }
+    }
+
+    /// Reads, decides and appends what a person or a program says: at most one event.
+    pub(super) async fn say<State: Default, Refusal>(
+        &self,
+        target: &Target<'_>,
+        evolve: impl Fn(State, &Event) -> State + Copy,
+        decide: impl Fn(&State) -> Result<Option<Event>, Refusal>,
+    ) -> Result<Result<Recorded, Refusal>, LedgerError> {
+        let seen = self.read(target.stream, evolve).await?;
+        let decide = |state: &State| match decide(state) {
+            Ok(event) => (event.into_iter().collect(), Ok(())),
+            Err(refusal) => (vec![], Err(refusal)),
+        };
+        let Settled { outcome, position, recorded } = self.settle(target, seen, evolve, decide).await?;
+        Ok(outcome.map(|()| Recorded { recorded, position }))
+    }
+
+    /// Appends part of something large, where the stream is still as it was seen; while the store is too busy
+    /// with pushes, again and again. The same ids again are the same append. `None`: it is not as it was seen.
+    pub(super) async fn append_part(
+        &self,
+        target: &Target<'_>,
+        expected: ExpectedVersion,
+        events: Arc<[NewEvent]>,
+    ) -> Result<Option<StreamEnd>, LedgerError> {
+        let count = events.len() as u64;
+        let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
+        let mut turn = 1;
+        loop {
+            match self.store.append(append.clone()).await {
+                AppendOutcome::Appended { first_version, position, .. }
+                    if first_version == expected.next() =>
+                {
+                    let version = ExpectedVersion::Exact(first_version + count.saturating_sub(1));
+                    return Ok(Some(StreamEnd { version, position: Some(position) }));
+                }
+                AppendOutcome::Appended { first_version: found, .. } => {
+                    return Err(altered(target.stream, expected.next(), found));
+                }
+                AppendOutcome::Conflict { .. } => return Ok(None),
+                AppendOutcome::NotWritten(Fault::QueueFull | Fault::Slow)
+                | AppendOutcome::Unknown(Fault::QueueFull | Fault::Slow)
+                    if turn < limits::IMPORT_TRIES_MAX =>
+                {
+                    sleep(limits::IMPORT_TRY_AGAIN_AFTER).await;
+                    turn += 1;
+                }
+                AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
+                    return Err(LedgerError::Unavailable(fault));
+                }
+            }
+        }
+    }
+}
+
+/// Where a stream ends.
+#[derive(Debug)]
+pub struct StreamEnd {
+    pub version: ExpectedVersion,
+    pub position: Option<Position>,
+}
+
+impl Target<'_> {
+    pub fn encoded(&self, events: &[Event]) -> Result<Arc<[NewEvent]>, EncodeError> {
+        let (app, recorded_at) = (self.app.cloned(), self.recorded_at);
+        let metadata = Metadata { app, recorded_at, evidence: self.evidence.cloned() };
+        events.iter().map(|event| codec::encode(self.stream, event, &metadata)).collect()
     }
 }
 

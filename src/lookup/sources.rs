@@ -89,7 +89,9 @@ fn in_short(error: &AskError) -> String {
         | AskError::Parameter(_)
         | AskError::NotBuilt { .. }
         | AskError::Behind { .. }
-        | AskError::TooSlow
+        | AskError::TooSlow(_)
+        | AskError::Busy
+        | AskError::Sink(_)
         | AskError::TooLarge => error.to_string(),
     }
 }

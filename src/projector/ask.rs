@@ -59,14 +59,19 @@ pub enum AskError {
     NotBuilt { projection: String, done: String },
     #[error("{projection} stands at position {at} and not yet at {wanted}; try again")]
     Behind { projection: String, at: String, wanted: Position },
-    #[error("the query runs longer than {} s: narrow the question", limits::QUERY_WAIT.as_secs())]
-    TooSlow,
+    #[error("the query runs longer than {} s: narrow the question", .0.as_secs())]
+    TooSlow(Duration),
     #[error(
         "the answer is larger than {} rows or {} MiB: narrow the question",
         limits::ANSWER_ROWS_MAX,
         limits::ANSWER_BYTES_MAX / 1024 / 1024
     )]
     TooLarge,
+    #[error("{} reports are being made already: try again when one is done", limits::REPORTS_MAX)]
+    Busy,
+    /// Whoever takes the rows failed.
+    #[error("a row cannot be passed on: {0}")]
+    Sink(std::io::Error),
     /// For the log; nobody outside needs it.
     #[error("{projection}: {problem}")]
     Fault { projection: String, problem: String },
@@ -150,8 +155,8 @@ pub struct Pool {
 }
 
 /// A connection that asks, with the files it has joined.
-struct Asking {
-    connection: Connection,
+pub struct Asking {
+    pub connection: Connection,
     gate: Gate,
     joined: Vec<(String, PathBuf)>,
     deadline: Deadline,
@@ -168,7 +173,7 @@ impl Pool {
         query: &Query,
         parameters: &[(String, Value)],
     ) -> Result<(Table, Option<Position>), AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, limits::QUERY_WAIT);
         let asking = match self.take(joined) {
             Some(asking) => asking,
             None => Asking::open(path, joined).map_err(fault)?,
@@ -198,16 +203,17 @@ impl Pool {
     }
 }
 
-fn fault(projection: &str, error: &rusqlite::Error) -> AskError {
+/// Of a statement that might run so long.
+pub fn fault(projection: &str, error: &rusqlite::Error, wait: Duration) -> AskError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => AskError::TooSlow,
+        Some(ErrorCode::OperationInterrupted) => AskError::TooSlow(wait),
         Some(ErrorCode::TooBig) => AskError::TooLarge,
         _ => AskError::Fault { projection: projection.to_owned(), problem: error.to_string() },
     }
 }
 
 impl Asking {
-    fn open(path: &std::path::Path, joined: &[(String, PathBuf)]) -> rusqlite::Result<Self> {
+    pub fn open(path: &std::path::Path, joined: &[(String, PathBuf)]) -> rusqlite::Result<Self> {
         let mut connection = file::open_to_ask(path, joined)?;
         let gate = Gate::install(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
@@ -215,34 +221,48 @@ impl Asking {
         Ok(Self { connection, gate, joined: joined.to_vec(), deadline })
     }
 
+    /// All files in one state.
     fn ask(
         &self,
         query: &Query,
         parameters: &[(String, Value)],
     ) -> Result<(Table, Option<Position>), AskError> {
-        let _lifted = self.deadline.allow(limits::QUERY_WAIT);
-        self.in_one_snapshot(query, parameters)
-    }
-
-    fn in_one_snapshot(
-        &self,
-        query: &Query,
-        parameters: &[(String, Value)],
-    ) -> Result<(Table, Option<Position>), AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, limits::QUERY_WAIT);
         let transaction = self.connection.unchecked_transaction().map_err(fault)?;
-        let mut position = file::checkpoint(&transaction, "main").map_err(fault)?.and_then(|at| at.position);
-        for name in &query.declaration.uses {
-            let joined = file::checkpoint(&transaction, name).map_err(fault)?.and_then(|at| at.position);
-            position = position.min(joined);
-        }
-        let table = self.rows(query, parameters)?;
+        let position = self.position(&query.declaration.uses).map_err(fault)?;
+        let mut table = Table { columns: query.declaration.columns.clone(), rows: Vec::new() };
+        let mut bytes = 0;
+        self.each_row(query, parameters, limits::QUERY_WAIT, &mut |cells| {
+            bytes += cells.iter().map(bytes_of).sum::<usize>();
+            if table.rows.len() >= limits::ANSWER_ROWS_MAX || bytes > limits::ANSWER_BYTES_MAX {
+                return Err(AskError::TooLarge);
+            }
+            table.rows.push(cells);
+            Ok(())
+        })?;
         transaction.finish().map_err(fault)?;
         Ok((table, position))
     }
 
-    fn rows(&self, query: &Query, parameters: &[(String, Value)]) -> Result<Table, AskError> {
-        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error);
+    /// How far the rows go: of several files that are joined, the earliest.
+    pub fn position(&self, joined: &[String]) -> rusqlite::Result<Option<Position>> {
+        let mut position = file::checkpoint(&self.connection, "main")?.and_then(|at| at.position);
+        for name in joined {
+            position = position.min(file::checkpoint(&self.connection, name)?.and_then(|at| at.position));
+        }
+        Ok(position)
+    }
+
+    /// Gives each row to `each`, until that fails or the time is over.
+    pub fn each_row(
+        &self,
+        query: &Query,
+        parameters: &[(String, Value)],
+        wait: Duration,
+        each: &mut dyn FnMut(Vec<Cell>) -> Result<(), AskError>,
+    ) -> Result<(), AskError> {
+        let fault = |error: rusqlite::Error| fault(&query.declaration.projection, &error, wait);
+        let _lifted = self.deadline.allow(wait);
         let prepared = self.gate.within(Phase::Query, || self.connection.prepare_cached(&query.sql));
         let mut statement = prepared.map_err(fault)?;
         for (name, value) in parameters {
@@ -251,21 +271,13 @@ impl Asking {
                 statement.raw_bind_parameter(place, value).map_err(fault)?;
             }
         }
-        let columns = query.declaration.columns.clone();
-        let width = columns.len();
-        let mut table = Table { columns, rows: Vec::new() };
-        let mut bytes = 0;
+        let width = query.declaration.columns.len();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(fault)? {
             let cells: Result<Vec<Cell>, _> = (0..width).map(|place| row.get_ref(place).map(cell)).collect();
-            let cells = cells.map_err(fault)?;
-            bytes += cells.iter().map(bytes_of).sum::<usize>();
-            if table.rows.len() >= limits::ANSWER_ROWS_MAX || bytes > limits::ANSWER_BYTES_MAX {
-                return Err(AskError::TooLarge);
-            }
-            table.rows.push(cells);
+            each(cells.map_err(fault)?)?;
         }
-        Ok(table)
+        Ok(())
     }
 }
 

@@ -43,11 +43,6 @@ impl Folder {
         BUILT_IN.dirs().filter_map(named).collect()
     }
 
-    /// Those of the program that have not this name.
-    pub fn built_in_but(name: &str) -> impl Iterator<Item = Self> {
-        Self::built_in().into_iter().filter(move |folder| folder.name != name)
-    }
-
     /// The user's own folders, each folder in `dir` is one, and what is wrong with others; `Err` where `dir`
     /// cannot be read.
     pub fn read_all(dir: &Path) -> Result<(Vec<Self>, Problems), Problem> {

@@ -6,6 +6,7 @@
 
 mod ask;
 mod authorizer;
+mod build;
 mod deadline;
 mod declaration;
 mod definition;
@@ -20,6 +21,7 @@ mod problem;
 mod rules;
 mod script;
 mod slot;
+mod snapshot;
 mod sources;
 mod status;
 mod stretch;
@@ -46,6 +48,7 @@ pub use file::FileError;
 pub use fold::FoldFailure;
 pub use folder::{Folder, Origin};
 pub use problem::{Problem, Problems};
+pub use snapshot::Snapshot;
 pub use status::{Progress, State, Status};
 pub use usable::Usable;
 pub use views::{Views, ViewsError};
@@ -66,6 +69,7 @@ pub struct Projector {
     turns: Arc<Semaphore>,
     /// For those whom WeChat waits for.
     urgent_turns: Arc<Semaphore>,
+    report_turns: Arc<Semaphore>,
     /// Held by who changes what runs; what was to run instead, told before anything could.
     changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
@@ -96,6 +100,7 @@ impl Projector {
             source,
             turns: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
             urgent_turns: Arc::new(Semaphore::new(limits::URGENT_QUERIES_MAX)),
+            report_turns: Arc::new(Semaphore::new(limits::REPORTS_MAX)),
             changes: Mutex::default(),
             views: OnceLock::new(),
             begun: watch::Sender::new(false),
@@ -123,10 +128,22 @@ impl Projector {
 
     /// Answers from the files that are there, which another process may be folding. Blocks.
     pub fn open_to_ask(&self, folder: &Path, names: &[String]) {
-        for name in names {
+        let found = |name: &String| {
             let place = Place::at(folder, name);
-            let Some(slot) = Slot::found_to_ask(name, place) else { continue };
-            self.write().insert(name.clone(), Arc::new(slot));
+            let path = place.current()?;
+            let (_, folder) = file::built_from(&path, name)?;
+            Some((name.clone(), (place, path, folder)))
+        };
+        let mut found: BTreeMap<_, _> = names.iter().filter_map(found).collect();
+        // They may join those of the program that are not there.
+        let mut folders = Folder::built_in();
+        folders.retain(|folder| !found.contains_key(&folder.name));
+        folders.extend(found.values().map(|(_, _, folder)| folder.clone()));
+        for definition in usable::right_of(&[], folders, &mut Vec::new()) {
+            let Some((place, path, _)) = found.remove(&definition.name) else { continue };
+            if let Some(slot) = Slot::to_ask(place, path, definition) {
+                self.write().insert(slot.name.clone(), Arc::new(slot));
+            }
         }
         self.begun.send_replace(true);
     }
@@ -194,9 +211,9 @@ impl Projector {
     pub fn list(&self) -> Vec<Listed> {
         let listed = |slot: Arc<Slot>| {
             let live = slot.live.load_full();
-            let file = live.as_ref().and_then(|live| std::fs::metadata(&live.path).ok());
+            let file = live.and_then(|live| std::fs::metadata(&live.path).ok());
             Listed {
-                definition: live.map_or_else(|| slot.wanted(), |live| live.definition.clone()),
+                definition: slot.definition(),
                 status: slot.status(),
                 position: *slot.progress.borrow(),
                 bytes: file.map_or(0, |file| file.len()),
@@ -208,11 +225,14 @@ impl Projector {
     /// Every named query that can be asked now, by projection and name.
     pub fn queries(&self) -> Vec<Arc<QueryDeclaration>> {
         let of = |slot: Arc<Slot>| {
-            let definition =
-                slot.live.load_full().map_or_else(|| slot.wanted(), |live| live.definition.clone());
-            definition.queries.iter().map(|query| query.declaration.clone()).collect::<Vec<_>>()
+            slot.definition().queries.iter().map(|query| query.declaration.clone()).collect::<Vec<_>>()
         };
         self.slots().into_iter().flat_map(of).collect()
+    }
+
+    /// One of them.
+    pub fn declaration(&self, projection: &str, query: &str) -> Option<Arc<QueryDeclaration>> {
+        Some(self.slot(projection)?.definition().query(query)?.declaration.clone())
     }
 
     /// Why a projection stands still for good, if it does.

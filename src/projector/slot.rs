@@ -12,7 +12,6 @@ use super::ask::Pool;
 use super::definition::Definition;
 use super::feed::{Feed, Stop};
 use super::file::{self, FileError, Place};
-use super::folder::Folder;
 use super::noted::Noted;
 use super::status::{Progress, State, Status};
 use super::worker;
@@ -97,11 +96,7 @@ impl Slot {
     }
 
     /// One that only answers, from the file that is there.
-    pub fn found_to_ask(name: &str, place: Place) -> Option<Self> {
-        let path = place.current()?;
-        let (_, folder) = file::built_from(&path, name)?;
-        let checked = Definition::check_all(Folder::built_in_but(name).chain([folder]).collect()).ok()?;
-        let definition = checked.into_iter().find(|definition| definition.name == name)?;
+    pub fn to_ask(place: Place, path: PathBuf, definition: Arc<Definition>) -> Option<Self> {
         let connection = file::open_to_ask(&path, &[]).ok()?;
         let checkpoint = file::checkpoint(&connection, "main").ok()??;
         let slot = Self { is_folded_elsewhere: true, ..Self::new(place, definition.clone()) };
@@ -115,8 +110,17 @@ impl Slot {
         lock(&self.wanted).clone()
     }
 
+    /// What answers, or is to answer where nothing does yet.
+    pub fn definition(&self) -> Arc<Definition> {
+        self.live.load_full().map_or_else(|| self.wanted(), |live| live.definition.clone())
+    }
+
     pub fn status(&self) -> Status {
         lock(&self.status).clone()
+    }
+
+    pub fn is_live(&self) -> bool {
+        matches!(lock(&self.status).state, State::Live)
     }
 
     pub fn note(&self, change: impl FnOnce(&mut Status)) {

@@ -32,24 +32,13 @@ impl From<Vec<Arc<Definition>>> for Usable {
 impl Usable {
     /// A folder of the user's that is wrong is left out and told of; it never keeps the others from running.
     pub fn read(user: Option<&Path>) -> Self {
-        let (mut folders, mut problems, known) = match user.map(Folder::read_all) {
+        let (folders, mut problems, known) = match user.map(Folder::read_all) {
             None => (Vec::new(), Vec::new(), Known::All),
             Some(Ok((folders, problems))) => (folders, problems.0, Known::All),
             Some(Err(problem)) => (Vec::new(), vec![problem], Known::BuiltIn),
         };
-        loop {
-            let all: Vec<_> = Folder::built_in().into_iter().chain(folders.iter().cloned()).collect();
-            let found = match Definition::check_all(all) {
-                Ok(definitions) => return Self { definitions, problems: Problems(problems), known },
-                Err(found) => found,
-            };
-            let before = folders.len();
-            folders.retain(|folder| !found.0.iter().any(|problem| is_in(problem, &folder.name)));
-            problems.extend(found.0);
-            if folders.len() == before {
-                return Self { definitions: Vec::new(), problems: Problems(problems), known };
-            }
-        }
+        let definitions = right_of(&Folder::built_in(), folders, &mut problems);
+        Self { definitions, problems: Problems(problems), known }
     }
 
     /// Whether nobody wants this projection any more.
@@ -61,6 +50,26 @@ impl Usable {
     /// What is wrong with this folder, if anything is.
     pub fn problem_in(&self, name: &str) -> Option<&Problem> {
         self.problems.0.iter().find(|problem| is_in(problem, name))
+    }
+}
+
+/// The definitions of the folders that are right beside others that must be; none where those are wrong.
+pub fn right_of(
+    others: &[Folder],
+    mut folders: Vec<Folder>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Arc<Definition>> {
+    loop {
+        let found = match Definition::check_all(others.iter().chain(&folders).cloned().collect()) {
+            Ok(definitions) => return definitions,
+            Err(found) => found,
+        };
+        let before = folders.len();
+        folders.retain(|folder| !found.0.iter().any(|problem| is_in(problem, &folder.name)));
+        problems.extend(found.0);
+        if folders.len() == before {
+            return Vec::new();
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //! spreadsheets that must not take a player's text for a formula.
 
 use std::borrow::Cow;
+use std::io::Write;
 
-use super::{Cell, Table, Unit};
+use super::{Cell, Column, Table, Unit};
 
 /// Whether the file begins with the mark by which Excel knows UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,21 +21,43 @@ const FORMULA_BEGINS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝',
 #[error("the table cannot be written as CSV: {0}")]
 pub struct CsvError(#[from] csv::Error);
 
-/// Lines end with CR LF. A null is an empty cell, a flag is `true` or `false`.
-pub fn write(table: &Table, bom: Bom) -> Result<Vec<u8>, CsvError> {
-    let begin = match bom {
-        Bom::With => BOM.to_vec(),
-        Bom::Without => Vec::new(),
-    };
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begin);
-    writer.write_record(table.columns.iter().map(|column| column.name.as_str()))?;
-    for row in &table.rows {
-        for (column, cell) in table.columns.iter().zip(row) {
-            writer.write_field(text(column.unit, cell).as_bytes())?;
+/// Rows one by one, below the header. Lines end with CR LF. A null is an empty cell, a flag is `true` or
+/// `false`.
+pub struct RowWriter<W: Write> {
+    writer: csv::Writer<W>,
+    columns: Vec<Column>,
+}
+
+impl<W: Write> RowWriter<W> {
+    /// Writes the header.
+    pub fn begin(columns: &[Column], bom: Bom, mut out: W) -> Result<Self, CsvError> {
+        if bom == Bom::With {
+            out.write_all(BOM).map_err(csv::Error::from)?;
         }
-        writer.write_record(None::<&[u8]>)?;
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        writer.write_record(columns.iter().map(|column| column.name.as_str()))?;
+        Ok(Self { writer, columns: columns.to_vec() })
     }
-    writer.into_inner().map_err(|error| CsvError(error.into_error().into()))
+
+    pub fn row(&mut self, cells: &[Cell]) -> Result<(), CsvError> {
+        for (column, cell) in self.columns.iter().zip(cells) {
+            self.writer.write_field(text(column.unit, cell).as_bytes())?;
+        }
+        Ok(self.writer.write_record(None::<&[u8]>)?)
+    }
+
+    /// What it was written into, once all is in it.
+    pub fn finish(self) -> Result<W, CsvError> {
+        self.writer.into_inner().map_err(|error| CsvError(error.into_error().into()))
+    }
+}
+
+pub fn write(table: &Table, bom: Bom) -> Result<Vec<u8>, CsvError> {
+    let mut rows = RowWriter::begin(&table.columns, bom, Vec::new())?;
+    for row in &table.rows {
+        rows.row(row)?;
+    }
+    rows.finish()
 }
 
 fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
@@ -51,6 +74,11 @@ fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
 fn harmless(unit: Unit, text: &str) -> Cow<'_, str> {
     let is_number = unit.is_number() && text.parse::<i64>().is_ok();
     if text.starts_with(FORMULA_BEGINS) && !is_number { format!("'{text}").into() } else { text.into() }
+}
+
+/// The text of a cell as it was before it was made harmless; any other stays as it is.
+pub fn restored(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA_BEGINS)).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -95,6 +123,7 @@ mod tests {
             (Unit::Text, "", ""),
         ] {
             assert_eq!(harmless(unit, text), written, "{unit:?} {text:?}");
+            assert_eq!(restored(written), text, "{written:?}");
         }
     }
 

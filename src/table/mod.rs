@@ -1,6 +1,7 @@
 //! An answer as a table: columns with units, and rows. How it is written, as JSON, CSV, XLSX or text, stands
 //! in the files beside.
 
+pub mod book;
 pub mod csv;
 pub mod json;
 pub mod mask;
@@ -8,6 +9,7 @@ pub mod mask;
 mod sample;
 pub mod text;
 pub mod xlsx;
+pub mod xlsx_reader;
 
 use chrono::{DateTime, Utc};
 
@@ -110,9 +112,28 @@ impl Table {
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> {
         self.rows.iter().map(|cells| Row { columns: &self.columns, cells })
     }
+
+    /// Some of the columns, in this order; those that are not there are left out.
+    pub fn only(&self, columns: &[&str]) -> Self {
+        let place = |name: &&str| self.columns.iter().position(|column| column.name == *name);
+        let places: Vec<usize> = columns.iter().filter_map(place).collect();
+        let of_row = |row: &Vec<Cell>| places.iter().filter_map(|place| row.get(*place).cloned()).collect();
+        Self {
+            columns: places.iter().filter_map(|place| self.columns.get(*place).cloned()).collect(),
+            rows: self.rows.iter().map(of_row).collect(),
+        }
+    }
 }
 
 impl<'a> Row<'a> {
+    pub fn new(columns: &'a [Column], cells: &'a [Cell]) -> Self {
+        Self { columns, cells }
+    }
+
+    pub fn cells(&self) -> &'a [Cell] {
+        self.cells
+    }
+
     /// The text of a column; `None` where there is none.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         match self.cell(column)? {

@@ -16,13 +16,28 @@ const EXACT_MAX: u64 = 999_999_999_999_999;
 /// What stands where a text was too long for a cell.
 const CUT: char = '…';
 const SHEET_NAME_CHARS_MAX: usize = 31;
-const TEXT: &str = "@";
-const YUAN: &str = "0.00";
-const FEE: &str = "0.00000";
 
 #[derive(Debug, thiserror::Error)]
 #[error("the table cannot be written as XLSX: {0}")]
 pub struct WriteError(#[from] XlsxError);
+
+/// How a sheet begins; what it begins with stays in view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// One row, `label (name)`.
+    LabelsWithNames,
+    /// A row of labels for people, and one of names for programs.
+    LabelsAboveNames,
+}
+
+impl Heading {
+    pub fn rows(self) -> u32 {
+        match self {
+            Self::LabelsWithNames => 1,
+            Self::LabelsAboveNames => 2,
+        }
+    }
+}
 
 /// `name` names the sheet; a table with more rows than a sheet takes goes on in `name 2`, each with the
 /// header.
@@ -31,39 +46,41 @@ pub fn write(table: &Table, name: &str) -> Result<Vec<u8>, WriteError> {
 }
 
 fn write_sheets(table: &Table, name: &str, rows_max: usize) -> Result<Vec<u8>, WriteError> {
-    let mut workbook = Workbook::new();
     // Its own moment of making would make each file different.
-    let made = ExcelDateTime::from_ymd(2026, 1, 1)?;
-    workbook.set_properties(&DocProperties::new().set_creation_datetime(&made));
-    let columns: Vec<_> = table.columns.iter().enumerate().flat_map(written).collect();
+    let mut workbook = workbook_made(&ExcelDateTime::from_ymd(2026, 1, 1)?);
+    let columns = columns_of(&table.columns);
     let rows_of_sheets: Vec<_> = table.rows.chunks(rows_max).collect();
     // A table without rows is a sheet with its header.
     for number in 0..rows_of_sheets.len().max(1) {
         let sheet = workbook.add_worksheet();
         sheet.set_name(sheet_name(name, number + 1))?;
-        write_header(sheet, &columns)?;
+        write_header(sheet, &columns, Heading::LabelsWithNames)?;
         let rows = rows_of_sheets.get(number).copied().unwrap_or_default();
-        for (at, row) in (1..).zip(rows) {
-            for (place, column) in (0..).zip(&columns) {
-                if let Some(cell) = row.get(column.source) {
-                    write_cell(sheet, (at, place), column.shows, cell)?;
-                }
-            }
+        for (at, row) in (Heading::LabelsWithNames.rows()..).zip(rows) {
+            write_row(sheet, at, &columns, row)?;
         }
     }
     Ok(workbook.save_to_buffer()?)
 }
 
+pub(super) fn workbook_made(at: &ExcelDateTime) -> Workbook {
+    let mut workbook = Workbook::new();
+    workbook.set_properties(&DocProperties::new().set_creation_datetime(at));
+    workbook
+}
+
 /// A column of the file.
-struct Written {
+pub(super) struct Written {
     /// The place of its cells in the table.
-    source: usize,
-    header: String,
-    shows: Shows,
+    pub source: usize,
+    /// May be empty.
+    label: String,
+    pub name: String,
+    pub shows: Shows,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shows {
+pub(super) enum Shows {
     Text,
     /// In Beijing time.
     Moment,
@@ -75,59 +92,107 @@ enum Shows {
     Flag,
 }
 
+impl Shows {
+    /// As Excel names it.
+    pub fn format(self) -> &'static str {
+        match self {
+            Self::Text | Self::Moment => "@",
+            Self::Yuan => "0.00",
+            Self::Fee => "0.00000",
+            Self::Number | Self::Flag => "General",
+        }
+    }
+}
+
 /// A column of money is two: yuan for people, and the integer that it is counted in.
 fn written((source, column): (usize, &Column)) -> Vec<Written> {
     let Column { name, unit, label } = column;
-    let one = |shows, header| Written { source, header, shows };
+    let one = |shows, label: String, name: String| Written { source, label, name, shows };
+    let in_yuan_beside = |shows, suffix: &str, counted_in: &str| {
+        let label_in = |unit: &str| if label.is_empty() { String::new() } else { format!("{label} {unit}") };
+        let stem = name.strip_suffix(suffix).unwrap_or(name);
+        vec![
+            one(shows, label_in("元"), format!("{stem}_yuan")),
+            one(Shows::Number, label_in(counted_in), name.clone()),
+        ]
+    };
     let shows = match unit {
-        Unit::Fen => {
-            let stem = name.strip_suffix("_fen").unwrap_or(name);
-            return vec![
-                one(Shows::Yuan, header(label, "元", &format!("{stem}_yuan"))),
-                one(Shows::Number, header(label, "分", name)),
-            ];
-        }
-        Unit::Millifen => {
-            let stem = name.strip_suffix("_millifen").unwrap_or(name);
-            return vec![
-                one(Shows::Fee, header(label, "元", &format!("{stem}_yuan"))),
-                one(Shows::Number, header(label, "千分之一分", name)),
-            ];
-        }
+        Unit::Fen => return in_yuan_beside(Shows::Yuan, "_fen", "分"),
+        Unit::Millifen => return in_yuan_beside(Shows::Fee, "_millifen", "千分之一分"),
         Unit::Count | Unit::Seconds => Shows::Number,
         Unit::Flag => Shows::Flag,
         Unit::Moment => Shows::Moment,
         Unit::Text | Unit::Id | Unit::OpenId | Unit::Day | Unit::Position | Unit::Json => Shows::Text,
     };
-    vec![one(shows, header(label, "", name))]
+    vec![one(shows, label.clone(), name.clone())]
 }
 
-fn header(label: &str, unit: &str, name: &str) -> String {
-    match (label, unit) {
-        ("", _) => name.to_owned(),
-        (label, "") => format!("{label} ({name})"),
-        (label, unit) => format!("{label} {unit} ({name})"),
+pub(super) fn columns_of(columns: &[Column]) -> Vec<Written> {
+    columns.iter().enumerate().flat_map(written).collect()
+}
+
+impl Written {
+    /// For people; the name where there is nothing else.
+    pub fn label(&self) -> &str {
+        if self.label.is_empty() { &self.name } else { &self.label }
+    }
+
+    fn label_with_name(&self) -> String {
+        if self.label.is_empty() { self.name.clone() } else { format!("{} ({})", self.label, self.name) }
     }
 }
 
-fn write_header(sheet: &mut Worksheet, columns: &[Written]) -> Result<(), XlsxError> {
-    let bold = Format::new().set_bold();
+pub(super) fn write_header(
+    sheet: &mut Worksheet,
+    columns: &[Written],
+    heading: Heading,
+) -> Result<(), XlsxError> {
     for (place, column) in (0..).zip(columns) {
-        let (format, width) = match column.shows {
-            Shows::Text | Shows::Moment => (TEXT, 28),
-            Shows::Yuan => (YUAN, 14),
-            Shows::Fee => (FEE, 14),
-            Shows::Number | Shows::Flag => ("General", 14),
+        let width = match column.shows {
+            Shows::Text | Shows::Moment => 28,
+            Shows::Yuan | Shows::Fee | Shows::Number | Shows::Flag => 14,
         };
-        sheet.set_column_format(place, &Format::new().set_num_format(format))?;
+        sheet.set_column_format(place, &Format::new().set_num_format(column.shows.format()))?;
         sheet.set_column_width(place, width)?;
-        sheet.write_string_with_format(0, place, cut(&column.header), &bold)?;
     }
-    sheet.set_freeze_panes(1, 0)?;
+    let mut write_names = |row, name_of: &dyn Fn(&Written) -> String| {
+        (0..).zip(columns).try_for_each(|(place, column)| write_bold(sheet, (row, place), &name_of(column)))
+    };
+    match heading {
+        Heading::LabelsWithNames => write_names(0, &Written::label_with_name)?,
+        Heading::LabelsAboveNames => {
+            write_names(0, &|column| column.label().to_owned())?;
+            write_names(1, &|column| column.name.clone())?;
+        }
+    }
+    sheet.set_freeze_panes(heading.rows(), 0)?;
     Ok(())
 }
 
-fn write_cell(
+pub(super) fn write_bold(
+    sheet: &mut Worksheet,
+    (row, place): (u32, u16),
+    text: &str,
+) -> Result<(), XlsxError> {
+    sheet.write_string_with_format(row, place, cut(text), &Format::new().set_bold())?;
+    Ok(())
+}
+
+pub(super) fn write_row(
+    sheet: &mut Worksheet,
+    at: u32,
+    columns: &[Written],
+    cells: &[Cell],
+) -> Result<(), XlsxError> {
+    for (place, column) in (0..).zip(columns) {
+        if let Some(cell) = cells.get(column.source) {
+            write_cell(sheet, (at, place), column.shows, cell)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn write_cell(
     sheet: &mut Worksheet,
     (row, place): (u32, u16),
     shows: Shows,
@@ -181,22 +246,20 @@ fn cut(text: &str) -> String {
 }
 
 /// Letters that Excel refuses in a sheet's name are left out.
-fn sheet_name(name: &str, number: usize) -> String {
+pub(super) fn sheet_name(name: &str, number: usize) -> String {
     let suffix = if number == 1 { String::new() } else { format!(" {number}") };
     let allowed = name.chars().filter(|c| !c.is_control() && !"[]:*?/\\'".contains(*c));
     let name: String = allowed.take(SHEET_NAME_CHARS_MAX - suffix.len()).collect();
     if name.is_empty() { format!("rows{suffix}") } else { format!("{name}{suffix}") }
 }
 
+/// Reads back what was written, for tests.
 #[cfg(test)]
-mod tests {
+pub(crate) mod reading {
     use std::io::{Cursor, Read};
 
-    use super::*;
-    use crate::table::sample;
-
     /// A part of the file, as text.
-    fn part(file: &[u8], name: &str) -> String {
+    pub fn part(file: &[u8], name: &str) -> String {
         let mut archive = zip::ZipArchive::new(Cursor::new(file)).unwrap();
         let mut text = String::new();
         archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
@@ -204,26 +267,43 @@ mod tests {
     }
 
     /// The cells of a sheet in reading order: texts in quotes, others as they stand.
-    fn cells(file: &[u8], sheet: usize) -> Vec<String> {
-        let shared = part(file, "xl/sharedStrings.xml");
+    pub fn cells(file: &[u8], sheet: usize) -> Vec<String> {
+        let archive = zip::ZipArchive::new(Cursor::new(file)).unwrap();
+        let has_shared = archive.file_names().any(|name| name.unwrap() == "xl/sharedStrings.xml");
+        let shared = if has_shared { part(file, "xl/sharedStrings.xml") } else { String::new() };
         let strings: Vec<_> =
             shared.split("<si>").skip(1).map(|item| between(item, "<t>", "</t>").to_owned()).collect();
         let sheet = part(file, &format!("xl/worksheets/sheet{sheet}.xml"));
         let cell = |cell: &str| {
             let value = between(cell, "<v>", "</v>");
-            if cell.contains("t=\"s\"") {
+            if cell.contains("t=\"inlineStr\"") {
+                let text = cell.split_once("<t").and_then(|(_, rest)| rest.split_once('>')).unwrap().1;
+                format!("{:?}", text.split("</t>").next().unwrap())
+            } else if cell.contains("t=\"s\"") {
                 format!("{:?}", strings[value.parse::<usize>().unwrap()])
             } else {
                 value.into()
             }
         };
-        sheet.split("<c ").skip(1).filter(|cell| cell.contains("<v>")).map(cell).collect()
+        sheet
+            .split("<c ")
+            .skip(1)
+            .filter(|cell| cell.contains("<v>") || cell.contains("<t"))
+            .map(cell)
+            .collect()
     }
 
     fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
         let rest = text.split_once(from).map_or("", |(_, rest)| rest);
         rest.split_once(to).map_or(rest, |(inside, _)| inside)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reading::{cells, part};
+    use super::*;
+    use crate::table::sample;
 
     #[test]
     fn money_stands_in_yuan_beside_the_fen_and_ids_moments_and_positions_are_texts() {

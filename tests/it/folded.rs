@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use order_ledger::domain::app::{AppSlug, PriceMeaning};
+use order_ledger::domain::bill::MerchantId;
 use order_ledger::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
 use order_ledger::domain::push::Push;
-use order_ledger::ledger::Ledger;
+use order_ledger::ledger::{ConfiguredApp, Ledger};
 use order_ledger::limits;
 use order_ledger::projector::{AskError, Definition, Folder, Origin, Problems, Projector, Question, Views};
 use order_ledger::quota::Quotas;
@@ -82,10 +83,17 @@ impl Folded {
         let store = Arc::new(SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap());
         let quotas = Quotas::new(limits::QUARANTINE_BYTES_PER_DAY, limits::SANDBOX_BYTES_PER_DAY);
         let ledger = Arc::new(Ledger::open(store.clone(), quotas).await.unwrap());
-        ledger.register_all(&[(&demo(), "wx1", meaning)], at(0)).await.unwrap();
         let mut folded = Self { ledger, store, projector: None, definitions, folder };
+        folded.registered(0, meaning, None).await;
         folded.start().await;
         folded
+    }
+
+    /// The configuration says this of `demo`.
+    pub async fn registered(&self, minutes: i64, meaning: PriceMeaning, merchant: Option<&MerchantId>) {
+        let slug = &demo();
+        let app = ConfiguredApp { slug, app_id: "wx1", actual_price_is: meaning, merchant };
+        self.ledger.register_all(&[app], at(minutes)).await.unwrap();
     }
 
     pub fn views(&self) -> PathBuf {

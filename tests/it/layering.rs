@@ -21,6 +21,10 @@ const MAY_KNOW: [(&str, &[&str]); 21] = [
     ("decision", &["domain", "ledger", "limits", "wechat"]),
     ("projector", &["codec", "config", "domain", "limits", "moment", "store", "table"]),
     ("lookup", &["domain", "limits", "moment", "projector", "store", "table"]),
+    (
+        "reconcile",
+        &["codec", "decision", "domain", "ledger", "limits", "moment", "projector", "store", "table"],
+    ),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["domain", "limits", "moment", "wechat"]),
     (

@@ -50,6 +50,7 @@ mod projector_own_folder;
 mod projector_rebuilt;
 mod projector_resumed;
 mod projector_rolling;
+mod projector_snapshot;
 mod projector_stopped;
 mod projector_wrong;
 mod pushes;

@@ -3,7 +3,7 @@
 use order_ledger::domain::app::PriceMeaning;
 use order_ledger::projector::AskError;
 
-use super::folded::{Folded, at, demo};
+use super::folded::{Folded, at};
 use super::told::{Asked, Granted, Happens, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
 
 const ALL: [(&str, &str); 1] = [("env", "both")];
@@ -149,9 +149,9 @@ async fn the_amount_is_by_the_meaning_in_force_and_coins_are_always_a_whole_orde
     let folded = Folded::with_prices(order_ledger::projector::Folder::built_in(), PriceMeaning::Unit).await;
     folded.told(1, goods("unit").of("gem", 3).priced(200)).await;
     folded.told(2, coins("coins").priced(600)).await;
-    folded.ledger.register_all(&[(&demo(), "wx1", PriceMeaning::Order)], at(3)).await.unwrap();
+    folded.registered(3, PriceMeaning::Order, None).await;
     folded.told(4, goods("order").of("gem", 3).priced(200)).await;
-    folded.ledger.register_all(&[(&demo(), "wx1", PriceMeaning::Unit)], at(5)).await.unwrap();
+    folded.registered(5, PriceMeaning::Unit, None).await;
     folded.told(6, goods("unit-again").of("gem", 2).priced(200)).await;
     let amounts = folded.columns("orders/search", &[], ["out_trade_no", "amount_fen"]).await;
     assert_eq!(amounts, [["unit-again", "400"], ["order", "200"], ["coins", "600"], ["unit", "600"]]);

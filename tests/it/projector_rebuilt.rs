@@ -61,8 +61,7 @@ async fn everything_happens(folded: &Folded) {
                 .await;
         }
         if place == 60 {
-            let unit = [(&demo(), "wx1", PriceMeaning::Unit)];
-            folded.ledger.register_all(&unit, at(minutes)).await.unwrap();
+            folded.registered(minutes, PriceMeaning::Unit, None).await;
         }
     }
     let said = [Pushed(goods("S1")), Granted("S1"), Revoked("S1"), Pushed(goods("S2")), Refused("S2")];

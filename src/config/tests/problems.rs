@@ -222,6 +222,10 @@ fn wrong_sections_are_told_with_their_lines() {
             "8: merchant.1900000109.apps[1]: there is no app \"gone\": no section [app.SLUG] has this name",
         ),
         (
+            "[merchant.19]\napps = [\"demo\"]\n[merchant.20]\napps = [\"demo\"]",
+            "10: merchant.20.apps[0]: demo stands under merchant.19.apps[0] too: an app is paid to one merchant",
+        ),
+        (
             "[servers]\nx = 1",
             "7: servers: unknown key; the keys here are push, admin, store, refused, views, limits, app, merchant, access",
         ),

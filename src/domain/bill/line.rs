@@ -157,4 +157,19 @@ impl BillLines {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The first half of them, and what follows; the halves of two lines or more are not empty.
+    pub fn halves(self) -> (Self, Self) {
+        let middle = self.len() / 2;
+        match self {
+            Self::Trade(mut lines) => {
+                let rest = lines.split_off(middle);
+                (Self::Trade(lines), Self::Trade(rest))
+            }
+            Self::Funds(mut lines) => {
+                let rest = lines.split_off(middle);
+                (Self::Funds(lines), Self::Funds(rest))
+            }
+        }
+    }
 }

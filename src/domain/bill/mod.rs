@@ -1,6 +1,7 @@
 //! What a bill of WeChat Pay, or of another channel, is: whose, of which day, of which kind, its lines and
 //! their totals. How a file is read stands elsewhere.
 
+mod day;
 mod line;
 mod names;
 mod totals;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
+pub use day::{BillDay, BillOpening, BillRefusal, OpenBill, OpenDecision};
 pub use line::{BillLine, BillLines, Direction, FundLine, RowKind};
 pub use names::{BillKind, BillNameError, MerchantId, Sha256Hex};
 pub use totals::{FundTotals, Millifen, TotalTooLarge, Totals, TradeTotals};

@@ -99,6 +99,8 @@ codes! {
     Behind = "behind", SERVICE_UNAVAILABLE;
     /// The projection is being built and cannot answer yet.
     NotBuilt = "not_built", SERVICE_UNAVAILABLE;
+    /// As many reports as can be made at once are being made.
+    TooManyReports = "too_many_reports", SERVICE_UNAVAILABLE;
     /// Too many wait for deliveries already.
     TooManyWaiting = "too_many_waiting", SERVICE_UNAVAILABLE;
 }

@@ -181,7 +181,7 @@ pub async fn question(
     min_position: Option<Position>,
 ) -> Result<(Answer, AsOf), ApiError> {
     begun(service).await?;
-    let declaration = declaration(service, asked);
+    let declaration = service.projector.declaration(asked.projection, asked.query);
     if let Some(declaration) = &declaration {
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
@@ -231,12 +231,6 @@ fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiErro
     Err(wrong_parameter("min_position", problem))
 }
 
-fn declaration(service: &Service, asked: &Asked<'_>) -> Option<Arc<QueryDeclaration>> {
-    let is_asked =
-        |query: &Arc<QueryDeclaration>| query.projection == asked.projection && query.name == asked.query;
-    service.projector.queries().into_iter().find(is_asked)
-}
-
 /// A token for one app asks about that app, or not at all.
 fn keep_in_scope(
     holder: &Holder,
@@ -284,9 +278,10 @@ impl From<AskError> for ApiError {
             },
             AskError::NotBuilt { .. } => again(Code::NotBuilt, message),
             AskError::Behind { .. } => again(Code::Behind, message),
-            AskError::TooSlow => Self::new(Code::TooSlow, message),
+            AskError::Busy => again(Code::TooManyReports, message),
+            AskError::TooSlow(_) => Self::new(Code::TooSlow, message),
             AskError::TooLarge => Self::new(Code::TooLarge, message),
-            AskError::Fault { .. } => Self::internal(&error),
+            AskError::Sink(_) | AskError::Fault { .. } => Self::internal(&error),
         }
     }
 }

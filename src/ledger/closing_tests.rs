@@ -1,0 +1,141 @@
+//! Cases, periods and recovered orders, as people's words about them are recorded.
+
+use std::io::Cursor;
+
+use super::tests::{app, at, empty_ledger};
+use super::*;
+use crate::domain::app::PriceMeaning;
+use crate::domain::bill::{MerchantId, Sha256Hex};
+use crate::domain::case::{CaseKey, CaseKind, Judgement};
+use crate::domain::grant::GrantCommand;
+use crate::domain::period::{Month, PeriodError, PeriodKey, PreparedReport};
+use crate::domain::push::GoodsPush;
+use crate::domain::recovery::{Proposal, RecoveryError};
+use crate::domain::samples;
+
+fn merchant() -> MerchantId {
+    MerchantId::parse("1900000109").unwrap()
+}
+
+fn head(ledger: &Ledger) -> Option<Position> {
+    *ledger.store().head().borrow()
+}
+
+#[tokio::test]
+async fn a_case_is_resolved_once_for_the_same_facts_and_can_be_reopened() {
+    let (ledger, _folder) = empty_ledger().await;
+    let key = CaseKey::new(merchant(), CaseKind::Order, "demo.A").unwrap();
+    let judgement =
+        Judgement { status: "amount_differs".into(), facts: "{}".into(), reason: "a coupon".into() };
+    let unresolved = ledger.reopen_case(&key, "no", "lin", at()).await.unwrap_err();
+    assert_eq!(unresolved.to_string(), "the case was never resolved, so it is open");
+    let first = ledger.resolve_case(&key, &judgement, "lin", at()).await.unwrap();
+    assert_eq!(first, Recorded { recorded: true, position: head(&ledger) });
+    let again = ledger.resolve_case(&key, &judgement, "chen", at()).await.unwrap();
+    assert_eq!(again, Recorded { recorded: false, ..first });
+    assert_eq!(ledger.case(&key).await.unwrap().judgement, Some(judgement));
+    assert!(ledger.reopen_case(&key, "wrong", "lin", at()).await.unwrap().recorded);
+    assert_eq!(ledger.case(&key).await.unwrap().judgement, None);
+}
+
+fn january() -> PeriodKey {
+    PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() }
+}
+
+fn prepared(sha256: &Sha256Hex) -> PreparedReport {
+    PreparedReport { sha256: sha256.clone(), position: 9, summary: "{}".into(), by: "lin".into() }
+}
+
+#[tokio::test]
+async fn a_period_is_closed_by_another_person_with_the_report_that_is_filed() {
+    let (ledger, _folder) = empty_ledger().await;
+    let report = ledger.file_report(Cursor::new(b"rows".to_vec()), at()).await.unwrap();
+    assert!(ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap().recorded);
+    let same = ledger.close_period(&january(), &report, "lin", at()).await.unwrap_err();
+    assert_eq!(same.to_string(), "lin has prepared it: another person must close it");
+    assert!(ledger.close_period(&january(), &report, "chen", at()).await.unwrap().recorded);
+    assert!(ledger.period(&january()).await.unwrap().is_closed);
+    let anew = ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap_err();
+    assert!(matches!(anew, PeriodCommandError::Refused(PeriodError::Closed)), "{anew}");
+    assert!(ledger.reopen_period(&january(), "a bill came late", "root", at()).await.unwrap().recorded);
+}
+
+#[tokio::test]
+async fn a_period_whose_report_is_not_filed_is_not_closed() {
+    let (ledger, _folder) = empty_ledger().await;
+    let report = samples::sha256('a');
+    ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap();
+    let refused = ledger.close_period(&january(), &report, "chen", at()).await.unwrap_err();
+    assert!(matches!(refused, PeriodCommandError::NotFiled { .. }), "{refused}");
+    assert!(!ledger.period(&january()).await.unwrap().is_closed);
+}
+
+fn proposal() -> Proposal {
+    Proposal { merchant: merchant(), order: samples::recovered(), by: "wang".into() }
+}
+
+async fn registered(ledger: &Ledger) {
+    let (slug, merchant) = (app(), merchant());
+    let app_id = "wx81be3101902f7cb2";
+    let merchant = Some(&merchant);
+    let app = ConfiguredApp { slug: &slug, app_id, actual_price_is: PriceMeaning::Order, merchant };
+    ledger.register_all(&[app], at()).await.unwrap();
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        event: "minigame_game_pay_goods_deliver_notify".into(),
+        payload: "{}".into(),
+        signature: None,
+        transport: crate::domain::evidence::Transport::Plain,
+        create_time: None,
+        received_at: at(),
+    }
+}
+
+#[tokio::test]
+async fn an_order_without_a_push_is_recovered_by_two_people_and_granted_and_its_push_is_a_repeat() {
+    let (ledger, _folder) = empty_ledger().await;
+    let elsewhere = ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap_err();
+    assert_eq!(elsewhere.to_string(), RecoveryError::OtherMerchant.to_string());
+    registered(&ledger).await;
+    assert!(ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap().recorded);
+    let number = samples::recovered().out_trade_no;
+    let own = ledger.approve_recovery(&app(), &number, "wang", at()).await.unwrap_err();
+    assert_eq!(own.to_string(), "wang has proposed it: another person must approve it");
+    let approved = ledger.approve_recovery(&app(), &number, "lin", at()).await.unwrap();
+    assert_eq!(approved, Recorded { recorded: true, position: head(&ledger) });
+    assert!(!ledger.approve_recovery(&app(), &number, "lin", at()).await.unwrap().recorded);
+    let withdrawn = ledger.withdraw_recovery(&app(), &number, "no", "wang", at()).await.unwrap_err();
+    assert_eq!(withdrawn.to_string(), "the order has been recovered, approved by lin: that stands");
+
+    let (env, grant) = (Environment::Production, GrantCommand::Grant);
+    let granted = ledger.grant(&app(), env, &number, grant, "game", None, at()).await;
+    assert!(granted.unwrap().recorded);
+    let push = Push::Goods(samples::goods());
+    assert_eq!(ledger.record(&app(), &push, &evidence()).await.unwrap(), order::Answer::Success);
+    let other = Push::Goods(GoodsPush { quantity: 7, ..samples::goods() });
+    assert_eq!(ledger.record(&app(), &other, &evidence()).await.unwrap(), order::Answer::Conflict);
+    let stream = codec::order_stream(&app(), Environment::Production, &number);
+    let events = ledger.store().read_stream(&stream, 0, 9).await.unwrap();
+    let types: Vec<_> = events.iter().map(|event| event.event_type.as_str()).collect();
+    assert_eq!(types, ["OrderRecovered", "GoodsGranted", "ConflictingPushReceived"]);
+}
+
+#[tokio::test]
+async fn an_order_that_its_push_has_brought_is_not_recovered() {
+    let (ledger, _folder) = empty_ledger().await;
+    registered(&ledger).await;
+    let number = samples::recovered().out_trade_no;
+    ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap();
+    let push = Push::Goods(samples::goods());
+    assert_eq!(ledger.record(&app(), &push, &evidence()).await.unwrap(), order::Answer::Success);
+    for refused in [
+        ledger.approve_recovery(&app(), &number, "lin", at()).await,
+        ledger.propose_recovery(&app(), &proposal(), at()).await,
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, RecoveryCommandError::Refused(RecoveryError::Pushed)), "{refused}");
+    }
+    assert!(ledger.withdraw_recovery(&app(), &number, "the push came", "wang", at()).await.unwrap().recorded);
+}

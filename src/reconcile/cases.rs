@@ -1,0 +1,202 @@
+//! Cases: a person says why a difference is all right. Only what the report still says is judged, and the facts
+//! that were judged are recorded: where they change, the case is open again.
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+
+use super::case_file::{CaseRow, Place};
+use super::{Desk, row};
+use crate::decision::usable_reason;
+use crate::domain::bill::MerchantId;
+use crate::domain::case::{self, CaseIdError, CaseKey, CaseKind, Judgement};
+use crate::ledger::{CaseCommandError, LedgerError, Recorded};
+use crate::limits;
+use crate::projector::AskError;
+use crate::store::Position;
+use crate::table::Table;
+
+/// What a person says of a case.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub key: &'a CaseKey,
+    /// The row's status and facts as the person saw them; what is `None` is not compared.
+    pub status: Option<&'a str>,
+    pub facts: Option<&'a str>,
+    pub reason: &'a str,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    #[error("the reason must have 1 to {} characters", limits::REASON_CHARS_MAX)]
+    Reason,
+    #[error(transparent)]
+    Id(#[from] CaseIdError),
+    #[error("no row of merchant {} has the case {} {}", .0.merchant, .0.kind.as_str(), .0.id())]
+    NoSuchRow(CaseKey),
+    #[error("its status is {status}, which needs no decision")]
+    NeedsNone { status: String },
+    #[error("its status is {status} now: look at the row again")]
+    StatusChanged { status: String },
+    #[error("its status is still {status}, but its facts have changed: look at the row again")]
+    FactsChanged { status: String },
+    #[error(transparent)]
+    Refused(#[from] case::CaseError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<CaseCommandError> for CaseError {
+    fn from(error: CaseCommandError) -> Self {
+        match error {
+            CaseCommandError::Refused(error) => Self::Refused(error),
+            CaseCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
+}
+
+impl CaseError {
+    /// Whether another case may fare better.
+    fn is_of_the_row(&self) -> bool {
+        match self {
+            Self::Reason
+            | Self::Id(_)
+            | Self::NoSuchRow(_)
+            | Self::NeedsNone { .. }
+            | Self::StatusChanged { .. }
+            | Self::FactsChanged { .. }
+            | Self::Refused(_) => true,
+            Self::Ask(_) | Self::Ledger(_) => false,
+        }
+    }
+}
+
+/// What stands in the log of a case now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// `false` where the same had been said before.
+    pub recorded: bool,
+    pub position: Option<Position>,
+    pub status: String,
+    pub facts: String,
+}
+
+/// Resolves one case, as the read model shows it at `min_position` or later.
+pub async fn resolve(
+    desk: &Desk<'_>,
+    asked: &Asked<'_>,
+    min_position: Option<Position>,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Judged, CaseError> {
+    let reason = usable_reason(asked.reason).ok_or(CaseError::Reason)?;
+    let table = row::of_case(desk, asked.key, min_position, at).await?;
+    let judgement = judgement(asked, reason, &table)?;
+    let Recorded { recorded, position } = desk.ledger.resolve_case(asked.key, &judgement, by, at).await?;
+    let Judgement { status, facts, .. } = judgement;
+    Ok(Judged { recorded, position, status, facts })
+}
+
+/// What is judged, where it is still what the person saw.
+fn judgement(asked: &Asked<'_>, reason: &str, table: &Table) -> Result<Judgement, CaseError> {
+    let Some(row) = table.rows().next() else { return Err(CaseError::NoSuchRow(asked.key.clone())) };
+    let text = |column| row.text(column).unwrap_or_default().to_owned();
+    let (status, facts) = (text("status"), text("facts"));
+    if asked.status.is_some_and(|seen| seen != status) {
+        return Err(CaseError::StatusChanged { status });
+    }
+    if asked.facts.is_some_and(|seen| seen != facts) {
+        return Err(CaseError::FactsChanged { status });
+    }
+    if row.text("case_state").is_none() {
+        return Err(CaseError::NeedsNone { status });
+    }
+    Ok(Judgement { status, facts, reason: reason.to_owned() })
+}
+
+/// Opens a resolved case again.
+pub async fn reopen(
+    desk: &Desk<'_>,
+    key: &CaseKey,
+    reason: &str,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Recorded, CaseError> {
+    let reason = usable_reason(reason).ok_or(CaseError::Reason)?;
+    Ok(desk.ledger.reopen_case(key, reason, by, at).await?)
+}
+
+/// What became of the rows of a file.
+#[derive(Debug, Default)]
+pub struct Bulk {
+    pub recorded: u64,
+    /// Had been resolved before, on the same facts.
+    pub before: u64,
+    pub refused: Vec<Refused>,
+    /// Of the last that was recorded.
+    pub position: Option<Position>,
+    /// Why the rest was not looked at; the same file sent again goes on.
+    pub stopped: Option<CaseError>,
+}
+
+/// A row that was not resolved.
+#[derive(Debug)]
+pub struct Refused {
+    pub place: Place,
+    pub kind: CaseKind,
+    pub id: String,
+    pub why: CaseError,
+}
+
+/// Resolves what can be resolved of an edited report, each row by itself.
+pub async fn resolve_all(
+    desk: &Desk<'_>,
+    merchant: &MerchantId,
+    rows: &[CaseRow],
+    min_position: Option<Position>,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Bulk {
+    let resolve_row =
+        |row| async move { (row, resolve_row(desk, merchant, row, min_position, by, at).await) };
+    // Several at once share the log's transactions.
+    let mut resolved = stream::iter(rows).map(resolve_row).buffered(limits::CASES_AT_ONCE);
+    let mut bulk = Bulk::default();
+    while let Some((row, judged)) = resolved.next().await {
+        match judged {
+            Ok(Judged { recorded: true, position, .. }) => {
+                bulk.recorded += 1;
+                bulk.position = bulk.position.max(position);
+            }
+            Ok(Judged { recorded: false, .. }) => bulk.before += 1,
+            Err(why) if why.is_of_the_row() => {
+                let CaseRow { place, kind, id, .. } = row.clone();
+                bulk.refused.push(Refused { place, kind, id, why });
+            }
+            Err(why) => {
+                bulk.stopped = Some(why);
+                break;
+            }
+        }
+    }
+    bulk
+}
+
+async fn resolve_row(
+    desk: &Desk<'_>,
+    merchant: &MerchantId,
+    row: &CaseRow,
+    min_position: Option<Position>,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Judged, CaseError> {
+    let CaseRow { kind, id, status, facts, reason, .. } = row;
+    let key = CaseKey::new(merchant.clone(), *kind, id)?;
+    let asked = Asked { key: &key, status: Some(status), facts: Some(facts), reason };
+    resolve(desk, &asked, min_position, by, at).await
+}
+
+#[cfg(test)]
+#[path = "cases_tests.rs"]
+mod tests;

@@ -1,0 +1,160 @@
+//! A merchant's month: prepared by one person, with its report filed in the log, and closed by another.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Desk;
+use super::header::Header;
+use super::report::{self, Format, ReportError, Written};
+use super::scope::Scope;
+use super::source::{PROJECTION, Source};
+use crate::decision::usable_reason;
+use crate::domain::bill::Sha256Hex;
+use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
+use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError};
+use crate::limits;
+use crate::moment::in_beijing;
+use crate::store::Position;
+use crate::table::json::Rows;
+use crate::table::{Row, Table};
+
+#[derive(Debug, thiserror::Error)]
+pub enum PeriodError {
+    #[error("{0} is not over in Beijing: prepare it from the next day on")]
+    NotOver(Month),
+    #[error("bills are missing: {}; import them, or declare the days empty", .0.join(", "))]
+    NotCovered(Vec<String>),
+    #[error("the reason must have 1 to {} characters", limits::REASON_CHARS_MAX)]
+    Reason,
+    #[error("nothing is recorded in this log")]
+    Nothing,
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("the report cannot be kept until it is filed: {0}")]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Refused(#[from] period::PeriodError),
+    #[error("the report {sha256} is not filed in the log: prepare the period anew")]
+    NotFiled { sha256: Sha256Hex },
+    #[error(transparent)]
+    Filing(#[from] FilingError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<PeriodCommandError> for PeriodError {
+    fn from(error: PeriodCommandError) -> Self {
+        match error {
+            PeriodCommandError::Refused(error) => Self::Refused(error),
+            PeriodCommandError::NotFiled { sha256 } => Self::NotFiled { sha256 },
+            PeriodCommandError::Report(error) => Self::Filing(error),
+            PeriodCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
+}
+
+/// A period whose report is filed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    pub report_sha256: Sha256Hex,
+    /// What stands after it is late.
+    pub position: Position,
+    /// Counts and sums, as JSON, for who closes.
+    pub summary: String,
+    pub rows: u64,
+    pub recorded: Recorded,
+}
+
+/// Files the month's report and says that it is ready to be closed.
+pub async fn prepare(
+    desk: &Desk<'_>,
+    key: &PeriodKey,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Prepared, PeriodError> {
+    if in_beijing(at).date_naive() <= key.month.last_day() {
+        return Err(PeriodError::NotOver(key.month));
+    }
+    let head = *desk.ledger.store().head().borrow();
+    let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
+    let taken = taken.map_err(ReportError::from)?;
+    let scope = Scope::of_month(key.merchant.clone(), key.month, at);
+    let written = tokio::task::spawn_blocking(move || file_of(&taken, &scope));
+    let (file, written) = written.await.map_err(io::Error::other)??;
+    let header = &written.header;
+    let position = header.position.ok_or(PeriodError::Nothing)?;
+    let summary = summary(header, written.rows)?;
+    let report_sha256 = desk.ledger.file_report(file, at).await?;
+    let report =
+        PreparedReport { sha256: report_sha256, position: position.number(), summary, by: by.to_owned() };
+    let recorded = desk.ledger.prepare_period(key, &report, at).await?;
+    let PreparedReport { sha256: report_sha256, summary, .. } = report;
+    Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded })
+}
+
+/// The month's report in a file without name, from its beginning.
+fn file_of(source: &dyn Source, scope: &Scope) -> Result<(File, Written), PeriodError> {
+    let gaps = missing(&Header::read(source, scope)?.gaps());
+    if !gaps.is_empty() {
+        return Err(PeriodError::NotCovered(gaps));
+    }
+    let mut file = tempfile::tempfile()?;
+    let written = report::write(source, scope, Format::Filed, BufWriter::new(&mut file))?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok((file, written))
+}
+
+/// `2026-01-03 (refunds)` for each day that the bills leave open.
+fn missing(gaps: &Table) -> Vec<String> {
+    let of_row = |row: Row<'_>| {
+        let sides = ["payments", "refunds"].into_iter().filter(|side| row.text(side) == Some("no"));
+        let sides: Vec<_> = sides.collect();
+        format!("{} ({})", row.text("day").unwrap_or_default(), sides.join(" and "))
+    };
+    gaps.rows().map(of_row).collect()
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    rows: u64,
+    totals: Rows<'a>,
+    by_status: Rows<'a>,
+    carried: Rows<'a>,
+}
+
+fn summary(header: &Header, rows: u64) -> Result<String, PeriodError> {
+    let totals = header.totals_table();
+    let (totals, by_status, carried) = (Rows(&totals), Rows(&header.summary), Rows(&header.carried));
+    let summary = serde_json::to_string(&Summary { rows, totals, by_status, carried });
+    Ok(summary.map_err(ReportError::from)?)
+}
+
+/// Closes exactly what was prepared; `by` must be another than who prepared it.
+pub async fn close(
+    desk: &Desk<'_>,
+    key: &PeriodKey,
+    report_sha256: &Sha256Hex,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Recorded, PeriodError> {
+    Ok(desk.ledger.close_period(key, report_sha256, by, at).await?)
+}
+
+pub async fn reopen(
+    desk: &Desk<'_>,
+    key: &PeriodKey,
+    reason: &str,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Recorded, PeriodError> {
+    let reason = usable_reason(reason).ok_or(PeriodError::Reason)?;
+    Ok(desk.ledger.reopen_period(key, reason, by, at).await?)
+}
+
+/// A report as it was filed, verified, if there is one of this hash.
+pub async fn filed(desk: &Desk<'_>, sha256: &Sha256Hex) -> Result<Option<File>, PeriodError> {
+    Ok(desk.ledger.filed_report(sha256).await?)
+}

@@ -1,0 +1,187 @@
+//! Orders whose push never came: proposed by one person from a line of a bill, approved by another.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, Utc};
+
+use super::{Desk, row};
+use crate::decision::usable_reason;
+use crate::domain::app::AppSlug;
+use crate::domain::bill::{MerchantId, Sha256Hex};
+use crate::domain::case::{CaseIdError, CaseKey, CaseKind};
+use crate::domain::fen::Fen;
+use crate::domain::id::{OpenId, OutTradeNo};
+use crate::domain::push::PaymentIds;
+use crate::domain::recovery::{self, RecoveredOrder};
+use crate::ledger::{LedgerError, Recorded, RecoveryCommandError};
+use crate::limits;
+use crate::projector::AskError;
+use crate::store::Position;
+use crate::table::Row;
+
+/// Statuses of a payment whose push may never have come.
+const RECOVERABLE: [&str; 2] = ["missing_in_ledger", "awaiting_push"];
+
+/// What a person enters; amount and payment come from the bill.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub merchant: MerchantId,
+    /// 微信订单号 of the bill's line.
+    pub transaction_id: String,
+    /// Where the bill names no app, or the same.
+    pub app: Option<AppSlug>,
+    pub out_trade_no: OutTradeNo,
+    /// Where the bill names no player, or the same.
+    pub open_id: Option<OpenId>,
+    pub product_id: String,
+    pub quantity: u32,
+    pub zone_id: Option<String>,
+    /// How it is known what was bought.
+    pub evidence: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    #[error("the bills of merchant {merchant} hold no payment {transaction_id} without an order")]
+    NoSuchPayment { merchant: MerchantId, transaction_id: String },
+    #[error("the payment's status is {status}: only missing_in_ledger and awaiting_push can be recovered")]
+    NotMissing { status: String },
+    #[error("{0}: the bill names another one")]
+    Contradicted(&'static str),
+    #[error("{0}: the bill does not name it, so it must be given")]
+    NotNamed(&'static str),
+    #[error("{0}")]
+    Field(String),
+    #[error("the bill's line has no {0}: nothing can be recovered from it")]
+    Incomplete(&'static str),
+    #[error("the reason must have 1 to {} characters", limits::REASON_CHARS_MAX)]
+    Reason,
+    #[error(transparent)]
+    Id(#[from] CaseIdError),
+    #[error(transparent)]
+    Refused(#[from] recovery::RecoveryError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<RecoveryCommandError> for RecoveryError {
+    fn from(error: RecoveryCommandError) -> Self {
+        match error {
+            RecoveryCommandError::Refused(error) => Self::Refused(error),
+            RecoveryCommandError::Ledger(error) => Self::Ledger(error),
+        }
+    }
+}
+
+/// What stands in the log now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    pub app: AppSlug,
+    pub order: RecoveredOrder,
+    /// `false` where the same had been proposed before.
+    pub recorded: bool,
+    pub position: Option<Position>,
+}
+
+pub async fn propose(
+    desk: &Desk<'_>,
+    proposal: &Proposal,
+    min_position: Option<Position>,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Proposed, RecoveryError> {
+    let Proposal { merchant, transaction_id, .. } = proposal;
+    let key = CaseKey::new(merchant.clone(), CaseKind::Payment, transaction_id)?;
+    let table = row::of_case(desk, &key, min_position, at).await?;
+    let Some(row) = table.rows().next() else {
+        let (merchant, transaction_id) = (merchant.clone(), transaction_id.clone());
+        return Err(RecoveryError::NoSuchPayment { merchant, transaction_id });
+    };
+    let (app, order) = recovered(proposal, row)?;
+    let proposed = recovery::Proposal { merchant: merchant.clone(), order, by: by.to_owned() };
+    let Recorded { recorded, position } = desk.ledger.propose_recovery(&app, &proposed, at).await?;
+    Ok(Proposed { app, order: proposed.order, recorded, position })
+}
+
+/// The order as the bill's line and the person tell it together.
+fn recovered(proposal: &Proposal, row: Row<'_>) -> Result<(AppSlug, RecoveredOrder), RecoveryError> {
+    let status = row.text("status").unwrap_or_default();
+    if !RECOVERABLE.contains(&status) {
+        return Err(RecoveryError::NotMissing { status: status.to_owned() });
+    }
+    let given_app = proposal.app.as_ref().map(AppSlug::as_str);
+    let app = one_of("app", row.text("app"), given_app)?;
+    let given_player = proposal.open_id.as_ref().map(OpenId::as_str);
+    let open_id = one_of("open_id", row.text("open_id"), given_player)?;
+    let field = |name: &str, problem: &dyn Display| RecoveryError::Field(format!("{name}: {problem}"));
+    let missing = |name| RecoveryError::Incomplete(name);
+    let evidence = usable_reason(&proposal.evidence).ok_or_else(|| {
+        field("evidence", &format!("must have 1 to {} characters", limits::REASON_CHARS_MAX))
+    })?;
+    if !(1..=limits::LOOKUP_CHARS_MAX).contains(&proposal.product_id.chars().count()) {
+        return Err(field("product_id", &format!("must have 1 to {} characters", limits::LOOKUP_CHARS_MAX)));
+    }
+    if proposal.quantity == 0 {
+        return Err(field("quantity", &"must be at least 1"));
+    }
+    let bill_sha256 = row.text("bill_sha256").ok_or_else(|| missing("bill_sha256"))?;
+    let bill_line = row.integer("bill_line").and_then(|line| u64::try_from(line).ok());
+    let order = RecoveredOrder {
+        open_id: OpenId::parse(open_id).map_err(|error| field("open_id", &error))?,
+        out_trade_no: proposal.out_trade_no.clone(),
+        product_id: proposal.product_id.clone(),
+        quantity: proposal.quantity,
+        zone_id: proposal.zone_id.clone(),
+        amount: Fen(row.integer("bill_fen").ok_or_else(|| missing("bill_fen"))?),
+        payment: PaymentIds {
+            mch_order_no: row.text("mch_order_no").map(str::to_owned),
+            transaction_id: Some(proposal.transaction_id.clone()),
+        },
+        evidence: evidence.to_owned(),
+        bill_sha256: Sha256Hex::parse(bill_sha256).map_err(|error| field("bill_sha256", &error))?,
+        bill_line: bill_line.ok_or_else(|| missing("bill_line"))?,
+    };
+    Ok((AppSlug::parse(app).map_err(|error| field("app", &error))?, order))
+}
+
+/// What the bill names, or else what was given; both must be the same.
+fn one_of<'t>(
+    name: &'static str,
+    named: Option<&'t str>,
+    given: Option<&'t str>,
+) -> Result<&'t str, RecoveryError> {
+    match (named, given) {
+        (Some(named), Some(given)) if named != given => Err(RecoveryError::Contradicted(name)),
+        (Some(known), _) | (None, Some(known)) => Ok(known),
+        (None, None) => Err(RecoveryError::NotNamed(name)),
+    }
+}
+
+/// Makes the proposed order an order; `by` must be another than who proposed it.
+pub async fn approve(
+    desk: &Desk<'_>,
+    app: &AppSlug,
+    out_trade_no: &OutTradeNo,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Recorded, RecoveryError> {
+    Ok(desk.ledger.approve_recovery(app, out_trade_no, by, at).await?)
+}
+
+pub async fn withdraw(
+    desk: &Desk<'_>,
+    app: &AppSlug,
+    out_trade_no: &OutTradeNo,
+    reason: &str,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<Recorded, RecoveryError> {
+    let reason = usable_reason(reason).ok_or(RecoveryError::Reason)?;
+    Ok(desk.ledger.withdraw_recovery(app, out_trade_no, reason, by, at).await?)
+}
+
+#[cfg(test)]
+#[path = "recoveries_tests.rs"]
+mod tests;

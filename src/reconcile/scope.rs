@@ -1,0 +1,81 @@
+//! What a report is about: whose money, which Beijing days, which rows, and the moment that ages are counted to.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::domain::bill::MerchantId;
+use crate::domain::period::Month;
+use crate::limits;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub merchant: MerchantId,
+    /// The first accounting day, in Beijing.
+    pub from: NaiveDate,
+    /// The last one.
+    pub to: NaiveDate,
+    /// Only rows of this status; the sums are of all.
+    pub status: Option<String>,
+    pub as_of: DateTime<Utc>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeError {
+    #[error("from {from} to {to} is no time: `from` must not be after `to`")]
+    Backwards { from: NaiveDate, to: NaiveDate },
+    #[error("{days} days are more than a report takes, {}: ask for a shorter time", limits::REPORT_DAYS_MAX)]
+    TooLong { days: i64 },
+}
+
+impl Scope {
+    pub fn new(
+        merchant: MerchantId,
+        (from, to): (NaiveDate, NaiveDate),
+        status: Option<String>,
+        as_of: DateTime<Utc>,
+    ) -> Result<Self, ScopeError> {
+        let days = to.signed_duration_since(from).num_days() + 1;
+        if days < 1 {
+            return Err(ScopeError::Backwards { from, to });
+        }
+        if days > limits::REPORT_DAYS_MAX {
+            return Err(ScopeError::TooLong { days });
+        }
+        Ok(Self { merchant, from, to, status, as_of })
+    }
+
+    /// All rows of a month.
+    pub fn of_month(merchant: MerchantId, month: Month, as_of: DateTime<Utc>) -> Self {
+        Self { merchant, from: month.first_day(), to: month.last_day(), status: None, as_of }
+    }
+
+    /// As the questions of `projections/reconciliation` take it, without the status.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        [
+            ("merchant", self.merchant.to_string()),
+            ("from_day", self.from.to_string()),
+            ("to_day", self.to.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_at_least_a_day_and_at_most_a_year_and_a_month() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (from, to, is_possible) in [
+            ("2026-01-01", "2026-01-01", true),
+            ("2026-01-02", "2026-01-01", false),
+            ("2026-01-01", "2027-01-31", true),
+            ("2026-01-01", "2028-01-01", false),
+        ] {
+            let merchant = MerchantId::parse("1900000109").unwrap();
+            let scope = Scope::new(merchant, (day(from), day(to)), None, DateTime::UNIX_EPOCH);
+            assert_eq!(scope.is_ok(), is_possible, "{from} to {to}");
+        }
+    }
+}
