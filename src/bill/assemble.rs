@@ -10,6 +10,7 @@ use crate::domain::bill::{BillLine, Direction, FundLine, RowKind};
 use crate::domain::fen::Fen;
 
 /// A line of a bill.
+#[expect(clippy::large_enum_variant, reason = "one is there at a time, and most are the large one")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BillRow {
     Trade(BillLine),

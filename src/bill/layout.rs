@@ -44,11 +44,6 @@ impl<'p> Layout<'p> {
         Ok(layout)
     }
 
-    /// For a summary, whose cells are no fields.
-    pub fn without_columns(profile: &'p Profile, names: Vec<String>) -> Self {
-        Self { profile, names, columns: [None; Field::COUNT], skips: Vec::new(), figures: Vec::new() }
-    }
-
     /// Every column must be known, or known to be of no interest.
     fn check_others(&self, line: u64) -> Result<(), BillError> {
         for (index, name) in self.names.iter().enumerate() {
@@ -124,9 +119,8 @@ fn missing(header: &Row, names: &[String], profile: &Profile) -> BillError {
     BillError::MissingColumn { line: header.line, name, profile: profile.name.clone() }
 }
 
-/// The columns of the figures that the header has; it must have those that are required, and no others where the
-/// header is the summary's own.
-pub fn figure_columns<'p>(
+/// The columns of the figures that the header has. It must have those that are required.
+fn figure_columns<'p>(
     rules: &'p [FigureRule],
     header: &Row,
     names: &[String],
@@ -143,25 +137,24 @@ pub fn figure_columns<'p>(
     Ok(columns)
 }
 
-/// The header of a summary, which stands on a line of its own.
-pub fn summary_header<'p>(
+/// The header of a summary, which stands on a line of its own and names figures only.
+pub fn of_summary<'p>(
     rules: &'p [FigureRule],
     header: &Row,
-    profile: &Profile,
-) -> Result<(Vec<String>, Vec<(usize, &'p FigureRule)>), BillError> {
-    let is_summary =
-        header.trimmed().any(|cell| rules.iter().any(|rule| rule.names.iter().any(|name| name == cell)));
-    if !is_summary {
+    profile: &'p Profile,
+) -> Result<Layout<'p>, BillError> {
+    let is_figure = |cell: &str| rules.iter().any(|rule| rule.names.iter().any(|name| name == cell));
+    if !header.trimmed().any(is_figure) {
         return Err(BillError::NoBacktick { line: header.line });
     }
     let names = names(header)?;
-    let columns = figure_columns(rules, header, &names, profile)?;
-    let unknown = (0..names.len()).find(|index| !columns.iter().any(|(column, _)| column == index));
+    let figures = figure_columns(rules, header, &names, profile)?;
+    let unknown = (0..names.len()).find(|index| !figures.iter().any(|(column, _)| column == index));
     if let Some(index) = unknown {
         let at = CellPlace::new(header.line, index + 1, &names[index]);
         return Err(BillError::UnknownColumn { at, profile: profile.name.clone() });
     }
-    Ok((names, columns))
+    Ok(Layout { profile, names, columns: [None; Field::COUNT], skips: Vec::new(), figures })
 }
 
 /// What stands in a row's cell that cannot be taken.

@@ -291,6 +291,12 @@ impl Profiles {
         &self.built_in
     }
 
+    /// What the files of a kind cover; `None` where no profile has it.
+    pub fn covers(&self, kind: &BillKind) -> Option<Covers> {
+        let mut all = self.built_in.iter().chain(self.configured.values());
+        all.find(|profile| profile.kind == *kind).map(|profile| profile.covers)
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let configured = self.configured.keys().map(String::as_str);
         self.built_in.iter().map(|profile| profile.name.as_str()).chain(configured)

@@ -1,7 +1,7 @@
 //! Reads one file's rows by its profile, from the header to what stands below the rows.
 
 use super::assemble::{self, BillRow};
-use super::error::{BillError, CellPlace, Echo};
+use super::error::{BillError, Echo};
 use super::field::Field;
 use super::layout::{self, Layout, wrong_value};
 use super::profile::{FigureRule, Format, Profile, SummaryRule};
@@ -123,7 +123,7 @@ impl<'a, 'r> Reader<'a, 'r> {
                 if self.row.cell(0) != first_cell || self.stage == Stage::Below {
                     return Ok(false);
                 }
-                self.claims = claims(&self.layout, &self.layout.figures, &self.row)?;
+                self.claims = claims(&self.layout, &self.row)?;
                 self.stage = Stage::Below;
                 Ok(true)
             }
@@ -131,7 +131,7 @@ impl<'a, 'r> Reader<'a, 'r> {
                 if self.row.marks == Marks::Backticks || self.stage == Stage::Below {
                     return Ok(false);
                 }
-                let (names, figures) = layout::summary_header(rules, &self.row, profile)?;
+                let summary = layout::of_summary(rules, &self.row, profile)?;
                 let line = self.row.line;
                 if !self.next_row()? {
                     return Err(BillError::NoSummary { line });
@@ -139,11 +139,10 @@ impl<'a, 'r> Reader<'a, 'r> {
                 if self.row.marks == Marks::None {
                     return Err(BillError::NoBacktick { line: self.row.line });
                 }
-                if self.row.len() != names.len() {
-                    return Err(self.torn(names.len()));
+                if self.row.len() != summary.names.len() {
+                    return Err(self.torn(summary.names.len()));
                 }
-                let header = Layout::without_columns(profile, names);
-                self.claims = claims(&header, &figures, &self.row)?;
+                self.claims = claims(&summary, &self.row)?;
                 self.stage = Stage::Below;
                 Ok(true)
             }
@@ -197,12 +196,11 @@ impl<'a, 'r> Reader<'a, 'r> {
 }
 
 /// The figures that a summary's row holds.
-fn claims(layout: &Layout<'_>, figures: &[(usize, &FigureRule)], row: &Row) -> Result<Vec<Claim>, BillError> {
+fn claims(layout: &Layout<'_>, row: &Row) -> Result<Vec<Claim>, BillError> {
     let claim = |(column, rule): &(usize, &FigureRule)| {
-        let at: CellPlace = layout.place(row, *column);
         let value = rule.figure.parse(row.cell(*column), layout.profile.unit);
         let value = value.ok_or_else(|| wrong_value(layout, row, *column, "a figure of the summary"))?;
-        Ok(Claim { at, figure: rule.figure, value })
+        Ok(Claim { at: layout.place(row, *column), figure: rule.figure, value })
     };
-    figures.iter().map(claim).collect()
+    layout.figures.iter().map(claim).collect()
 }

@@ -56,7 +56,7 @@ impl<'a> Book<'a> {
     pub fn rows(&mut self) -> Result<SheetRows<'_, &'a mut dyn Input>, BillError> {
         let cells = self.book.worksheet_cells_reader(&self.sheet);
         let cells = cells.map_err(|error| BillError::Sheet(error.to_string()))?;
-        Ok(SheetRows { cells, ahead: None, line: 0, text: String::new() })
+        Ok(SheetRows { cells, ahead: None, is_at_end: false, line: 0, text: String::new() })
     }
 }
 
@@ -64,15 +64,19 @@ pub struct SheetRows<'a, R: Read + Seek> {
     cells: XlsxCellReader<'a, R>,
     /// The first cell of the next row, which ended the one before.
     ahead: Option<(u32, u32, DataRef<'a>)>,
+    is_at_end: bool,
     line: u64,
     text: String,
 }
 
 impl<R: Read + Seek> SheetRows<'_, R> {
     fn fetch(&mut self) -> Result<(), BillError> {
-        while self.ahead.is_none() {
+        while self.ahead.is_none() && !self.is_at_end {
             let cell = self.cells.next_cell().map_err(|error| BillError::Sheet(error.to_string()))?;
-            let Some(cell) = cell else { return Ok(()) };
+            let Some(cell) = cell else {
+                self.is_at_end = true;
+                return Ok(());
+            };
             let (row, column) = cell.get_position();
             match cell.get_value() {
                 DataRef::Empty => {}
@@ -115,6 +119,10 @@ impl<R: Read + Seek> Rows for SheetRows<'_, R> {
                 return Err(BillError::CellTooLarge { at, bytes_max: limits::BILL_CELL_BYTES_MAX });
             }
             row.push(&self.text, kind);
+            if row.text_bytes() > limits::BILL_LINE_BYTES_MAX {
+                let bytes_max = limits::BILL_LINE_BYTES_MAX;
+                return Err(BillError::LineTooLong { line: self.line, bytes_max });
+            }
             self.fetch()?;
         }
         Ok(true)

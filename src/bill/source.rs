@@ -59,7 +59,7 @@ impl Read for Counted<'_> {
 
 enum Reader<'a> {
     Plain(&'a mut dyn Input),
-    Gzip { decoder: MultiGzDecoder<Counted<'a>>, packed_bytes: Rc<Cell<u64>> },
+    Gzip { decoder: Box<MultiGzDecoder<Counted<'a>>>, packed_bytes: Rc<Cell<u64>> },
 }
 
 /// Whether the hash of the bytes is wanted.
@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
             Packing::Gzip => {
                 let packed_bytes = Rc::new(Cell::new(0));
                 let counted = Counted { input, bytes: Rc::clone(&packed_bytes) };
-                Reader::Gzip { decoder: MultiGzDecoder::new(counted), packed_bytes }
+                Reader::Gzip { decoder: Box::new(MultiGzDecoder::new(counted)), packed_bytes }
             }
             Packing::Plain | Packing::Zip => Reader::Plain(input),
         };

@@ -64,7 +64,7 @@ impl Tally {
 
     /// By day, and all together.
     pub fn finish(self, last_line: u64) -> Result<(Vec<DayTotals>, Totals), BillError> {
-        let sum = self.days.values().try_fold(self.none, |sum, totals| plus(sum, totals));
+        let sum = self.days.values().try_fold(self.none, plus);
         let sum = sum.ok_or(BillError::SumTooLarge { line: last_line, column: "all days" })?;
         let day = |(day, totals): (NaiveDate, Totals)| DayTotals { day, rows: totals.rows(), totals };
         Ok((self.days.into_iter().map(day).collect(), sum))
