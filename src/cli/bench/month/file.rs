@@ -69,7 +69,10 @@ fn columns(layout: Layout) -> Vec<Column> {
         for (name, cell) in &mut columns {
             match *name {
                 "特约商户号" => *name = "子商户号",
-                "应结订单金额" => (*name, *cell) = ("总金额", |line, _| yuan(line.order_fen)),
+                "应结订单金额" => {
+                    *name = "总金额";
+                    *cell = |line, _| yuan(line.order_fen);
+                }
                 "代金券金额" => *name = "代金券或立减优惠金额",
                 "充值券退款金额" => *name = "代金券或立减优惠退款金额",
                 _ => {}

@@ -58,7 +58,8 @@ const PLANTS: [Plant; 30] = [
 ];
 
 pub fn plant(planting: &mut Planting, sale: &Sale, slot: u32) -> anyhow::Result<()> {
-    PLANTS.get(slot as usize).map_or_else(|| matched(planting, sale), |plant| plant(planting, sale))
+    let plant = PLANTS.get(slot as usize).copied().unwrap_or(matched);
+    plant(planting, sale)
 }
 
 const PAYMENT: &str = "payment";

@@ -15,7 +15,7 @@ use super::{Judged, Run};
 use crate::projector::{Projector, Question};
 use crate::reconcile::report::{Format, write};
 use crate::reconcile::scope::Scope;
-use crate::reconcile::source::{self, Source};
+use crate::reconcile::source::Source;
 use crate::store::Position;
 use crate::table::csv::Bom;
 use crate::table::{Cell, Column, Table};
@@ -24,6 +24,8 @@ use crate::table::{Cell, Column, Table};
 const SUMMARY_US: u64 = 1_000_000;
 const FIRST_PAGE_US: u64 = 100_000;
 const TIMES: usize = 5;
+/// For the read model to know of everything.
+const WAIT: Duration = Duration::from_secs(60);
 /// How many words of a long complaint are told.
 const TOLD_MAX: usize = 10;
 
@@ -80,7 +82,7 @@ impl Asking<'_> {
                 parameters: &parameters,
                 as_of: self.run.month.as_of(),
                 min_position: self.head,
-                wait: Duration::from_secs(60),
+                wait: WAIT,
             };
             table = Some(self.projector.ask(&question).await?.table);
             took.push(u64::try_from(begun.elapsed().as_micros())?);
@@ -193,7 +195,7 @@ fn check_conservation(listed: &Expected, sides: Sides) -> anyhow::Result<()> {
 async fn reports(run: &Run, projector: &Arc<Projector>, head: Option<Position>) -> anyhow::Result<Expected> {
     let mut sums = Expected::new();
     for (name, format) in [("report.csv", Format::Csv(Bom::With)), ("report.xlsx", Format::Xlsx)] {
-        let taken = source::take(projector, head).await?;
+        let taken = projector.snapshot(RECONCILIATION, head, WAIT).await?;
         let (scope, path) = (scope(run)?, run.folder.join(name));
         let written = path.clone();
         let begun = Instant::now();
@@ -205,11 +207,11 @@ async fn reports(run: &Run, projector: &Arc<Projector>, head: Option<Position>) 
         println!("  {name}: {} rows in {} ms, {} bytes", written.rows, begun.elapsed().as_millis(), written.bytes);
         std::fs::remove_file(path)?;
     }
-    let taken = source::take(projector, head).await?;
+    let taken = projector.snapshot(RECONCILIATION, head, WAIT).await?;
     let (parameters, as_of) = (scope(run)?.parameters(), run.month.as_of());
     let added = tokio::task::spawn_blocking(move || {
-        let adding = Adding::of(&taken.columns("report")?, None)?;
-        taken.ask("report", &parameters, as_of, &mut |row| {
+        let adding = Adding::of(&Source::columns(&taken, "report")?, None)?;
+        Source::ask(&taken, "report", &parameters, as_of, &mut |row| {
             adding.add(row, &mut sums);
             Ok(())
         })?;
