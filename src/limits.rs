@@ -182,7 +182,9 @@ pub const BILL_COLUMNS_MAX: usize = 256;
 /// Days of one file, where a profile takes several.
 pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
-pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
+pub const BILL_SHEET_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Different texts of an Excel file.
+pub const BILL_SHEET_TEXTS_MAX: u64 = 2_000_000;
 
 // Bills, cases and periods.
 

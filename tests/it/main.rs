@@ -24,6 +24,7 @@ mod faulty_disk;
 mod finance_api;
 mod finance_cli;
 mod folded;
+mod fuzz_corpus;
 mod game;
 mod gifts;
 mod grants;
