@@ -66,7 +66,7 @@ impl Keys {
             apps: apps.iter().map(by_slug).collect(),
             game_servers,
             access: Access::new(&config.access),
-            profiles: Arc::new(config.bill_profiles.clone()),
+            profiles: Arc::new(Profiles::built_in().with(config.bill_profiles.clone())),
             routes,
         })
     }

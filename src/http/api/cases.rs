@@ -83,6 +83,8 @@ pub struct CaseResolved {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CaseReopened {
+    /// False where it had been opened again before.
+    pub recorded: bool,
     /// `min_position` for reading what was written.
     #[schema(required)]
     pub position: Option<String>,
@@ -197,8 +199,10 @@ pub async fn reopen(
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
-    let position = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
-    let reopened = CaseReopened { position: position.map(|position| position.to_string()) };
+    let reopened =
+        cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    let position = reopened.position.map(|position| position.to_string());
+    let reopened = CaseReopened { recorded: reopened.recorded, position };
     Ok(precondition::answer(service.ledger.case(&key).await?.revision, reopened))
 }
 
@@ -274,7 +278,7 @@ impl From<CaseError> for ApiError {
             CaseError::NeedsNone { .. }
             | CaseError::StatusChanged { .. }
             | CaseError::FactsChanged { .. }
-            | CaseError::NotResolved => Self::new(Code::CaseStands, message),
+            | CaseError::Refused(_) => Self::new(Code::CaseStands, message),
             CaseError::Ask(error) => error.into(),
             CaseError::Ledger(error) => error.into(),
         }

@@ -17,11 +17,11 @@ use super::quarantine::required_reason;
 use super::{precondition, questions};
 use crate::clock;
 use crate::domain::bill::{MerchantId, Sha256Hex};
-use crate::domain::period::{Month, PeriodKey};
+use crate::domain::period::{self, Month, PeriodKey};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
+use crate::ledger::Recorded;
 use crate::reconcile::periods::{self, PeriodError};
-use crate::store::Position;
 
 pub const PREPARE_PATH: &str = "/v1/periods/{merchant}/{month}/prepare";
 pub const CLOSE_PATH: &str = "/v1/periods/{merchant}/{month}/close";
@@ -67,6 +67,8 @@ pub struct PeriodToReopen {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeriodStanding {
+    /// False where the same had been said before.
+    pub recorded: bool,
     pub merchant: String,
     pub month: String,
     /// `min_position` for reading what was written.
@@ -144,8 +146,8 @@ pub async fn close(
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
-    let position = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
-    standing(&service, &key, position).await
+    let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
+    standing(&service, &key, recorded).await
 }
 
 /// Open a closed month again, with a reason. Needs the role admin.
@@ -174,8 +176,8 @@ pub async fn reopen(
     let key = key(&service, &holder, Permission::ReopenPeriods, place)?;
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let reason = required_reason(&body.reason)?;
-    let position = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
-    standing(&service, &key, position).await
+    let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    standing(&service, &key, recorded).await
 }
 
 fn key(
@@ -197,11 +199,11 @@ fn key(
 async fn standing(
     service: &Service,
     key: &PeriodKey,
-    position: Option<Position>,
+    Recorded { recorded, position }: Recorded,
 ) -> Result<Response, ApiError> {
     let position = position.map(|position| position.to_string());
     let (merchant, month) = (key.merchant.to_string(), key.month.to_string());
-    let standing = PeriodStanding { merchant, month, position };
+    let standing = PeriodStanding { recorded, merchant, month, position };
     Ok(precondition::answer(service.ledger.period(key).await?.revision, standing))
 }
 
@@ -209,13 +211,19 @@ impl From<PeriodError> for ApiError {
     fn from(error: PeriodError) -> Self {
         let message = error.to_string();
         match error {
-            PeriodError::NotOver(_) | PeriodError::NotCovered(_) | PeriodError::Nothing => {
-                Self::new(Code::PeriodStands, message)
+            PeriodError::Refused(period::PeriodError::SamePerson { .. }) => {
+                Self::new(Code::SamePerson, message)
             }
+            PeriodError::NotOver(_)
+            | PeriodError::NotCovered(_)
+            | PeriodError::Nothing
+            | PeriodError::NotFiled { .. }
+            | PeriodError::Refused(_) => Self::new(Code::PeriodStands, message),
             PeriodError::Reason => Self::at(Code::Reason, "body.reason", message),
             PeriodError::Report(error) => error.into(),
             PeriodError::Ledger(error) => error.into(),
-            PeriodError::Damaged(_) | PeriodError::File(_) => Self::internal(&error),
+            PeriodError::Filing(error) => error.into(),
+            PeriodError::File(_) => Self::internal(&error),
         }
     }
 }

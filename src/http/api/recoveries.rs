@@ -18,10 +18,11 @@ use crate::clock;
 use crate::domain::app::AppSlug;
 use crate::domain::bill::MerchantId;
 use crate::domain::id::{OpenId, OutTradeNo};
+use crate::domain::recovery;
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
+use crate::ledger::Recorded;
 use crate::reconcile::recoveries::{self, Proposal, RecoveryError};
-use crate::store::Position;
 
 pub const PATH: &str = "/v1/recoveries";
 pub const APPROVE_PATH: &str = "/v1/recoveries/{app}/{out_trade_no}/approve";
@@ -80,6 +81,8 @@ pub struct RecoveryProposed {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryStanding {
+    /// False where the same had been said before.
+    pub recorded: bool,
     pub app: String,
     pub out_trade_no: String,
     /// `min_position` for reading what was written.
@@ -188,8 +191,8 @@ pub async fn approve(
     let (app, number) = of_place(&service, &holder, place)?;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let by = holder.name();
-    let position = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
-    standing(&service, &app, &number, position).await
+    let recorded = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
+    standing(&service, &app, &number, recorded).await
 }
 
 /// Take a proposed order back, with a reason. Needs the role finance or admin.
@@ -219,8 +222,8 @@ pub async fn withdraw(
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());
-    let position = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
-    standing(&service, &app, &number, position).await
+    let recorded = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
+    standing(&service, &app, &number, recorded).await
 }
 
 fn of_place(
@@ -236,10 +239,11 @@ async fn standing(
     service: &Service,
     app: &AppSlug,
     number: &OutTradeNo,
-    position: Option<Position>,
+    Recorded { recorded, position }: Recorded,
 ) -> Result<Response, ApiError> {
     let position = position.map(|position| position.to_string());
-    let standing = RecoveryStanding { app: app.to_string(), out_trade_no: number.to_string(), position };
+    let (app_name, out_trade_no) = (app.to_string(), number.to_string());
+    let standing = RecoveryStanding { recorded, app: app_name, out_trade_no, position };
     Ok(precondition::answer(service.ledger.recovery(app, number).await?.revision, standing))
 }
 
@@ -248,10 +252,21 @@ impl From<RecoveryError> for ApiError {
         let message = error.to_string();
         match error {
             RecoveryError::NoSuchPayment { .. } => Self::new(Code::UnknownPayment, message),
-            RecoveryError::NotMissing { .. } => Self::new(Code::RecoveryStands, message),
-            RecoveryError::Contradicted { .. } | RecoveryError::NotNamed(_) | RecoveryError::Field(_) => {
-                Self::at(Code::Body, "body", message)
+            RecoveryError::Refused(recovery::RecoveryError::NotProposed) => {
+                Self::new(Code::UnknownRecovery, message)
             }
+            RecoveryError::Refused(recovery::RecoveryError::SamePerson { .. }) => {
+                Self::new(Code::SamePerson, message)
+            }
+            RecoveryError::NotMissing { .. }
+            | RecoveryError::Incomplete(_)
+            | RecoveryError::Refused(_) => Self::new(Code::RecoveryStands, message),
+            RecoveryError::Contradicted(field) | RecoveryError::NotNamed(field) => {
+                Self::at(Code::Body, &format!("body.{field}"), message)
+            }
+            RecoveryError::Id(_) => Self::at(Code::Body, "body.transaction_id", message),
+            RecoveryError::Field(_) => Self::at(Code::Body, "body", message),
+            RecoveryError::Reason => Self::at(Code::Reason, "body.reason", message),
             RecoveryError::Ask(error) => error.into(),
             RecoveryError::Ledger(error) => error.into(),
         }
