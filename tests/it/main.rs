@@ -3,10 +3,11 @@
 
 mod admin_errors;
 mod asking;
+mod bad_bills;
 mod bad_encryption;
 mod bad_input;
-mod billed;
 mod bill_text;
+mod billed;
 mod bills;
 mod by_hand;
 mod commands;
@@ -69,6 +70,7 @@ mod receiving;
 mod reconcile_cases;
 mod reconcile_periods;
 mod reconcile_report;
+mod reconciling;
 mod recoveries;
 mod refused;
 mod role_list;

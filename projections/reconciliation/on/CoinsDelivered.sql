@@ -84,6 +84,10 @@ UPDATE orders
 SET (bill_line, bill_day, bill_fen, paired_by, is_doubled, do_ids_disagree, is_other_currency, is_revoked, late) =
         (n.bill_line, n.bill_day, n.bill_fen, n.paired_by, n.is_doubled, n.do_ids_disagree, n.is_other_currency,
          n.is_revoked, n.late),
+    -- Of an order with a line nobody counts the days: one that has lost it is counted anew.
+    is_covered = iif(n.bill_line IS NULL,
+                     (SELECT c.is_covered FROM order_coverage AS c WHERE c.position = orders.position),
+                     orders.is_covered),
     changed = :position
 FROM order_bills AS n
 WHERE n.position = orders.position AND orders.position IN (SELECT id FROM touched WHERE what = 'order')
