@@ -271,6 +271,8 @@ const ALLOWED: &[(In, &str)] = &[
     (Query, "WITH _own AS (SELECT 1 AS a) SELECT a AS x FROM _own"),
     (Query, "WITH pragma_x AS (SELECT 1 AS a) SELECT a AS x FROM pragma_x"),
     (Query, "SELECT seconds_between('2026-01-01T00:00:00Z', :as_of) AS x"),
+    (Query, "SELECT moment_plus(:as_of, -60) AS x"),
+    (Query, "SELECT day_plus('2026-01-01', 1) AS x"),
     (Query, "SELECT key AS x FROM json_tree('{}')"),
     (Query, "SELECT lag(fen) OVER (ORDER BY position ROWS 1 PRECEDING) AS x FROM sales"),
     (Query, "VALUES (1) -- no column is named x\nUNION ALL SELECT 1 AS x"),
