@@ -251,8 +251,9 @@ pub const URGENT_QUERIES_MAX: usize = 2;
 pub const QUERY_WAIT: Duration = Duration::from_secs(2);
 /// Reports that are made at once, each from one state of a read model.
 pub const REPORTS_MAX: usize = 2;
-/// A question of a report that runs longer is ended, passing on its rows included.
-pub const REPORT_WAIT: Duration = Duration::from_secs(120);
+/// A question of a report that runs longer is ended, passing on its rows included: an Excel file of a million
+/// rows takes some minutes.
+pub const REPORT_WAIT: Duration = Duration::from_secs(600);
 /// Rows of one answer, and the bytes of their texts.
 pub const ANSWER_ROWS_MAX: usize = 100_000;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
