@@ -155,7 +155,7 @@ pub const XLSX_ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const REPORT_DAYS_MAX: i64 = 397;
 /// A report's rows, edited and sent back to resolve cases: the file, and an Excel file when it is unpacked.
 pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
-pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Cases that one file resolves.
 pub const CASE_FILE_ROWS_MAX: usize = 10_000;
 /// Of them, so many are recorded at once.
