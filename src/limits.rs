@@ -143,6 +143,8 @@ pub const LIST_ROWS: u32 = 50;
 pub const XLSX_SHEET_ROWS_MAX: usize = 1_048_575;
 /// Characters of one cell of an Excel file, as Excel counts them; a longer text is cut and ends with `…`.
 pub const XLSX_CELL_CHARS_MAX: usize = 32_767;
+/// A report of more rows than this is packed as files larger than 4 GiB must be.
+pub const XLSX_REPORT_ROWS_LARGE: i64 = 250_000;
 /// Columns of a sheet, as many as Excel has.
 pub const XLSX_COLUMNS_MAX: u32 = 16_384;
 /// Different texts of an Excel file that is read.
@@ -180,7 +182,9 @@ pub const BILL_COLUMNS_MAX: usize = 256;
 /// Days of one file, where a profile takes several.
 pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
-pub const BILL_SHEET_BYTES_MAX: u64 = 512 * 1024 * 1024;
+pub const BILL_SHEET_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Different texts of an Excel file.
+pub const BILL_SHEET_TEXTS_MAX: u64 = 2_000_000;
 
 // Bills, cases and periods.
 

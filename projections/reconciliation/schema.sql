@@ -747,11 +747,13 @@ JOIN closed_months AS n ON n.merchant = c.merchant AND n.month >= c.month
 WHERE NOT EXISTS (SELECT 1 FROM closed_months AS x WHERE x.merchant = n.merchant AND x.month = n.next_month)
 GROUP BY c.merchant, c.month;
 
--- Orders, with the line of their bill payment.
+-- Orders, with the line of their bill payment. One that was judged as a payment without order: what was judged has
+-- changed.
 CREATE VIEW order_rows AS
-SELECT s.*, c.reason AS case_reason, c.by AS case_by,
-       CASE c.state WHEN 'resolved' THEN iif(c.kind = 'order' AND c.facts = s.facts, 'resolved', 'lapsed')
-                    ELSE c.state END AS judged
+SELECT s.*, coalesce(c.reason, p.reason) AS case_reason, coalesce(c.by, p.by) AS case_by,
+       CASE WHEN c.state = 'resolved' THEN iif(c.facts = s.facts, 'resolved', 'lapsed')
+            WHEN p.state = 'resolved' THEN 'lapsed'
+            ELSE coalesce(c.state, p.state) END AS judged
 FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.merchant, o.app, 'payment' AS kind, o.status,
              o.is_difference, NULL AS since, o.accounting_day, iif(o.bill_line IS NULL, 'push', 'bill') AS day_source,
              iif(o.late, (SELECT m.open_month FROM months AS m
@@ -786,12 +788,8 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
       LEFT JOIN bill_lines AS l ON l.line = o.bill_line
       LEFT JOIN files AS f ON f.file = o.bill_line >> 32
       WHERE o.merchant IS NOT NULL) AS s
--- An order that was judged as a payment without order: what was judged has changed.
-LEFT JOIN cases AS c
-  ON c.merchant = s.merchant
- AND c.kind = iif(EXISTS (SELECT 1 FROM cases AS x
-                          WHERE x.merchant = s.merchant AND x.kind = 'order' AND x.id = s.case_id), 'order', 'payment')
- AND c.id = iif(c.kind = 'order', s.case_id, s.transaction_id);
+LEFT JOIN cases AS c ON c.merchant = s.merchant AND c.kind = 'order' AND c.id = s.case_id
+LEFT JOIN cases AS p ON c.id IS NULL AND p.merchant = s.merchant AND p.kind = 'payment' AND p.id = s.transaction_id;
 
 -- Bill lines without order.
 CREATE VIEW bill_only_rows AS

@@ -1,9 +1,10 @@
 //! The rows of a sheet of an Excel file. Its texts are held in memory, so what it unpacks to has a limit.
 
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 
 use calamine::{DataRef, Reader, Xlsx, XlsxCellReader};
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use memchr::memmem;
 
 use super::error::{BillError, CellPlace, Echo};
 use super::row::{CellKind, Marks, Row, Rows};
@@ -22,12 +23,78 @@ pub fn check_size(input: &mut dyn Input) -> Result<(), BillError> {
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|error| BillError::Sheet(error.to_string()))?;
         // What the archive says of its sizes need not be true.
-        let read = io::copy(&mut entry.take(left + 1), &mut io::sink());
+        let mut texts = Texts::default();
+        let read = io::copy(&mut entry.take(left + 1), &mut texts);
         let read = read.map_err(|error| BillError::Sheet(error.to_string()))?;
+        texts.look();
+        if texts.found.max(texts.promised) > limits::BILL_SHEET_TEXTS_MAX {
+            return Err(BillError::Sheet("it holds too many different texts".into()));
+        }
         left =
             left.checked_sub(read).ok_or(BillError::TooLarge { bytes_max: limits::BILL_SHEET_BYTES_MAX })?;
     }
     Ok(())
+}
+
+/// How many texts a part of the file holds, and says that it holds: memory is made ready for them before they
+/// are read.
+#[derive(Default)]
+struct Texts {
+    found: u64,
+    promised: u64,
+    /// What has not been looked at.
+    rest: Vec<u8>,
+}
+
+impl Texts {
+    const PROMISE: &[u8] = b"uniqueCount";
+    /// What a promise and its number take at most.
+    const OVERLAP: usize = 64;
+
+    fn look(&mut self) {
+        let end = self.rest.len();
+        self.look_until(end);
+    }
+
+    fn look_until(&mut self, end: usize) {
+        for at in memmem::find_iter(&self.rest, Self::PROMISE).take_while(|at| *at < end) {
+            let mut after = self.rest[at + Self::PROMISE.len()..].iter();
+            let mut number = 0_u64;
+            // A number that ends out of sight may be any.
+            self.promised = loop {
+                match after.next() {
+                    None => break u64::MAX,
+                    Some(b'=' | b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' | b'+') if number == 0 => {}
+                    Some(digit @ b'0'..=b'9') => {
+                        number = number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+                    }
+                    Some(_) => break self.promised.max(number),
+                }
+            };
+        }
+        for name in [b"<si", b":si"] {
+            let begins = memmem::find_iter(&self.rest, name).take_while(|at| *at < end);
+            let is_whole =
+                |at: &usize| !self.rest.get(at + name.len()).is_some_and(u8::is_ascii_alphanumeric);
+            // Closing elements with a prefix count too: twice as many at most.
+            self.found = self.found.saturating_add(begins.filter(is_whole).count() as u64);
+        }
+        self.rest.drain(..end);
+    }
+}
+
+impl Write for Texts {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend_from_slice(bytes);
+        if self.rest.len() > 16 * Self::OVERLAP {
+            self.look_until(self.rest.len() - Self::OVERLAP);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The whole file, of which only one sheet is read.

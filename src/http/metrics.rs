@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::projector::{Listed, State};
-use crate::store::{EventStore, Health, Position};
+use crate::store::{EventStore, Health, Position, signed};
 use crate::wechat::Code;
 use crate::wechat::event_name::Family;
 
@@ -142,8 +142,4 @@ impl Metrics {
             }
         }
     }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

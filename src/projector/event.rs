@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use chrono::DateTime;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
+use super::moments;
 use super::sources::Source;
 use crate::codec::{self, FieldValue, FieldsOfEvent, Lines};
 use crate::domain::environment::Environment;
-use crate::moment::in_beijing;
-use crate::store::{Position, RecordedEvent};
+use crate::store::{Position, RecordedEvent, signed};
 
 #[derive(Debug)]
 pub struct Event {
@@ -118,11 +117,6 @@ fn shown(value: FieldValue<'_>) -> ToSqlOutput<'_> {
     }
 }
 
-/// SQLite counts in signed numbers; no log is that long.
-pub fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 /// Days of moments that come nearly in order: most share an hour with the one before.
 #[derive(Debug, Default)]
 pub struct Days {
@@ -138,9 +132,7 @@ impl Days {
         // An hour of a moment in UTC lies in one day in Beijing.
         let hour = recorded_at.get(..HOUR_BYTES).filter(|_| recorded_at.ends_with('Z'));
         if hour != Some(self.hour.as_str()) {
-            let at = DateTime::parse_from_rfc3339(recorded_at).ok();
-            self.day =
-                at.map_or_else(String::new, |at| in_beijing(at.to_utc()).format("%Y-%m-%d").to_string());
+            self.day = moments::beijing_day(recorded_at).unwrap_or_default();
             self.hour = hour.unwrap_or_default().to_owned();
         }
         self.day.clone()

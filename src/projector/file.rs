@@ -6,7 +6,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -52,12 +51,12 @@ pub enum FileError {
 }
 
 /// The folder of one projection's files below `views.dir`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
     /// The number of the next build. One that was used is not used again while the process lives: connections
     /// may still have a file of that name open.
-    next: Arc<AtomicU64>,
+    next: AtomicU64,
 }
 
 impl Place {
@@ -66,7 +65,7 @@ impl Place {
         let folder = views.join(name);
         let io = |error| FileError::Io { path: folder.clone(), error };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
-        let place = Self { folder, next: Arc::new(AtomicU64::new(1)) };
+        let place = Self { folder, next: AtomicU64::new(1) };
         place.sweep()?;
         // Whoever folds finds out anew what is wrong.
         let _absent = fs::remove_file(place.noted());
@@ -75,7 +74,7 @@ impl Place {
 
     /// For those who only read.
     pub fn at(views: &Path, name: &str) -> Self {
-        Self { folder: views.join(name), next: Arc::new(AtomicU64::new(1)) }
+        Self { folder: views.join(name), next: AtomicU64::new(1) }
     }
 
     /// Says what is wrong.

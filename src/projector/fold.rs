@@ -10,13 +10,13 @@ use super::authorizer::{Gate, Phase};
 use super::deadline::{Deadline, has_ended};
 use super::declaration::Environments;
 use super::definition::{Definition, OnStatement};
-use super::event::{Event, signed};
+use super::event::Event;
 use super::feed::Stop;
 use super::sources::Source;
 use crate::codec::{self, EventFields, Lines};
 use crate::domain::environment::Environment;
 use crate::limits;
-use crate::store::Position;
+use crate::store::{Position, signed};
 
 /// An event that could not be folded: where, and by which statement.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 mod ask;
 mod authorizer;
+mod build;
 mod deadline;
 mod declaration;
 mod definition;
@@ -210,9 +211,9 @@ impl Projector {
     pub fn list(&self) -> Vec<Listed> {
         let listed = |slot: Arc<Slot>| {
             let live = slot.live.load_full();
-            let file = live.as_ref().and_then(|live| std::fs::metadata(&live.path).ok());
+            let file = live.and_then(|live| std::fs::metadata(&live.path).ok());
             Listed {
-                definition: live.map_or_else(|| slot.wanted(), |live| live.definition.clone()),
+                definition: slot.definition(),
                 status: slot.status(),
                 position: *slot.progress.borrow(),
                 bytes: file.map_or(0, |file| file.len()),
@@ -224,11 +225,14 @@ impl Projector {
     /// Every named query that can be asked now, by projection and name.
     pub fn queries(&self) -> Vec<Arc<QueryDeclaration>> {
         let of = |slot: Arc<Slot>| {
-            let definition =
-                slot.live.load_full().map_or_else(|| slot.wanted(), |live| live.definition.clone());
-            definition.queries.iter().map(|query| query.declaration.clone()).collect::<Vec<_>>()
+            slot.definition().queries.iter().map(|query| query.declaration.clone()).collect::<Vec<_>>()
         };
         self.slots().into_iter().flat_map(of).collect()
+    }
+
+    /// One of them.
+    pub fn declaration(&self, projection: &str, query: &str) -> Option<Arc<QueryDeclaration>> {
+        Some(self.slot(projection)?.definition().query(query)?.declaration.clone())
     }
 
     /// Why a projection stands still for good, if it does.

@@ -110,8 +110,17 @@ impl Slot {
         lock(&self.wanted).clone()
     }
 
+    /// What answers, or is to answer where nothing does yet.
+    pub fn definition(&self) -> Arc<Definition> {
+        self.live.load_full().map_or_else(|| self.wanted(), |live| live.definition.clone())
+    }
+
     pub fn status(&self) -> Status {
         lock(&self.status).clone()
+    }
+
+    pub fn is_live(&self) -> bool {
+        matches!(lock(&self.status).state, State::Live)
     }
 
     pub fn note(&self, change: impl FnOnce(&mut Status)) {

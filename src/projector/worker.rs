@@ -1,4 +1,5 @@
-//! The threads of a projection: one builds it from the log's beginning, one follows the log.
+//! The thread of a projection that follows the log, whether it answers or is to take over. What comes before, the
+//! build from the log's beginning, stands in `build`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,12 +7,11 @@ use std::time::{Duration, Instant};
 use rusqlite::ErrorCode;
 use tracing::{error, info, warn};
 
-use super::definition::Definition;
 use super::feed::Stop;
 use super::file;
 use super::fold::{FoldError, FoldFailure, Folding, Plan};
 use super::slot::{Generation, Slot, Source};
-use super::status::{Progress, State};
+use super::status::State;
 use super::stretch::{Reached, Stretch, UpTo};
 use crate::limits;
 use crate::store::Position;
@@ -24,7 +24,7 @@ pub struct Worker {
 }
 
 /// How a stretch of folding ended.
-enum End {
+pub enum End {
     /// Told to stop.
     Told,
     /// At the log's end, or near it.
@@ -56,109 +56,12 @@ pub fn yield_to_pushes() {
 }
 
 impl Worker {
-    /// Builds a projection from the beginning, lets it take over, and follows the log with it.
-    pub fn build(&self, definition: &Arc<Definition>) {
-        let mut failed: Option<FoldFailure> = None;
-        loop {
-            let path = self.slot.place.next_name(&definition.version);
-            let built = self.build_file(definition, &path, failed.as_ref());
-            let _gone_where_finished = std::fs::remove_file(file::building(&path));
-            match built {
-                End::CaughtUp => {
-                    let generation = Arc::new(Generation::new(definition.clone(), path));
-                    match self.follow(&generation, Takeover::Ahead, failed.take()) {
-                        Followed::Answered => return,
-                        Followed::GivenUp => return self.remove(&generation),
-                        Followed::Lost => self.remove(&generation),
-                    }
-                }
-                End::Told => return,
-                End::Event(failure) if self.slot.live.load().is_some() => {
-                    return self.note_build_failure(&failure);
-                }
-                // Once more, up to the event that failed: nothing can be taken back during a build.
-                End::Event(failure) => failed = Some(failure),
-                End::Fault(problem) | End::Lost(problem) => {
-                    self.note_fault(&problem, Takeover::Ahead);
-                    self.pause(limits::FOLD_TRY_AGAIN_AFTER);
-                }
-                End::LogFault(problem) => self.wait_for_the_log(problem),
-            }
-            if self.stop.is_told() {
-                return;
-            }
-        }
-    }
-
-    /// A finished build that never answered.
-    fn remove(&self, generation: &Generation) {
-        if let Err(error) = self.slot.place.remove(&generation.path) {
-            warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
-        }
-    }
-
-    fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo<'_>) -> End {
-        let built = file::building(path);
-        let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
-        let made = file::create(&built, definition, self.source.live.log().log_id());
-        let folding = match made.map(|connection| Folding::over(connection, &self.stop)) {
-            Ok(Ok(folding)) => folding,
-            Ok(Err(error)) => return fault(&error),
-            Err(error) => return fault(&error),
-        };
-        let end = match self.build_rows(&folding, definition, up_to) {
-            Ok(end) => end,
-            Err(error) if folding.was_stopped(&error) => return End::Told,
-            Err(error) => return fault(&error),
-        };
-        if !matches!(end, End::CaughtUp) {
-            return end;
-        }
-        drop(folding);
-        match file::finish(&built, path) {
-            Ok(()) => End::CaughtUp,
-            Err(error) => fault(&error),
-        }
-    }
-
-    fn build_rows(
-        &self,
-        folding: &Folding,
-        definition: &Definition,
-        up_to: UpTo<'_>,
-    ) -> Result<End, rusqlite::Error> {
-        folding.begin()?;
-        folding.make(&definition.schema)?;
-        let mut plan = Plan::prepare(folding, definition)?;
-        let mut stretch = Stretch::from(&self.source.builds, None, up_to);
-        stretch.is_build = true;
-        self.note_build(&stretch);
-        let end = loop {
-            let end = self.stretch(&mut plan, &mut stretch, limits::BUILD_TRANSACTION_EVENTS)?;
-            self.note_build(&stretch);
-            match end {
-                Some(end) => break end,
-                None => {
-                    folding.commit()?;
-                    folding.begin()?;
-                }
-            }
-        };
-        if matches!(end, End::CaughtUp) {
-            folding.make(&definition.late_indexes)?;
-            folding.commit()?;
-            let (projection, events) = (&self.slot.name, stretch.events);
-            info!(projection, events, "is built");
-        }
-        Ok(end)
-    }
-
     /// Follows the log with the build that answers already.
     pub fn follow_live(&self, generation: &Arc<Generation>) {
         self.follow(generation, Takeover::Done, None);
     }
 
-    fn follow(
+    pub(super) fn follow(
         &self,
         generation: &Arc<Generation>,
         mut takeover: Takeover,
@@ -266,7 +169,7 @@ impl Worker {
     }
 
     /// Folds what there is, within one transaction of the caller's. `None`: there is more.
-    fn stretch(
+    pub(super) fn stretch(
         &self,
         plan: &mut Plan<'_>,
         stretch: &mut Stretch<'_>,
@@ -314,10 +217,13 @@ impl Worker {
             self.slot.take_over(generation)?;
             *takeover = Takeover::Done;
         }
-        if matches!(self.slot.status().state, State::Failing(_)) {
-            info!(projection = self.slot.name, "folds again");
+        // It is so after nearly every commit.
+        if !self.slot.is_live() {
+            if matches!(self.slot.status().state, State::Failing(_)) {
+                info!(projection = self.slot.name, "folds again");
+            }
+            self.slot.note(|status| status.state = State::Live);
         }
-        self.slot.note(|status| status.state = State::Live);
         self.tell_progress(stretch.at);
         Ok(())
     }
@@ -354,32 +260,20 @@ impl Worker {
     }
 
     /// Ends early when told to stop.
-    fn pause(&self, wait: Duration) {
+    pub(super) fn pause(&self, wait: Duration) {
         // A pause that was not cut short is over.
         self.source
             .live
             .block_on(async { tokio::time::timeout(wait, self.stop.told()).await.unwrap_or_default() });
     }
 
-    fn note_build(&self, stretch: &Stretch<'_>) {
-        let head = *self.source.head.borrow();
-        let progress = Progress { events: stretch.events, position: stretch.at, head };
-        self.slot.note(|status| status.build = Some(progress));
-    }
-
-    fn note_build_failure(&self, failure: &FoldFailure) {
-        error!(alarm = "projection", projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
-        let failure = Some(failure.to_string());
-        self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
-    }
-
-    fn wait_for_the_log(&self, problem: String) {
+    pub(super) fn wait_for_the_log(&self, problem: String) {
         self.slot.note(|status| status.state = State::Failing(problem));
         self.pause(limits::FOLD_TRY_AGAIN_AFTER);
     }
 
     /// What a build beside a live one meets says nothing about that.
-    fn note_fault(&self, problem: &str, takeover: Takeover) {
+    pub(super) fn note_fault(&self, problem: &str, takeover: Takeover) {
         if takeover == Takeover::Ahead && self.slot.live.load().is_some() {
             let told_before = self.slot.status().build_failure.is_some();
             if !told_before {
@@ -404,14 +298,14 @@ impl Worker {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Takeover {
+pub enum Takeover {
     /// It does not answer yet.
     Ahead,
     Done,
 }
 
 /// How following with a build ended.
-enum Followed {
+pub enum Followed {
     /// It answers, or has answered.
     Answered,
     /// It never took over, and never will.

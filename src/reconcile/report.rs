@@ -124,6 +124,10 @@ fn xlsx(
 ) -> Result<u64, ReportError> {
     let columns = source.columns(ROWS)?;
     let mut book = Book::made_at(header.scope.as_of)?;
+    let expected: i64 = header.listed()?.iter().map(|totals| totals.rows).sum();
+    if expected > limits::XLSX_REPORT_ROWS_LARGE {
+        book = book.large();
+    }
     let mut page = vec![("对账报告 reconciliation report".to_owned(), header.about())];
     page.extend(header.sections().map(|(_, title, table)| (title.to_owned(), table)));
     book.page("report", &page)?;

@@ -217,21 +217,21 @@ fn a_terminal_shows_sums_gaps_and_the_first_differences() {
 fn figures_that_do_not_add_up_are_no_report() {
     let mut wrong = prepared();
     wrong.summary.rows[0][5] = Cell::Integer(599);
-    let error = write(&wrong, &january(None), Format::Json, &mut vec![]).unwrap_err();
+    let error = write(&wrong, &january(None), Format::Json, vec![]).unwrap_err();
     assert!(matches!(&error, ReportError::DoesNotAddUp(totals) if totals.kind == "payment"), "{error}");
     let mut fewer = prepared();
     fewer.rows.rows.pop();
-    let error = write(&fewer, &january(None), Format::Csv(Bom::Without), &mut vec![]).unwrap_err();
+    let error = write(&fewer, &january(None), Format::Csv(Bom::Without), vec![]).unwrap_err();
     assert!(error.to_string().starts_with("the refund rows do not add up to the summary: 0 rows"), "{error}");
     let mut other = prepared();
     other.rows.rows[0][3] = Cell::Integer(601);
-    let error = write(&other, &january(None), Format::Xlsx, &mut vec![]).unwrap_err();
+    let error = write(&other, &january(None), Format::Xlsx, vec![]).unwrap_err();
     assert!(matches!(error, ReportError::OtherThanSummary { .. }), "{error}");
     let mut more = prepared();
     more.summary.rows.pop();
-    assert!(write(&more, &january(None), Format::Filed, &mut vec![]).is_err());
+    assert!(write(&more, &january(None), Format::Filed, vec![]).is_err());
     let mut too_much = prepared();
     too_much.summary.rows[0][3] = Cell::Integer(i64::MAX);
-    let error = write(&too_much, &january(None), Format::Json, &mut vec![]).unwrap_err();
+    let error = write(&too_much, &january(None), Format::Json, vec![]).unwrap_err();
     assert!(matches!(error, ReportError::TooMuch(_)), "{error}");
 }

@@ -238,6 +238,11 @@ pub trait EventStore: ReadLog {
     async fn close(&self);
 }
 
+/// SQLite and gauges count in signed numbers; no log is that long.
+pub fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// The folder a file of ours is to stand in. What players bought is nobody else's business on this machine.
 fn create_folder_of(file: &Path) -> std::io::Result<()> {
     match file.parent() {

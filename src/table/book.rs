@@ -25,6 +25,12 @@ impl Book {
         Ok(Self { workbook: workbook_made(&ExcelDateTime::from_timestamp(at.timestamp())?) })
     }
 
+    /// For so many rows that a sheet may be larger than 4 GiB before it is packed, which not every program reads.
+    pub fn large(mut self) -> Self {
+        self.workbook.use_zip_large_file(true);
+        self
+    }
+
     /// A sheet of small tables, one below another, each under its title.
     pub fn page(&mut self, name: &str, tables: &[(String, Table)]) -> Result<(), WriteError> {
         let sheet = self.workbook.add_worksheet();

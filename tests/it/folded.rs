@@ -150,6 +150,15 @@ impl Folded {
 
     /// Asks `projection/query` once it knows of everything.
     pub async fn ask(&self, query: &str, parameters: &[(&str, &str)]) -> Result<Vec<Row>, AskError> {
+        self.ask_as_of(query, parameters, at(24 * 60)).await
+    }
+
+    pub async fn ask_as_of(
+        &self,
+        query: &str,
+        parameters: &[(&str, &str)],
+        as_of: DateTime<Utc>,
+    ) -> Result<Vec<Row>, AskError> {
         let (projection, query) = query.split_once('/').unwrap();
         let parameters: Vec<_> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -159,7 +168,7 @@ impl Folded {
                 projection,
                 query,
                 parameters: &parameters,
-                as_of: at(24 * 60),
+                as_of,
                 min_position: self.head(),
                 wait: Duration::from_secs(30),
             })
@@ -181,6 +190,17 @@ impl Folded {
         columns: [&str; N],
     ) -> Vec<[String; N]> {
         let rows = self.rows(query, parameters).await;
+        rows.iter().map(|row| columns.map(|name| text(&row[name]))).collect()
+    }
+
+    pub async fn columns_as_of<const N: usize>(
+        &self,
+        query: &str,
+        parameters: &[(&str, &str)],
+        columns: [&str; N],
+        as_of: DateTime<Utc>,
+    ) -> Vec<[String; N]> {
+        let rows = self.ask_as_of(query, parameters, as_of).await.unwrap();
         rows.iter().map(|row| columns.map(|name| text(&row[name]))).collect()
     }
 }

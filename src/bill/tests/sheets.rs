@@ -1,9 +1,12 @@
 //! Excel files, read by profiles.
 
+use std::io::Write;
+
 use rust_xlsxwriter::{ExcelDateTime, Format as CellFormat, Workbook};
 
 use super::configured::{by_sign, read_profile};
 use super::*;
+use crate::limits;
 
 /// A sheet that fills its own rows below the header.
 fn book(fill: impl FnOnce(&mut rust_xlsxwriter::Worksheet)) -> Vec<u8> {
@@ -125,4 +128,44 @@ fn a_sheet_that_is_wrong_is_named_with_its_place() {
     for end in [10, good.len() / 2, good.len() - 1] {
         assert!(matches!(read_profile(profile(), &good[..end]), Err(BillError::Sheet(_))), "cut at {end}");
     }
+}
+
+/// A workbook with this part of texts.
+fn with_texts(texts: &str) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(texts.as_bytes()).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_sheet_that_promises_or_holds_more_than_memory_is_refused_before_it_is_read() {
+    let blanks = " ".repeat(3000);
+    let many = "<si/>".repeat(usize::try_from(limits::BILL_SHEET_TEXTS_MAX).unwrap() + 1);
+    for (texts, is_refused_early) in [
+        ("<sst uniqueCount=\"3\"></sst>".to_owned(), false),
+        ("<sst uniqueCount=\"99999999999999\"></sst>".to_owned(), true),
+        ("<sst uniqueCount = '99999999999999'></sst>".to_owned(), true),
+        (format!("{blanks}<sst {blanks} uniqueCount=\"99999999999999\"></sst>"), true),
+        (format!("<sst uniqueCount{blanks}={blanks}\"99999999999999\"></sst>"), true),
+        (format!("<sst>{many}</sst>"), true),
+        (format!("<x:sst>{}</x:sst>", many.replace("<si", "<x:si")), true),
+    ] {
+        let error = read_profile(profile(), &with_texts(&texts)).unwrap_err().to_string();
+        let expected =
+            "cannot read the Excel file: it holds too many different texts; save it again as .xlsx";
+        assert_eq!(error == expected, is_refused_early, "{error}");
+    }
+}
+
+#[test]
+fn a_sheet_that_unpacks_to_more_than_memory_is_refused() {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    archive.start_file("xl/big", zip::write::SimpleFileOptions::default()).unwrap();
+    let piece = vec![b' '; 1024 * 1024];
+    for _ in 0..=limits::BILL_SHEET_BYTES_MAX / 1024 / 1024 {
+        archive.write_all(&piece).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    assert!(matches!(read_profile(profile(), &bytes), Err(BillError::TooLarge { .. })));
 }

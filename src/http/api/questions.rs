@@ -181,7 +181,7 @@ pub async fn question(
     min_position: Option<Position>,
 ) -> Result<(Answer, AsOf), ApiError> {
     begun(service).await?;
-    let declaration = declaration(service, asked);
+    let declaration = service.projector.declaration(asked.projection, asked.query);
     if let Some(declaration) = &declaration {
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
@@ -229,12 +229,6 @@ pub fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), Api
     let problem =
         format!("lies beyond the end of this log, {end}; a position of another log means nothing here");
     Err(wrong_parameter("min_position", problem))
-}
-
-fn declaration(service: &Service, asked: &Asked<'_>) -> Option<Arc<QueryDeclaration>> {
-    let is_asked =
-        |query: &Arc<QueryDeclaration>| query.projection == asked.projection && query.name == asked.query;
-    service.projector.queries().into_iter().find(is_asked)
 }
 
 /// A token for one app asks about that app, or not at all.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, Rows};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::super::{LogId, Position, ReadLog, RecordedEvent, StreamName};
+use super::super::{LogId, Position, ReadLog, RecordedEvent, StreamName, signed};
 use super::file::{OpenError, open_for_reading};
 use super::{Fault, fault};
 use crate::limits;
@@ -155,11 +155,6 @@ fn page(mut rows: Rows<'_>) -> Result<Vec<RecordedEvent>, rusqlite::Error> {
         page.push(event);
     }
     Ok(page)
-}
-
-/// SQLite counts in signed numbers; no log is that long.
-pub fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn recorded(row: &Row<'_>) -> Result<RecordedEvent, rusqlite::Error> {

@@ -1,0 +1,126 @@
+//! Cases and recovered orders: what finance says of differences, and what becomes of it.
+
+use order_ledger::domain::app::AppSlug;
+use order_ledger::domain::case::{CaseKey, CaseKind};
+use order_ledger::domain::id::OutTradeNo;
+use order_ledger::reconcile::Desk;
+use order_ledger::reconcile::case_file;
+use order_ledger::reconcile::cases::{self, Asked, CaseError};
+use order_ledger::reconcile::recoveries::{self, Proposal, RecoveryError};
+use order_ledger::reconcile::report::Format;
+use order_ledger::table::csv::Bom;
+
+use super::billed::{given_back, merchant, paid, statuses};
+use super::folded::Folded;
+use super::reconcile_report::{february, january, planted, written};
+
+fn desk(folded: &Folded) -> Desk<'_> {
+    Desk { ledger: &folded.ledger, projector: folded.projector() }
+}
+
+/// The report as CSV, with the open cases of these payments marked as resolved.
+async fn edited(folded: &Folded, transaction_ids: &[&str]) -> Vec<u8> {
+    let report = written(folded, &january(), Format::Csv(Bom::With)).await;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*report);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let place = |name: &str| rows[0].iter().position(|other| other == name).unwrap();
+    let mut writer = csv::Writer::from_writer(vec![]);
+    for row in &rows {
+        let mut row: Vec<String> = row.iter().map(str::to_owned).collect();
+        if transaction_ids.contains(&row[place("transaction_id")].as_str())
+            && row[place("case_state")] == "open"
+        {
+            row[place("case_state")] = "resolved".into();
+            row[place("case_reason")] = "paid by hand".into();
+        }
+        writer.write_record(&row).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn an_edited_report_resolves_its_cases_once_until_their_facts_change() {
+    let folded = planted().await;
+    let file = edited(&folded, &["4200002", "4200003"]).await;
+    let rows = case_file::read(&file).unwrap();
+    assert_eq!(rows.len(), 2);
+    let resolve = async |rows| {
+        cases::resolve_all(&desk(&folded), &merchant(), rows, folded.head(), "lin", february()).await
+    };
+    let bulk = resolve(&rows).await;
+    assert_eq!((bulk.recorded, bulk.before, bulk.refused.len()), (2, 0, 0), "{bulk:?}");
+    let again = resolve(&rows).await;
+    assert_eq!((again.recorded, again.before, again.refused.len()), (0, 2, 0), "{again:?}");
+    let found = statuses(&folded, february()).await;
+    assert_eq!(found["payment 4200002"], "amount_differs resolved");
+    assert_eq!(found["payment 4200003"], "missing_in_bill resolved");
+
+    // The bill is corrected: 4200002 agrees now, and 4200003 differs.
+    let lines = vec![
+        paid("4200001", 600, 1560),
+        paid("4200002", 600, 1560),
+        paid("4200003", 599, 1560),
+        paid("4200004", 1000, 1560),
+        given_back("4200001", "50001", 200, 2161),
+    ];
+    folded.billed("2026-01-02", lines).await;
+    let found = statuses(&folded, february()).await;
+    assert_eq!(found["payment 4200003"], "amount_differs lapsed");
+    let refused = resolve(&rows).await;
+    assert_eq!((refused.recorded, refused.refused.len()), (0, 2), "{refused:?}");
+    for refused in &refused.refused {
+        assert!(matches!(refused.why, CaseError::StatusChanged { .. }), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_case_is_resolved_and_opened_again_by_its_key() {
+    let folded = planted().await;
+    let key = CaseKey::new(merchant(), CaseKind::Payment, "4200004").unwrap();
+    let resolve = async |key: &CaseKey, reason| {
+        let asked = Asked { key, status: Some("missing_in_ledger"), facts: None, reason };
+        cases::resolve(&desk(&folded), &asked, folded.head(), "lin", february()).await
+    };
+    assert!(matches!(resolve(&key, " ").await, Err(CaseError::Reason)));
+    assert!(resolve(&key, "known").await.unwrap().recorded);
+    assert!(!resolve(&key, "known").await.unwrap().recorded);
+    assert_eq!(statuses(&folded, february()).await["payment 4200004"], "missing_in_ledger resolved");
+    cases::reopen(&desk(&folded), &key, "not known after all", "wang", february()).await.unwrap();
+    assert_eq!(statuses(&folded, february()).await["payment 4200004"], "missing_in_ledger open");
+    let nothing = CaseKey::new(merchant(), CaseKind::Payment, "nothing").unwrap();
+    assert!(matches!(resolve(&nothing, "known").await, Err(CaseError::NoSuchRow(_))));
+    assert!(matches!(
+        cases::reopen(&desk(&folded), &nothing, "why not", "wang", february()).await,
+        Err(CaseError::Refused(_))
+    ));
+}
+
+#[tokio::test]
+async fn an_order_without_push_is_recovered_by_two_people() {
+    let folded = planted().await;
+    let proposal = Proposal {
+        merchant: merchant(),
+        transaction_id: "4200004".into(),
+        app: None,
+        out_trade_no: OutTradeNo::parse("RECOVERED").unwrap(),
+        open_id: None,
+        product_id: "gem".into(),
+        quantity: 1,
+        zone_id: Some("1".into()),
+        evidence: "the game's own log".into(),
+    };
+    let matched = Proposal { transaction_id: "4200001".into(), ..proposal.clone() };
+    let desk = desk(&folded);
+    let error = recoveries::propose(&desk, &matched, folded.head(), "lin", february()).await.unwrap_err();
+    assert!(matches!(error, RecoveryError::NoSuchPayment { .. }), "{error}");
+    let proposed = recoveries::propose(&desk, &proposal, folded.head(), "lin", february()).await.unwrap();
+    assert_eq!((proposed.order.amount.0, proposed.order.open_id.as_str()), (1000, "oAnna"));
+    let (app, number) = (AppSlug::parse("demo").unwrap(), &proposal.out_trade_no);
+    let alone = recoveries::approve(&desk, &app, number, "lin", february()).await;
+    assert!(matches!(alone, Err(RecoveryError::Refused(_))), "{alone:?}");
+    recoveries::approve(&desk, &app, number, "wang", february()).await.unwrap();
+    let found = statuses(&folded, february()).await;
+    assert_eq!(found["payment 4200004"], "matched_by_operator -");
+    let withdrawn = recoveries::withdraw(&desk, &app, number, "too late", "lin", february()).await;
+    assert!(matches!(withdrawn, Err(RecoveryError::Refused(_))), "{withdrawn:?}");
+}

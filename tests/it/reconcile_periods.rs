@@ -1,0 +1,90 @@
+//! A month: prepared when its bills cover it, closed by another person, and what comes later is late.
+
+use std::io::Read;
+
+use chrono::TimeDelta;
+use order_ledger::domain::bill::Sha256Hex;
+use order_ledger::domain::period::{Month, PeriodKey};
+use order_ledger::reconcile::Desk;
+use order_ledger::reconcile::periods::{self, PeriodError};
+use sha2::{Digest, Sha256};
+
+use super::billed::{day, merchant};
+use super::folded::{Folded, at, text};
+use super::reconcile_report::{february, planted};
+use super::told::goods;
+
+fn key() -> PeriodKey {
+    PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() }
+}
+
+fn desk(folded: &Folded) -> Desk<'_> {
+    Desk { ledger: &folded.ledger, projector: folded.projector() }
+}
+
+async fn covered() -> Folded {
+    let folded = planted().await;
+    folded.without_bill((3..=31).map(|number| day(&format!("2026-01-{number:02}")))).await;
+    folded
+}
+
+#[tokio::test]
+async fn a_month_is_prepared_when_it_is_over_and_its_bills_cover_it() {
+    let folded = planted().await;
+    let prepare = async |at| periods::prepare(&desk(&folded), &key(), "lin", at).await;
+    let last_minute = at(31 * 24 * 60 - 1);
+    assert!(matches!(prepare(last_minute).await, Err(PeriodError::NotOver(_))));
+    match prepare(february()).await {
+        Err(PeriodError::NotCovered(missing)) => {
+            assert_eq!(missing.len(), 29);
+            assert_eq!(missing[0], "2026-01-03 (payments and refunds)");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_month_is_closed_by_another_person_and_its_report_stays_as_it_was_filed() {
+    let folded = covered().await;
+    let desk = desk(&folded);
+    let prepared = periods::prepare(&desk, &key(), "lin", february()).await.unwrap();
+    assert_eq!(prepared.rows, 5);
+    let summary: serde_json::Value = serde_json::from_str(&prepared.summary).unwrap();
+    assert_eq!(summary["totals"][0]["difference_fen"], -401);
+    let sha256 = prepared.report_sha256.clone();
+    let close = async |sha256: &Sha256Hex, by| periods::close(&desk, &key(), sha256, by, february()).await;
+    assert!(matches!(close(&sha256, "lin").await, Err(PeriodError::Refused(_))), "the same person");
+    let other = Sha256Hex::of_digest(&[0; 32]);
+    assert!(matches!(close(&other, "wang").await, Err(PeriodError::Refused(_))), "another report");
+    assert!(close(&sha256, "wang").await.unwrap().recorded);
+
+    let mut filed = String::new();
+    let mut file = periods::filed(&desk, &sha256).await.unwrap().unwrap();
+    file.read_to_string(&mut filed).unwrap();
+    assert_eq!(hex::encode(Sha256::digest(filed.as_bytes())), sha256.as_str());
+    let (header, rows) = filed.split_once('\n').unwrap();
+    let header: serde_json::Value = serde_json::from_str(header).unwrap();
+    assert_eq!(header["position"], prepared.position.to_string().as_str());
+    assert_eq!(rows.lines().count(), 6);
+    assert!(periods::filed(&desk, &other).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_comes_after_the_month_was_prepared_is_late_until_it_is_reopened() {
+    let folded = covered().await;
+    let prepared = periods::prepare(&desk(&folded), &key(), "lin", february()).await.unwrap();
+    folded.told(20 * 24 * 60, goods("LATE").paid("ML", "4200009")).await;
+    let closed = periods::close(&desk(&folded), &key(), &prepared.report_sha256, "wang", february()).await;
+    closed.unwrap();
+    let row = async || {
+        let id = [("id", "4200009")];
+        let as_of = february() + TimeDelta::days(1);
+        let rows = folded.ask_as_of("reconciliation/rows_by_id", &id, as_of).await.unwrap();
+        ["late", "period"].map(|column| text(&rows[0][column]))
+    };
+    assert_eq!(row().await, ["1", "2026-02"]);
+    let reason = "a payment was missing";
+    let reopened = periods::reopen(&desk(&folded), &key(), reason, "admin", february()).await;
+    assert!(reopened.unwrap().recorded);
+    assert_eq!(row().await, ["0", "2026-01"]);
+}
