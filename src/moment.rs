@@ -25,6 +25,11 @@ pub fn beijing(at: DateTime<Utc>) -> String {
     in_beijing(at).to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
+/// The same of a moment that stands somewhere as text; what is none stays as it is.
+pub fn beijing_text(text: &str) -> String {
+    parse_stamp(text).map_or_else(|_| text.to_owned(), beijing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +39,8 @@ mod tests {
         let at = |hour: i64| DateTime::from_timestamp(1_767_196_800 + hour * 3600, 0).unwrap();
         assert_eq!(stamp(at(0)), "2025-12-31T16:00:00.000Z");
         assert_eq!(beijing(at(0)), "2026-01-01T00:00:00.000+08:00");
+        assert_eq!(beijing_text(&stamp(at(1))), "2026-01-01T01:00:00.000+08:00");
+        assert_eq!(beijing_text("soon"), "soon");
         assert_eq!(in_beijing(at(-1)).date_naive().to_string(), "2025-12-31");
     }
 }

@@ -34,10 +34,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
-
 use crate::config::{self, AppConfig, Config};
-use crate::moment::beijing;
 use crate::store::sqlite::lock_holder;
 
 /// Exit code: done, and something was found wrong.
@@ -230,9 +227,4 @@ fn end_where_nobody_reads(error: &std::io::Error) -> ! {
     }
     eprintln!("order-ledger: the result cannot be written: {error}");
     std::process::exit(COULD_NOT_RUN.into())
-}
-
-/// A moment that stands somewhere as text, as people in Beijing read it.
-fn beijing_text(text: &str) -> String {
-    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::config::Config;
 use crate::domain::push::Push;
-use crate::moment::stamp;
+use crate::moment::{beijing_text, stamp};
 use crate::store::refused::{Entry, Ring};
 use crate::wechat::{Channel, Claimed, Code, Matter, UrlQuery, receive};
 use crate::{clock, limits};
@@ -93,11 +93,11 @@ fn as_line(entry: &Entry) -> String {
     let claimed = claimed(entry);
     let number = claimed.out_trade_no.or(claimed.refund_id).unwrap_or_else(|| "-".into());
     let what = if entry.mock { "mock".to_owned() } else { entry.code.to_string() };
-    let gives_up = entry.gives_up_at.as_deref().map_or("-".into(), super::beijing_text);
+    let gives_up = entry.gives_up_at.as_deref().map_or("-".into(), beijing_text);
     format!(
         "{:>6}  {}  {:>3}×  {what:>5}  {}  {number}  WeChat gives up {gives_up}  {}",
         entry.id,
-        super::beijing_text(&entry.last_at),
+        beijing_text(&entry.last_at),
         entry.times,
         entry.app,
         entry.reason
@@ -113,9 +113,9 @@ fn as_json(entry: &Entry) -> serde_json::Value {
         "reason": entry.reason,
         "mock": entry.mock,
         "claimed": claimed(entry),
-        "first_at": super::beijing_text(&entry.first_at),
-        "last_at": super::beijing_text(&entry.last_at),
-        "gives_up_at": entry.gives_up_at.as_deref().map(super::beijing_text),
+        "first_at": beijing_text(&entry.first_at),
+        "last_at": beijing_text(&entry.last_at),
+        "gives_up_at": entry.gives_up_at.as_deref().map(beijing_text),
         "times": entry.times,
     })
 }

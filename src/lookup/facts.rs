@@ -2,7 +2,7 @@
 
 use crate::domain::fen::Fen;
 use crate::domain::push::OrderSource;
-use crate::moment::{beijing, parse_stamp};
+use crate::moment::beijing_text;
 use crate::table::Row;
 
 /// The column of `operations/by_id` that tells quarantine, conflicts and mocks apart.
@@ -195,6 +195,5 @@ fn yuan(row: Row<'_>, column: &str) -> String {
 }
 
 fn moment(row: Row<'_>, column: &str) -> String {
-    let text = row.text(column).unwrap_or_default();
-    parse_stamp(text).map_or_else(|_| text.to_owned(), beijing)
+    beijing_text(row.text(column).unwrap_or_default())
 }

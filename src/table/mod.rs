@@ -11,10 +11,6 @@ pub mod text;
 pub mod xlsx;
 pub mod xlsx_reader;
 
-use chrono::{DateTime, Utc};
-
-use crate::moment::beijing;
-
 /// What a column holds, which decides how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -153,9 +149,4 @@ impl<'a> Row<'a> {
     fn cell(&self, column: &str) -> Option<&'a Cell> {
         self.cells.get(self.columns.iter().position(|other| other.name == column)?)
     }
-}
-
-/// A moment as people in Beijing read it; what is none stays as it is.
-fn beijing_moment(text: &str) -> String {
-    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| beijing(at.with_timezone(&Utc)))
 }

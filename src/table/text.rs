@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Cell, Table, Unit, beijing_moment};
+use super::{Cell, Table, Unit};
+use crate::moment::beijing_text;
 
 const BETWEEN: &str = "  ";
 const NOTHING: &str = "-";
@@ -47,7 +48,7 @@ fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
         (Cell::Integer(_), Unit::Flag) => "yes".into(),
         (Cell::Integer(number), _) => number.to_string().into(),
         (Cell::Real(number), _) => number.to_string().into(),
-        (Cell::Text(text), Unit::Moment) => beijing_moment(text).into(),
+        (Cell::Text(text), Unit::Moment) => beijing_text(text).into(),
         (Cell::Text(text), _) => harmless(text),
     }
 }

@@ -6,10 +6,11 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
-use super::{Cell, Column, Table, Unit, beijing_moment};
+use super::{Cell, Column, Table, Unit};
 use crate::domain::bill::Millifen;
 use crate::domain::fen::Fen;
 use crate::limits;
+use crate::moment::beijing_text;
 
 /// Excel calculates with 15 digits; a longer number is written as text.
 const EXACT_MAX: u64 = 999_999_999_999_999;
@@ -216,7 +217,7 @@ pub(super) fn write_cell(
         (Cell::Real(number), Shows::Number) if number.is_finite() => {
             sheet.write_number(row, place, *number)?
         }
-        (Cell::Text(text), Shows::Moment) => sheet.write_string(row, place, beijing_moment(text))?,
+        (Cell::Text(text), Shows::Moment) => sheet.write_string(row, place, beijing_text(text))?,
         (Cell::Integer(number), Shows::Text | Shows::Moment) => {
             sheet.write_string(row, place, number.to_string())?
         }
