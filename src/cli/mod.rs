@@ -8,7 +8,8 @@ macro_rules! out {
 }
 
 mod admin_client;
-#[cfg(feature = "bench")]
+// In tests too: what it plants in a month is what the report must find.
+#[cfg(any(feature = "bench", test))]
 mod bench;
 mod bill;
 mod case;
@@ -91,7 +92,7 @@ enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// Measure on this machine
-    #[cfg(feature = "bench")]
+    #[cfg(any(feature = "bench", test))]
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -147,7 +148,7 @@ impl Cli {
                 simulate::run(args, app.clone(), push_url(&config), file.option())
             }
             Command::Token(TokenCommand::New(args)) => token::run(args),
-            #[cfg(feature = "bench")]
+            #[cfg(any(feature = "bench", test))]
             Command::Bench(bench) => bench::run(bench),
         }
     }

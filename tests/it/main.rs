@@ -3,6 +3,7 @@
 
 mod admin_errors;
 mod asking;
+mod bad_bills;
 mod bad_encryption;
 mod bad_input;
 mod bill_text;
@@ -69,6 +70,7 @@ mod receiving;
 mod reconcile_cases;
 mod reconcile_periods;
 mod reconcile_report;
+mod reconciling;
 mod recoveries;
 mod refused;
 mod role_list;
