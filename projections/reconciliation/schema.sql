@@ -391,6 +391,8 @@ CREATE TABLE recoveries (
     PRIMARY KEY (app, out_trade_no)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX recoveries_by_merchant ON recoveries (merchant, position);
+
 CREATE TABLE periods (
     merchant TEXT NOT NULL,
     month TEXT NOT NULL,                    -- 2026-01

@@ -50,6 +50,7 @@ mod projections_operations;
 mod projections_orders;
 mod projections_plans;
 mod projections_recovered;
+mod projections_reconciliation;
 mod projections_roles;
 mod projector;
 mod projector_checked;
