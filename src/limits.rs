@@ -167,6 +167,25 @@ pub const CASE_FACTS_CHARS_MAX: usize = 4000;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 
+// Bill files.
+
+/// What a bill file may be when it is unpacked.
+pub const BILL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// A packed bill file may unpack to so many times its size; below so many bytes nobody looks.
+pub const BILL_PACKED_TIMES_MAX: u64 = 200;
+pub const BILL_UNGUARDED_BYTES: u64 = 16 * 1024 * 1024;
+/// One cell of a bill file, and one line: however it is escaped, it fits into one event of the log.
+pub const BILL_CELL_BYTES_MAX: usize = 8 * 1024;
+pub const BILL_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Columns of a bill file.
+pub const BILL_COLUMNS_MAX: usize = 256;
+/// Days of one file, where a profile takes several.
+pub const BILL_DAYS_MAX: usize = 400;
+/// What an Excel file may be when it is unpacked: its texts are held in memory.
+pub const BILL_SHEET_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Different texts of an Excel file.
+pub const BILL_SHEET_TEXTS_MAX: u64 = 2_000_000;
+
 // Bills, cases and periods.
 
 /// The data of one event of a bill's lines; more lines become several events.
@@ -265,3 +284,35 @@ pub const QUERY_RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const QUERY_LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A text given as a parameter of a query.
 pub const PARAMETER_CHARS_MAX: usize = 1000;
+
+// Bills.
+
+/// A bill file that is sent to the admin listener.
+pub const BILL_UPLOAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// An upload of which nothing has come for this time is given up.
+pub const UPLOAD_WAIT: Duration = Duration::from_secs(30);
+/// Pieces of an upload, or of a report that is sent, that wait for the disk or the network.
+pub const PIECES_WAITING: usize = 4;
+/// How much of a file is read to be sent at once.
+pub const PIECE_BYTES: usize = 64 * 1024;
+/// Bill files that a server imports at once, and after which time one who was one too many may come again.
+pub const IMPORTS_MAX: usize = 1;
+pub const IMPORT_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Files with cases that a server reads at once.
+pub const CASE_FILES_MAX: usize = 1;
+/// What the lines of one chunk, which is one event, take in the log at most.
+pub const IMPORT_CHUNK_BYTES_MAX: usize = 480 * 1024;
+/// Lines of all days of a file that are gathered before a chunk goes, full or not.
+pub const IMPORT_GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Chunks that have been read and wait to be appended.
+pub const IMPORT_CHUNKS_WAITING: usize = 2;
+/// How many lines pass between two words about progress.
+pub const IMPORT_SHOWN_EVERY: u64 = 5_000;
+/// An import for which the store has been too busy this long ends; the next run goes on.
+pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
+/// After this pause it is tried again.
+pub const IMPORT_PAUSE: Duration = Duration::from_millis(100);
+/// Lines that are shown of the difference between two files.
+pub const BILL_DIFFERENCES_MAX: usize = 100;
+/// The name of a bill file.
+pub const FILE_NAME_CHARS_MAX: usize = 255;

@@ -1,14 +1,22 @@
 //! Speaks to a running server's admin listener, for commands that write while it holds the log.
 
+use std::io::{Read, Write};
+
 use anyhow::{Context, bail};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::{Request, StatusCode, header};
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
+use crate::http::api::{ApiError, percent_encoded};
+use crate::limits;
 use crate::wechat::secret::Secret;
 
 /// Where the access token comes from; needed only while a server runs.
@@ -27,8 +35,8 @@ impl TokenSource {
             }
             None => std::env::var("ORDER_LEDGER_TOKEN").map_err(|_| {
                 anyhow::anyhow!(
-                    "a server is running, so this goes through it: set ORDER_LEDGER_TOKEN to an admin's \
-                     access token, or give --token-file"
+                    "a server is running, so this goes through it: set ORDER_LEDGER_TOKEN to an access \
+                     token that may do this, or give --token-file"
                 )
             })?,
         };
@@ -41,36 +49,99 @@ pub struct AdminClient {
     token: Secret,
 }
 
-#[derive(serde::Deserialize)]
-struct Failure {
-    message: String,
+/// What the server says when it refuses what is asked.
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
+    #[serde(default)]
+    pub detail: Value,
 }
+
+impl Refusal {
+    /// What a server would have said.
+    pub fn of_api(error: ApiError) -> Self {
+        let (code, message, detail) = error.told();
+        Self { code: code.as_str().to_owned(), message, detail }
+    }
+
+    /// What has no code.
+    pub fn of(error: &anyhow::Error) -> Self {
+        Self { code: "failed".to_owned(), message: format!("{error:#}"), detail: Value::Null }
+    }
+}
+
+/// `Err` inside where the server refuses what is asked.
+type Answered<T> = anyhow::Result<Result<T, Refusal>>;
+
+type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
 
 impl AdminClient {
     pub fn new(address: String, token: &TokenSource) -> anyhow::Result<Self> {
         Ok(Self { address, token: token.read()? })
     }
 
-    /// The answer; `Err` inside where the server refuses what is asked, with its words.
-    pub async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> anyhow::Result<Result<T, String>> {
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Answered<T> {
         let body = Bytes::from(serde_json::to_vec(body)?);
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-        self.send(request, body).await
+        self.send(request, whole(body)).await
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Result<T, String>> {
-        self.send(Request::get(path), Bytes::new()).await
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Answered<T> {
+        self.send(Request::get(path), whole(Bytes::new())).await
+    }
+
+    /// Sends a file as it is, and tells how many of its bytes have gone.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        file: std::fs::File,
+        sent: impl Fn(u64) + Send + 'static,
+    ) -> Answered<T> {
+        let bytes = file.metadata()?.len();
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .header(header::CONTENT_LENGTH, bytes);
+        self.send(request, pieces_of(file, sent)).await
+    }
+
+    /// An answer as it is sent, piece by piece.
+    pub async fn download(
+        &self,
+        path: &str,
+        to: &mut (dyn Write + Send),
+    ) -> anyhow::Result<Result<(), Refusal>> {
+        let response = self.ask(Request::get(path), whole(Bytes::new())).await?;
+        if !response.status().is_success() {
+            return refused(response).await.map(Err);
+        }
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            if let Ok(piece) = frame?.into_data() {
+                to.write_all(&piece)?;
+            }
+        }
+        Ok(Ok(()))
     }
 
     async fn send<T: DeserializeOwned>(
         &self,
         request: hyper::http::request::Builder,
-        body: Bytes,
-    ) -> anyhow::Result<Result<T, String>> {
+        body: Sent,
+    ) -> Answered<T> {
+        let response = self.ask(request, body).await?;
+        if !response.status().is_success() {
+            return refused(response).await.map(Err);
+        }
+        let bytes = response.into_body().collect().await?.to_bytes();
+        Ok(Ok(serde_json::from_slice(&bytes).context("the server's answer cannot be read")?))
+    }
+
+    async fn ask(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Sent,
+    ) -> anyhow::Result<Response<Incoming>> {
         let stream = TcpStream::connect(&self.address)
             .await
             .with_context(|| format!("the server's admin listener at {} does not answer", self.address))?;
@@ -79,21 +150,63 @@ impl AdminClient {
         let request = request
             .header(header::HOST, &self.address)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
-            .body(Full::new(body))?;
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let bytes = response.into_body().collect().await?.to_bytes();
-        if status.is_success() {
-            return Ok(Ok(serde_json::from_slice(&bytes).context("the server's answer cannot be read")?));
-        }
-        let message = serde_json::from_slice::<Failure>(&bytes).map(|failure| failure.message);
-        match (status, message) {
-            (
-                StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY,
-                Ok(message),
-            ) => Ok(Err(message)),
-            (_, Ok(message)) => bail!("the server refuses: {message}"),
-            (status, Err(_)) => bail!("the server answers {status}"),
-        }
+            .body(body)?;
+        Ok(sender.send_request(request).await?)
     }
+}
+
+/// What is wrong with what was asked is told with exit code 1, everything else with 2.
+async fn refused(response: Response<Incoming>) -> anyhow::Result<Refusal> {
+    let status = response.status();
+    let bytes = response.into_body().collect().await?.to_bytes();
+    let refusal = serde_json::from_slice::<Refusal>(&bytes);
+    match (status, refusal) {
+        (
+            StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::UNPROCESSABLE_ENTITY,
+            Ok(refusal),
+        ) => Ok(refusal),
+        (_, Ok(refusal)) => bail!("the server refuses: {}", refusal.message),
+        (status, Err(_)) => bail!("the server answers {status}"),
+    }
+}
+
+fn whole(bytes: Bytes) -> Sent {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+fn pieces_of(mut file: std::fs::File, sent: impl Fn(u64) + Send + 'static) -> Sent {
+    let (sender, pieces) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(limits::PIECES_WAITING);
+    tokio::task::spawn_blocking(move || {
+        let mut bytes: u64 = 0;
+        loop {
+            let mut piece = vec![0; limits::PIECE_BYTES];
+            let read = match file.read(&mut piece) {
+                Ok(0) => return,
+                Ok(read) => read,
+                Err(error) => {
+                    // Who no longer listens has an error of his own.
+                    let _told = sender.blocking_send(Err(error));
+                    return;
+                }
+            };
+            piece.truncate(read);
+            bytes += u64::try_from(read).unwrap_or(0);
+            if sender.blocking_send(Ok(Frame::data(piece.into()))).is_err() {
+                return;
+            }
+            sent(bytes);
+        }
+    });
+    let next = async |mut pieces: mpsc::Receiver<_>| Some((pieces.recv().await?, pieces));
+    StreamBody::new(stream::unfold(pieces, next)).boxed_unsync()
+}
+
+/// `?name=value&…` of those that have a value; empty where none has.
+pub fn query(pairs: &[(&str, Option<&str>)]) -> String {
+    let given = pairs.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+    let pairs: Vec<_> = given.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }

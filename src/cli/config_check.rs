@@ -95,6 +95,9 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
         let until = expires(token).map_or(String::new(), |time| format!(", until {time}"));
         lines.push(format!("access {}: {}{scope}{until}", token.name, token.role.as_str()));
     }
+    for profile in &config.bill_profiles {
+        lines.push(format!("bill profile {}: covers {}", profile.name, profile.covers.as_str()));
+    }
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.join("\n")
 }
@@ -148,6 +151,7 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
         "apps": config.apps.iter().map(app).collect::<Vec<_>>(),
         "merchants": config.merchants.iter().map(merchant).collect::<Vec<_>>(),
         "access": config.access.iter().map(access).collect::<Vec<_>>(),
+        "bill_profiles": config.bill_profiles.iter().map(|profile| &profile.name).collect::<Vec<_>>(),
         "warnings": warnings,
     })
 }
@@ -177,6 +181,10 @@ mod tests {
         app = "demo"
         expires = 2027-12-31
         token_sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+        [bill_profile.shop]
+        kind = "trade"
+        covers = "payments"
+        columns = { traded_at = "time", transaction_id = "id", order_fen = "amount" }
     "#;
 
     #[test]
@@ -198,6 +206,7 @@ mod tests {
             &format!("  production_keys: 1 active {fingerprint}"),
             "merchant 1900000109: demo",
             "access lin: support, app demo, until 2027-12-31T16:00:00Z",
+            "bill profile shop: covers payments",
             "warning: careful",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

@@ -8,17 +8,24 @@ macro_rules! out {
 }
 
 mod admin_client;
-#[cfg(feature = "bench")]
+// In tests too: what it plants in a month is what the report must find.
+#[cfg(any(feature = "bench", test))]
 mod bench;
+mod bill;
+mod case;
 mod config_check;
+mod door;
 mod find;
 mod folding;
 mod fresh;
 mod history;
 mod init;
+mod period;
 mod projections;
 mod quarantine;
 mod query;
+mod reconcile;
+mod recovery;
 mod refused;
 mod serve;
 pub mod simulate;
@@ -59,6 +66,19 @@ enum Command {
     /// Authentic pushes that are unusable, and decisions about them
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Bill files of WeChat Pay and of others
+    #[command(subcommand)]
+    Bill(bill::Command),
+    Reconcile(reconcile::Args),
+    /// Rows of the reconciliation that a person resolves
+    #[command(subcommand)]
+    Case(case::Command),
+    /// Orders that no push brought: one person proposes, another approves
+    #[command(subcommand)]
+    Recovery(recovery::Command),
+    /// A merchant's month: one person prepares it, another closes it
+    #[command(subcommand)]
+    Period(period::Command),
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
@@ -72,7 +92,7 @@ enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// Measure on this machine
-    #[cfg(feature = "bench")]
+    #[cfg(any(feature = "bench", test))]
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -110,6 +130,11 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::History(args) => history::run(args),
             Command::Quarantine(command) => quarantine::run(command),
+            Command::Bill(command) => bill::run(command),
+            Command::Reconcile(args) => reconcile::run(args),
+            Command::Case(command) => case::run(command),
+            Command::Recovery(command) => recovery::run(command),
+            Command::Period(command) => period::run(command),
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Query(args) => query::run(args),
@@ -123,7 +148,7 @@ impl Cli {
                 simulate::run(args, app.clone(), push_url(&config), file.option())
             }
             Command::Token(TokenCommand::New(args)) => token::run(args),
-            #[cfg(feature = "bench")]
+            #[cfg(any(feature = "bench", test))]
             Command::Bench(bench) => bench::run(bench),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::admin_client::{AdminClient, TokenSource};
+use super::admin_client::{AdminClient, Refusal, TokenSource};
 use super::folding::{self, Projections, ReadModels};
 use super::{ConfigFile, FOUND_WRONG};
 use crate::projector::{Definition, Folder, Listed, Origin, Problems};
@@ -243,8 +243,8 @@ async fn rebuild_in_server(admin: String, args: &Rebuild) -> anyhow::Result<Exit
     for name in &names {
         let path = format!("/v1/projections/{name}/rebuild");
         let begun: Result<serde_json::Value, _> = client.post(&path, &serde_json::json!({})).await?;
-        if let Err(message) = begun {
-            bail!("{name}: {message}");
+        if let Err(refusal) = begun {
+            bail!("{name}: {}", refusal.message);
         }
     }
     let bar = folding::thousandths();
@@ -266,6 +266,6 @@ async fn rebuild_in_server(admin: String, args: &Rebuild) -> anyhow::Result<Exit
 }
 
 async fn in_server(client: &AdminClient) -> anyhow::Result<Vec<InServer>> {
-    let all: Result<AllInServer, String> = client.get("/v1/projections").await?;
-    all.map(|all| all.projections).map_err(|message| anyhow::anyhow!(message))
+    let all: Result<AllInServer, Refusal> = client.get("/v1/projections").await?;
+    all.map(|all| all.projections).map_err(|refusal| anyhow::anyhow!(refusal.message))
 }

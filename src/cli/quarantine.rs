@@ -1,12 +1,12 @@
 //! `order-ledger quarantine`: authentic pushes that are unusable, and what people decide about them.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::admin_client::{AdminClient, TokenSource};
+use super::admin_client::TokenSource;
+use super::door::{Door, Here};
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::quarantined::{self, Held};
 use crate::config::Config;
@@ -14,11 +14,8 @@ use crate::decision::{self, DecisionError};
 use crate::domain::app::AppSlug;
 use crate::domain::quarantine::{Reason, Resolution};
 use crate::http::api::{Decision, Resolved};
-use crate::ledger::Ledger;
 use crate::moment::beijing;
-use crate::quota::Quotas;
-use crate::store::EventStore;
-use crate::store::sqlite::{OpenError, Readers, Settings, SqliteStore};
+use crate::store::sqlite::{Readers, SqliteStore};
 use crate::wechat::receive::judge_again;
 use crate::{clock, limits};
 
@@ -170,24 +167,17 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
     let Some(id) = full_id(&config, &decide.id).await? else {
         return Ok(not_held(&decide.config, &decide.id));
     };
-    let done = match SqliteStore::open(&Settings::at(&config.store_path)) {
-        Ok(store) => resolve_here(&config, store, &id, how, reason).await?,
-        Err(OpenError::InUse { holder, .. }) => {
-            let Some(admin) = holder.admin else {
-                bail!(
-                    "the log is in use by process {}, which is no server: try again when it has ended",
-                    holder.pid
-                )
-            };
+    let done = match Door::open(&config, &decide.token)? {
+        Door::Here(store) => resolve_here(&config, store, &id, how, reason).await?,
+        Door::Server(client) => {
             let verb = match how {
                 Resolution::Adopted => "adopt",
                 Resolution::Dismissed => "dismiss",
             };
-            let client = AdminClient::new(admin, &decide.token)?;
             let decision = Decision { reason: reason.to_owned() };
-            client.post(&format!("/v1/quarantine/{id}/{verb}"), &decision).await?
+            let answered = client.post(&format!("/v1/quarantine/{id}/{verb}"), &decision).await?;
+            answered.map_err(|refusal| refusal.message)
         }
-        Err(error) => return Err(error.into()),
     };
     match done {
         Ok(resolved) if decide.json => {
@@ -221,15 +211,13 @@ async fn resolve_here(
     how: Resolution,
     reason: &str,
 ) -> anyhow::Result<Result<Resolved, String>> {
-    let store: Arc<dyn EventStore> = Arc::new(store);
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
-    let ledger = Ledger::open(store.clone(), Quotas::default()).await?;
-    let decision = decision::Decision { how, by: &by, reason, at: clock::now() };
+    let here = Here::open(store).await?;
+    let decision = decision::Decision { how, by: &here.by, reason, at: clock::now() };
     let find_app =
         |slug: &AppSlug| config.apps.iter().map(|config| &config.app).find(|app| app.slug == *slug);
-    let done = decision::decide(&ledger, id, &decision, find_app).await;
-    store.close().await;
+    let done = decision::decide(&here.ledger, id, &decision, find_app).await;
+    let by = here.by.clone();
+    here.close().await;
     match done {
         Ok(decided) => Ok(Ok(Resolved::new(decided, by))),
         Err(DecisionError::Ledger(error)) => Err(error).context("the decision could not be recorded"),

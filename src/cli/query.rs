@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::ConfigFile;
 use super::folding::{Projections, ReadModels};
 use crate::projector::{Answer, Parameter, QueryDeclaration, Question};
+use crate::store::Position;
 use crate::table;
 use crate::{clock, limits};
 
@@ -29,6 +30,13 @@ pub struct Args {
     /// Parameters, such as env=sandbox
     #[arg(value_name = "NAME=VALUE", value_parser = named_value)]
     parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// How an answer is shown.
+#[derive(clap::Args, Clone)]
+pub struct Shown {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -44,6 +52,20 @@ pub struct Args {
     /// The moment that ages are counted to, RFC 3339. Without it: now
     #[arg(long, value_name = "MOMENT")]
     as_of: Option<DateTime<Utc>>,
+}
+
+impl Shown {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// A workbook is nothing for a terminal.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.format() == Format::Xlsx && self.out.is_none() && std::io::stdout().is_terminal() {
+            bail!("--format xlsx is no text: name a file with --out, or redirect stdout");
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -64,51 +86,78 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(ask(args))
 }
 
-async fn ask(mut args: Args) -> anyhow::Result<ExitCode> {
-    if args.json {
-        args.format = Format::Json;
-    }
-    if args.format == Format::Xlsx && args.out.is_none() && std::io::stdout().is_terminal() {
-        bail!("--format xlsx is no text: name a file with --out, or redirect stdout");
-    }
-    let models = ReadModels::open(&args.config, &args.projections).await?;
-    let (Some(projection), Some(query)) = (&args.projection, &args.query) else {
+async fn ask(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { config, projections, projection, query, parameters, shown } = args;
+    shown.check()?;
+    let models = ReadModels::open(&config, &projections).await?;
+    let (Some(projection), Some(query)) = (&projection, &query) else {
         for declaration in models.projector.queries() {
-            if args.projection.as_ref().is_none_or(|name| *name == declaration.projection) {
+            if projection.as_ref().is_none_or(|name| *name == declaration.projection) {
                 describe(&declaration);
             }
         }
         models.close().await?;
         return Ok(ExitCode::SUCCESS);
     };
-    let answer = models
-        .projector
-        .ask(&Question {
-            projection,
-            query,
-            parameters: &args.parameters,
-            as_of: args.as_of.unwrap_or_else(clock::now),
-            min_position: None,
-            wait: limits::QUERY_POSITION_WAIT,
-        })
-        .await?;
-    let last = models.log.last().await?;
-    if answer.position < last {
-        let at = answer.position.map_or_else(|| "the beginning".to_owned(), |at| format!("position {at}"));
-        let last = last.map_or_else(String::new, |last| format!("; the log ends at {last}"));
-        eprintln!("the answer is as of {at}{last}");
-    }
+    show(&models, projection, query, &parameters, &shown).await?;
+    models.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The parameters that have a value.
+pub fn given<const N: usize>(parameters: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    let given = parameters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    given.collect()
+}
+
+/// Asks a named query and shows its answer, for commands that stand for one.
+pub async fn list(
+    config: &ConfigFile,
+    projections: &Projections,
+    (projection, query): (&str, &str),
+    parameters: &[(String, String)],
+    shown: &Shown,
+) -> anyhow::Result<ExitCode> {
+    shown.check()?;
+    let models = ReadModels::open(config, projections).await?;
+    show(&models, projection, query, parameters, shown).await?;
+    models.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(
+    models: &ReadModels,
+    projection: &str,
+    query: &str,
+    parameters: &[(String, String)],
+    shown: &Shown,
+) -> anyhow::Result<()> {
+    let as_of = shown.as_of.unwrap_or_else(clock::now);
+    let wait = limits::QUERY_POSITION_WAIT;
+    let question = Question { projection, query, parameters, as_of, min_position: None, wait };
+    let answer = models.projector.ask(&question).await?;
+    tell_if_behind(models, answer.position).await?;
     let log_id = models.projector.log_id().0.to_string();
-    let bytes = written(&args, &answer, &log_id)?;
-    match &args.out {
+    let bytes = written(shown, &answer, &log_id)?;
+    match &shown.out {
         Some(path) => std::fs::write(path, bytes).with_context(|| path.display().to_string())?,
         None => write_out(&bytes),
     }
     if let (Some(next), Some(declared)) = (&answer.next, &answer.declaration.next) {
         eprintln!("there may be more: ask again with {}={next}", declared.parameter);
     }
-    models.close().await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Says on stderr what an answer is as of, where the log has more.
+pub async fn tell_if_behind(models: &ReadModels, position: Option<Position>) -> anyhow::Result<()> {
+    let last = models.log.last().await?;
+    if position < last {
+        let at = position.map_or_else(|| "the beginning".to_owned(), |at| format!("position {at}"));
+        let last = last.map_or_else(String::new, |last| format!("; the log ends at {last}"));
+        eprintln!("the answer is as of {at}{last}");
+    }
+    Ok(())
 }
 
 #[derive(serde::Serialize)]
@@ -120,9 +169,9 @@ struct Written<'a> {
     rows: table::json::Rows<'a>,
 }
 
-fn written(args: &Args, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
-    let bom = if args.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
-    Ok(match args.format {
+fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
+    let bom = if shown.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
+    Ok(match shown.format() {
         Format::Table => table::text::write(&answer.table).into_bytes(),
         Format::Json => {
             let position = answer.position.map(|position| position.to_string());
@@ -137,7 +186,7 @@ fn written(args: &Args, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>
 }
 
 /// Where nobody reads on, as behind `| head`, the program ends quietly.
-fn write_out(bytes: &[u8]) {
+pub fn write_out(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
     if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         super::end_where_nobody_reads(&error);

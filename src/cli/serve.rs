@@ -16,10 +16,12 @@ use super::folding::{Projections, Serving};
 use super::{ConfigFile, environment};
 use crate::config::{self, AppConfig, Config};
 use crate::http::server::Bounds;
+use crate::http::service::Parts;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
 use crate::quota::Quotas;
+use crate::spool::Spool;
 use crate::store::EventStore;
 use crate::store::refused::RefusedRing;
 use crate::store::sqlite::{LockHolder, Settings, SqliteStore};
@@ -119,13 +121,15 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let log = || format!("the log {}", config.store_path.display());
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
-    let keys = Keys::new(&config.apps, &config.access)?;
+    let keys = Keys::of(&config)?;
+    let spool = Spool::beside(&config.store_path);
+    spool.clear().with_context(|| spool.folder().display().to_string())?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
     let (stop, stopping) = watch::channel(false);
     let body_bytes_max = config.limits.body_bytes_max;
-    let service = Service::new(ledger, keys, ring, projector.clone(), stopping.clone(), body_bytes_max)?;
-    let service = Arc::new(service);
-    register_apps(&service, &config).await.with_context(log)?;
+    register(&ledger, &config).await.with_context(log)?;
+    let parts = Parts { ledger, keys, ring, projector: projector.clone(), spool };
+    let service = Arc::new(Service::new(parts, stopping.clone(), body_bytes_max)?);
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
     let ready = Ready {
@@ -181,13 +185,14 @@ fn announce(ready: &Ready) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-async fn register_apps(service: &Service, config: &Config) -> Result<(), RegisterError> {
+/// Says in the log what the configuration says of apps.
+pub async fn register(ledger: &Ledger, config: &Config) -> Result<(), RegisterError> {
     let mut apps = Vec::with_capacity(config.apps.len());
     for AppConfig { app, actual_price_is, .. } in &config.apps {
         let (merchant, app_id) = (config.merchant_of(&app.slug), app.app_id.as_str());
         apps.push(ConfiguredApp { slug: &app.slug, app_id, actual_price_is: *actual_price_is, merchant });
     }
-    service.ledger.register_all(&apps, clock::now()).await
+    ledger.register_all(&apps, clock::now()).await
 }
 
 /// Takes over keys, tokens and apps from the file; a wrong file changes nothing.
@@ -201,13 +206,13 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
             return error!("the configuration is not reloaded; the one before stays in force");
         }
     };
-    let keys = match Keys::new(&config.apps, &config.access) {
+    let keys = match Keys::of(&config) {
         Ok(keys) => keys,
         Err(error) => {
             return error!(%error, "the configuration is not reloaded; the one before stays in force");
         }
     };
-    if let Err(error) = register_apps(service, &config).await {
+    if let Err(error) = register(&service.ledger, &config).await {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {

@@ -297,6 +297,15 @@ pub fn decode<L: Line>(data: &str) -> Result<(u64, Vec<L>), String> {
     Ok((revision, lines.into_iter().map(|ReadLine(line)| line).collect()))
 }
 
+/// The cells of a line by column, as they are stored.
+pub fn cells<L: Line>(line: &L) -> Result<Vec<(&'static str, serde_json::Value)>, serde_json::Error> {
+    let stored = match serde_json::to_value(WrittenLine(line))? {
+        serde_json::Value::Array(stored) => stored,
+        _ => vec![],
+    };
+    Ok(L::COLUMNS.iter().copied().zip(stored).collect())
+}
+
 /// How many lines an event holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineCount {

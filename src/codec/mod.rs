@@ -26,7 +26,7 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
 pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload};
-pub use line_data::LineCount;
+pub use line_data::{LineCount, cells};
 pub use lines::Lines;
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, merchant_streams_of_id, mock_stream,

@@ -2,6 +2,7 @@
 
 mod access;
 mod apps;
+mod bill_profiles;
 mod env;
 mod keys;
 mod limits;
@@ -27,6 +28,7 @@ pub use place::{ConfigErrors, Place, Problem};
 pub use roles::RoleSource;
 pub use warnings::warnings;
 
+use crate::bill::Profile;
 use place::{Placed, Problems, quoted};
 use section::Section;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub merchants: Vec<MerchantConfig>,
     /// Sorted by name.
     pub access: Vec<AccessToken>,
+    /// Layouts of bill files beside WeChat Pay's own, sorted by name.
+    pub bill_profiles: Vec<Profile>,
 }
 
 impl Config {
@@ -151,6 +155,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
     let apps = apps::read(&mut root, folder);
     let merchants = merchants::read(&mut root, &apps.slugs);
     let access = access::read(&mut root, &apps.slugs);
+    let bill_profiles = bill_profiles::read(&mut root);
     root.finish();
     Config {
         push_listen,
@@ -164,6 +169,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
         apps: apps.configs,
         merchants,
         access,
+        bill_profiles,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::environment::Environment;
 use crate::wechat::secret::Secret;
 use crate::wechat::{Channel, Mode, Reply};
 
+mod bill_profiles;
 mod problems;
 mod sources;
 

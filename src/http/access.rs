@@ -28,6 +28,18 @@ pub enum Permission {
     Rebuild,
     /// Decide about pushes in quarantine.
     Decide,
+    /// Take the reconciliation's report away, also one that is filed.
+    Report,
+    /// Import bill files, and declare days to have none.
+    ImportBills,
+    /// Resolve cases and open them again.
+    JudgeCases,
+    /// Propose orders that no push brought, approve and withdraw them.
+    RecoverOrders,
+    /// Prepare and close periods.
+    ClosePeriods,
+    /// Open closed periods again.
+    ReopenPeriods,
 }
 
 /// What each role may do. Whom a named question answers stands in its header; audit and admin may ask all.
@@ -37,8 +49,28 @@ const MAY: [(Role, &[Permission]); 5] = [
         &[Permission::Deliveries, Permission::Grant, Permission::ReportRoles, Permission::Projections],
     ),
     (Role::Support, &[Permission::LookUp, Permission::Projections]),
-    (Role::Finance, &[Permission::Export, Permission::Projections]),
-    (Role::Audit, &[Permission::Deliveries, Permission::LookUp, Permission::Export, Permission::Projections]),
+    (
+        Role::Finance,
+        &[
+            Permission::Export,
+            Permission::Projections,
+            Permission::Report,
+            Permission::ImportBills,
+            Permission::JudgeCases,
+            Permission::RecoverOrders,
+            Permission::ClosePeriods,
+        ],
+    ),
+    (
+        Role::Audit,
+        &[
+            Permission::Deliveries,
+            Permission::LookUp,
+            Permission::Export,
+            Permission::Projections,
+            Permission::Report,
+        ],
+    ),
     (
         Role::Admin,
         &[
@@ -50,6 +82,12 @@ const MAY: [(Role, &[Permission]); 5] = [
             Permission::Export,
             Permission::Rebuild,
             Permission::Decide,
+            Permission::Report,
+            Permission::ImportBills,
+            Permission::JudgeCases,
+            Permission::RecoverOrders,
+            Permission::ClosePeriods,
+            Permission::ReopenPeriods,
         ],
     ),
 ];
@@ -195,7 +233,10 @@ mod tests {
 
     #[test]
     fn each_role_may_do_what_it_is_for_and_nothing_else() {
-        use Permission::{Decide, Deliveries, Export, Grant, LookUp, Projections, Rebuild, ReportRoles};
+        use Permission::{
+            ClosePeriods, Decide, Deliveries, Export, Grant, ImportBills, JudgeCases, LookUp, Projections,
+            Rebuild, RecoverOrders, ReopenPeriods, Report, ReportRoles,
+        };
         use Role::{Admin, Audit, Finance, Game, Support};
         for (permission, roles) in [
             (Deliveries, &[Game, Audit, Admin][..]),
@@ -206,6 +247,12 @@ mod tests {
             (Export, &[Finance, Audit, Admin]),
             (Rebuild, &[Admin]),
             (Decide, &[Admin]),
+            (Report, &[Finance, Audit, Admin]),
+            (ImportBills, &[Finance, Admin]),
+            (JudgeCases, &[Finance, Admin]),
+            (RecoverOrders, &[Finance, Admin]),
+            (ClosePeriods, &[Finance, Admin]),
+            (ReopenPeriods, &[Admin]),
         ] {
             for (_, role) in Role::WORDS {
                 let may = holder(role, None).may(permission).is_ok();

@@ -12,11 +12,15 @@ use super::game_server::{GameServer, SetUpError};
 use super::metrics::Metrics;
 use super::role_directory::RolesReadModel;
 use super::roles::RoleDirectory;
-use crate::config::{AccessToken, AppConfig, RoleSource};
+use crate::bill::Profiles;
+use crate::config::{AppConfig, Config, RoleSource};
 use crate::domain::app::AppSlug;
+use crate::import::Routes;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::projector::Projector;
+use crate::reconcile::Desk;
+use crate::spool::Spool;
 use crate::store::refused::RefusedRing;
 use crate::wechat::App;
 
@@ -26,6 +30,10 @@ pub struct Keys {
     /// Of the apps whose roles their own servers know.
     game_servers: HashMap<String, Arc<GameServer>>,
     pub access: Access,
+    /// How bill files are laid out.
+    pub profiles: Arc<Profiles>,
+    /// Whose they are.
+    pub routes: Routes,
 }
 
 /// Why an app cannot be served as it is configured.
@@ -37,7 +45,8 @@ pub struct KeysError {
 }
 
 impl Keys {
-    pub fn new(apps: &[AppConfig], access: &[AccessToken]) -> Result<Self, KeysError> {
+    pub fn of(config: &Config) -> Result<Self, KeysError> {
+        let apps = &config.apps;
         let by_slug =
             |config: &AppConfig| (config.app.slug.as_str().to_owned(), Arc::new(config.app.clone()));
         let mut game_servers = HashMap::new();
@@ -48,7 +57,18 @@ impl Keys {
             let server = server.map_err(|error| KeysError { app: app.clone(), error })?;
             game_servers.insert(app.as_str().to_owned(), Arc::new(server));
         }
-        Ok(Self { apps: apps.iter().map(by_slug).collect(), game_servers, access: Access::new(access) })
+        let by_app_id = |config: &AppConfig| (config.app.app_id.clone(), config.app.slug.clone());
+        let routes = Routes {
+            merchants: config.merchants.iter().map(|merchant| merchant.id.clone()).collect(),
+            apps: apps.iter().map(by_app_id).collect(),
+        };
+        Ok(Self {
+            apps: apps.iter().map(by_slug).collect(),
+            game_servers,
+            access: Access::new(&config.access),
+            profiles: Arc::new(Profiles::built_in().with(config.bill_profiles.clone())),
+            routes,
+        })
     }
 
     /// The server that is asked for the roles of an app's players; `None` where the ledger knows them.
@@ -66,6 +86,12 @@ pub struct Service {
     pub keys: ArcSwap<Keys>,
     pub ring: RefusedRing,
     pub projector: Arc<Projector>,
+    /// Files that are needed for a moment.
+    pub spool: Spool,
+    /// Bill files that may still be imported.
+    pub imports: Arc<Semaphore>,
+    /// Files with cases that may still be read.
+    pub case_files: Arc<Semaphore>,
     pub roles: Arc<dyn RoleDirectory>,
     /// Turns true when the server is about to end: who waits for something is answered.
     pub stopping: watch::Receiver<bool>,
@@ -79,15 +105,22 @@ pub struct Service {
     pub body_budget: Semaphore,
 }
 
+/// What a service is put together from.
+pub struct Parts {
+    pub ledger: Ledger,
+    pub keys: Keys,
+    pub ring: RefusedRing,
+    pub projector: Arc<Projector>,
+    pub spool: Spool,
+}
+
 impl Service {
     pub fn new(
-        ledger: Ledger,
-        keys: Keys,
-        ring: RefusedRing,
-        projector: Arc<Projector>,
+        parts: Parts,
         stopping: watch::Receiver<bool>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
+        let Parts { ledger, keys, ring, projector, spool } = parts;
         let head = ledger.store().head();
         let roles = Arc::new(RolesReadModel { projector: projector.clone(), head });
         Ok(Self {
@@ -95,6 +128,9 @@ impl Service {
             keys: ArcSwap::from_pointee(keys),
             ring,
             projector,
+            spool,
+            imports: Arc::new(Semaphore::new(limits::IMPORTS_MAX)),
+            case_files: Arc::new(Semaphore::new(limits::CASE_FILES_MAX)),
             roles,
             stopping,
             waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),
@@ -103,5 +139,10 @@ impl Service {
             body_bytes_max,
             body_budget: Semaphore::new(limits::BODIES_BYTES_MAX),
         })
+    }
+
+    /// What finance works with.
+    pub fn desk(&self) -> Desk<'_> {
+        Desk { ledger: &self.ledger, projector: &self.projector }
     }
 }

@@ -2,7 +2,7 @@
 //! that were judged are recorded: where they change, the case is open again.
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 
 use super::case_file::{CaseRow, Place};
 use super::{Desk, row};
@@ -149,6 +149,25 @@ pub struct Refused {
     pub why: CaseError,
 }
 
+impl Bulk {
+    /// `Err` where the rest need not be looked at.
+    fn take(&mut self, row: &CaseRow, judged: Result<Judged, CaseError>) -> Result<(), CaseError> {
+        match judged {
+            Ok(Judged { recorded: true, position, .. }) => {
+                self.recorded += 1;
+                self.position = self.position.max(position);
+            }
+            Ok(Judged { recorded: false, .. }) => self.before += 1,
+            Err(why) if why.is_of_the_row() => {
+                let CaseRow { place, kind, id, .. } = row.clone();
+                self.refused.push(Refused { place, kind, id, why });
+            }
+            Err(why) => return Err(why),
+        }
+        Ok(())
+    }
+}
+
 /// Resolves what can be resolved of an edited report, each row by itself.
 pub async fn resolve_all(
     desk: &Desk<'_>,
@@ -158,25 +177,14 @@ pub async fn resolve_all(
     by: &str,
     at: DateTime<Utc>,
 ) -> Bulk {
-    let resolve_row =
-        |row| async move { (row, resolve_row(desk, merchant, row, min_position, by, at).await) };
-    // Several at once share the log's transactions.
-    let mut resolved = stream::iter(rows).map(resolve_row).buffered(limits::CASES_AT_ONCE);
     let mut bulk = Bulk::default();
-    while let Some((row, judged)) = resolved.next().await {
-        match judged {
-            Ok(Judged { recorded: true, position, .. }) => {
-                bulk.recorded += 1;
-                bulk.position = bulk.position.max(position);
-            }
-            Ok(Judged { recorded: false, .. }) => bulk.before += 1,
-            Err(why) if why.is_of_the_row() => {
-                let CaseRow { place, kind, id, .. } = row.clone();
-                bulk.refused.push(Refused { place, kind, id, why });
-            }
-            Err(why) => {
-                bulk.stopped = Some(why);
-                break;
+    // Several at once share the log's transactions.
+    for rows in rows.chunks(limits::CASES_AT_ONCE) {
+        let resolving = rows.iter().map(|row| resolve_row(desk, merchant, row, min_position, by, at));
+        let judged = join_all(resolving).await;
+        for (row, judged) in rows.iter().zip(judged) {
+            if let Err(why) = bulk.take(row, judged) {
+                return Bulk { stopped: Some(why), ..bulk };
             }
         }
     }

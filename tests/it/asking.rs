@@ -113,10 +113,12 @@ impl Client {
     }
 
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Asked {
-        let response = self.begin(method, path, headers, body).await;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Asked { status: parts.status.as_u16(), headers: parts.headers, body }
+        whole(self.begin(method, path, headers, body).await).await
+    }
+
+    /// With a body of any sort.
+    pub async fn send_bytes(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Asked {
+        whole(self.begin_bytes(method, path, &[("content-type", content_type)], body).await).await
     }
 
     /// An answer whose body has not been read yet.
@@ -127,7 +129,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> hyper::Response<hyper::body::Incoming> {
-        let mut request = Request::new(Full::<hyper::body::Bytes>::from(body.to_owned()));
+        self.begin_bytes(method, path, headers, body.as_bytes()).await
+    }
+
+    async fn begin_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> hyper::Response<hyper::body::Incoming> {
+        let mut request = Request::new(Full::<hyper::body::Bytes>::from(body.to_vec()));
         *request.method_mut() = method.parse::<Method>().unwrap();
         *request.uri_mut() = path.parse().unwrap();
         let token = self.token.as_ref().map(|token| ("authorization", format!("Bearer {token}")));
@@ -142,4 +154,10 @@ impl Client {
         tokio::spawn(connection);
         sender.send_request(request).await.unwrap()
     }
+}
+
+async fn whole(response: hyper::Response<hyper::body::Incoming>) -> Asked {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    Asked { status: parts.status.as_u16(), headers: parts.headers, body }
 }

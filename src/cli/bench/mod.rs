@@ -3,7 +3,9 @@
 
 mod fold;
 mod machine;
+mod month;
 mod orders;
+mod reconcile;
 mod server;
 
 use std::process::{Command, ExitCode};
@@ -19,6 +21,8 @@ pub enum Bench {
     Push(PushArgs),
     /// Build the read models of a million orders, follow a log, look ids up, and push while folding
     Fold(fold::FoldArgs),
+    /// Import, fold and report a month of a million orders with every difference planted, and push beside it
+    Reconcile(reconcile::ReconcileArgs),
 }
 
 #[derive(clap::Args)]
@@ -86,6 +90,7 @@ pub fn run(bench: Bench) -> anyhow::Result<ExitCode> {
     let mut args = match bench {
         Bench::Push(args) => args,
         Bench::Fold(args) => return fold::run(args),
+        Bench::Reconcile(args) => return reconcile::run(args),
     };
     if args.small {
         (args.orders, args.pairs, args.connections) = (2_000, 1, vec![16]);

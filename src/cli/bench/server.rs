@@ -101,6 +101,11 @@ impl BenchServer {
         Ok(Self { child, push, admin, log })
     }
 
+    /// The folder of the log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     pub fn stop(mut self) -> anyhow::Result<Kept> {
         let metrics = self.metrics()?;
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

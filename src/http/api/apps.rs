@@ -62,7 +62,7 @@ pub const ORDER_PATH: &str = "/v1/apps/{app}/orders/{out_trade_no}";
 pub const BY_ID: (&str, &str) = ("orders", "by_id");
 
 impl Shortcut {
-    fn asked(&self, forced: Vec<(&'static str, String)>) -> Asked<'static> {
+    pub fn asked(&self, forced: Vec<(&'static str, String)>) -> Asked<'static> {
         Asked { projection: self.projection, query: self.query, forced }
     }
 }

@@ -53,6 +53,16 @@ codes! {
     UnknownQuery = "unknown_query", NOT_FOUND;
     /// No push is in quarantine under this id.
     NotHeld = "not_held", NOT_FOUND;
+    /// No merchant of this number is configured.
+    UnknownMerchant = "unknown_merchant", NOT_FOUND;
+    /// No row of the reconciliation has this case's kind and id.
+    UnknownCase = "unknown_case", NOT_FOUND;
+    /// No bill of the merchant has this payment without an order.
+    UnknownPayment = "unknown_payment", NOT_FOUND;
+    /// Nobody has proposed to recover an order of this number.
+    UnknownRecovery = "unknown_recovery", NOT_FOUND;
+    /// No report is filed under this hash.
+    UnknownReport = "unknown_report", NOT_FOUND;
     /// The path takes other methods.
     Method = "method", METHOD_NOT_ALLOWED;
     /// None of the formats that Accept names can be given.
@@ -73,6 +83,20 @@ codes! {
     NothingToGrant = "nothing_to_grant", CONFLICT;
     /// The cursor is of another log: begin anew.
     OtherLog = "other_log", CONFLICT;
+    /// Another file stands for the same merchant, day and kind: import it with a reason to supersede that one.
+    BillDiffers = "bill_differs", CONFLICT;
+    /// A file stands for the day, so it is not empty.
+    BillStands = "bill_stands", CONFLICT;
+    /// The case is not as it was judged, or needs no judgement.
+    CaseStands = "case_stands", CONFLICT;
+    /// The recovered order is not in a state that allows this.
+    RecoveryStands = "recovery_stands", CONFLICT;
+    /// The period is not in a state that allows this.
+    PeriodStands = "period_stands", CONFLICT;
+    /// It takes a second person: who began may not finish.
+    SamePerson = "same_person", CONFLICT;
+    /// What If-Match names is not what stands.
+    Precondition = "precondition", PRECONDITION_FAILED;
     /// The body is larger than allowed.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body is not sent as application/json.
@@ -83,6 +107,10 @@ codes! {
     Body = "body", UNPROCESSABLE_ENTITY;
     /// The reason is missing or too long.
     Reason = "reason", UNPROCESSABLE_ENTITY;
+    /// The bill file cannot be read or does not add up; nothing of it was appended.
+    BillUnreadable = "bill_unreadable", UNPROCESSABLE_ENTITY;
+    /// The file with cases cannot be read; nothing of it was taken.
+    CaseFileUnreadable = "case_file_unreadable", UNPROCESSABLE_ENTITY;
     /// The question takes too long: narrow it.
     TooSlow = "too_slow", UNPROCESSABLE_ENTITY;
     /// The answer would be too large: narrow the question.
@@ -91,6 +119,8 @@ codes! {
     TooManyFailures = "too_many_failures", TOO_MANY_REQUESTS;
     /// The app's quota for today is used up.
     OverQuota = "over_quota", TOO_MANY_REQUESTS;
+    /// As many bills or reports are under way as may be at once.
+    TooManyAtOnce = "too_many_at_once", TOO_MANY_REQUESTS;
     /// It failed; the server's log says why.
     Internal = "internal", INTERNAL_SERVER_ERROR;
     /// The log cannot be written now.

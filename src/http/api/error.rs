@@ -89,6 +89,11 @@ impl ApiError {
         self.code.status()
     }
 
+    /// What it says, for commands that ask no server.
+    pub fn told(self) -> (Code, String, serde_json::Value) {
+        (self.code, self.message, self.detail.unwrap_or_default())
+    }
+
     /// What is sent.
     pub fn render(self, request_id: &str) -> Response {
         let Self { code, message, detail, retry_after } = self;

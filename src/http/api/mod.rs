@@ -1,20 +1,28 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
 mod apps;
+mod bills;
+mod cases;
 mod code;
 mod cursor;
 mod deliveries;
 mod envelope;
 mod error;
 mod extract;
+mod finance;
 mod grants;
 mod lookup;
 mod negotiate;
 mod openapi;
+mod periods;
+mod precondition;
 mod present;
 mod quarantine;
 mod questions;
+mod recoveries;
+mod reports;
 mod roles;
+mod upload;
 
 use std::sync::Arc;
 
@@ -30,9 +38,13 @@ use super::metrics::Observed;
 use crate::limits;
 use crate::store::Health;
 
-use error::ApiError;
-
+pub use bills::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
+pub use cases::{CaseRefused, CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
+pub use error::ApiError;
+pub use periods::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
+pub use present::percent_encoded;
 pub use quarantine::{Decision, Resolved};
+pub use recoveries::{OrderToRecover, RecoveryProposed, RecoveryStanding, Withdrawal};
 
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
@@ -55,6 +67,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route(grants::GRANT_PATH, post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
+        .merge(finance::router())
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
         .layer(middleware::from_fn(envelope::with_request_id))
         .with_state(service)

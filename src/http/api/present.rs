@@ -182,7 +182,7 @@ fn mark(response: &mut Response, as_of: AsOf, tag: &str) {
     insert(response, header::CACHE_CONTROL, "private, no-cache");
 }
 
-fn insert(response: &mut Response, name: HeaderName, value: &str) {
+pub fn insert(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
@@ -198,7 +198,7 @@ fn tag(parts: &[&[u8]]) -> String {
     format!("W/\"{}\"", hex::encode(&sha.finalize()[..16]))
 }
 
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut known = values.flat_map(|value| value.split(','));
@@ -214,7 +214,8 @@ fn next_uri(uri: &Uri, next: &NextPage) -> String {
     format!("{}?{}", uri.path(), pairs.join("&"))
 }
 
-fn percent_encoded(text: &str) -> String {
+/// A text as the value of a parameter.
+pub fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),

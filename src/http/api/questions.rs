@@ -220,7 +220,7 @@ pub async fn begun(service: &Service) -> Result<(), ApiError> {
 }
 
 /// Every position that was ever given lies within the log: waiting for another is in vain.
-fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
+pub fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
     let end = *service.ledger.store().head().borrow();
     if wanted <= end {
         return Ok(());

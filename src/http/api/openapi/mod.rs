@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::error::{ApiError, Failure};
 use super::extract::NoParams;
-use super::{grants, quarantine, roles};
+use super::{bills, cases, grants, periods, quarantine, recoveries, reports, roles};
 use crate::http::Service;
 use crate::limits;
 
@@ -42,6 +42,19 @@ pub use detail::detail;
         roles::report,
         quarantine::adopt,
         quarantine::dismiss,
+        bills::import,
+        bills::declare_empty,
+        reports::report,
+        reports::filed,
+        cases::resolve,
+        cases::reopen,
+        cases::upload,
+        recoveries::propose,
+        recoveries::approve,
+        recoveries::withdraw,
+        periods::prepare,
+        periods::close,
+        periods::reopen,
     ),
     components(schemas(Failure)),
     modifiers(&Bearer),
@@ -53,6 +66,11 @@ pub use detail::detail;
         (name = "projections", description = "Named questions, declared by the projections that answer them"),
         (name = "lookup", description = "Find an id wherever it may be"),
         (name = "quarantine", description = "Authentic pushes that wait for a person"),
+        (name = "bills", description = "Bill files of WeChat Pay and of others"),
+        (name = "reconciliation", description = "What the ledger and the bills say of the same money"),
+        (name = "cases", description = "Rows of the reconciliation that a person judges"),
+        (name = "recoveries", description = "Orders that no push brought: one person proposes, another approves"),
+        (name = "periods", description = "A merchant's month: one person prepares, another closes"),
         (name = "health", description = "For probes"),
     ),
 )]

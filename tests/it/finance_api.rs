@@ -1,0 +1,244 @@
+//! Finance at the admin listener: the report, cases, and who may do what.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::asking::{Asked, Client};
+use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for};
+use super::bills::{home_of_a_merchant, upload};
+use super::by_hand::{self, SUCCESS_JSON};
+use super::server::{Home, Server};
+
+const DAYS: &str = "from_day=2026-01-01&to_day=2026-01-31";
+
+/// An order of a push that a bill knows too, one that it tells another amount of, and a payment without a push.
+pub async fn with_differences(home: &Home) -> Server {
+    let server = home.serve();
+    for number in ["GOOD", "DEAR"] {
+        let pushed = server.push(&by_hand::push_of(by_hand::GOODS, &by_hand::goods(number, 0))).await;
+        assert_eq!(pushed.body, SUCCESS_JSON);
+    }
+    let dear = BillRow { fen: 1300, ..paid_for(5, "DEAR") };
+    let imported =
+        upload(&server.client("finance"), "", &all(&[paid_for(5, "GOOD"), dear, paid(5, "T9", 700)])).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    server
+}
+
+/// The rows of the reconciliation by status, as of now.
+async fn rows(client: &Client) -> Vec<Value> {
+    let asked = fresh(client, &format!("/v1/reconciliation/rows?merchant={MERCHANT}&{DAYS}")).await;
+    asked.json()["rows"].as_array().unwrap().clone()
+}
+
+/// An answer that knows all that was written before.
+pub async fn fresh(client: &Client, path: &str) -> Asked {
+    let position = client.get("/v1/projections").await.json();
+    let of = |it: &Value| it["position"].as_str().map_or(0, |position| position.parse::<u64>().unwrap());
+    let highest = position["projections"].as_array().unwrap().iter().map(of).max().unwrap();
+    let asked = client.get(&format!("{path}&min_position={highest}")).await;
+    assert_eq!(asked.status, 200, "{path}: {asked:?}");
+    asked
+}
+
+async fn of_status(client: &Client, status: &str) -> Value {
+    let rows = rows(client).await;
+    let found: Vec<_> = rows.iter().filter(|row| row["status"] == status).collect();
+    assert_eq!(found.len(), 1, "{status}: {rows:#?}");
+    found[0].clone()
+}
+
+#[tokio::test]
+async fn the_report_is_the_same_in_every_format_and_byte_for_byte_again() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    let finance = server.client("finance");
+    let path = format!(
+        "/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z"
+    );
+    let report = fresh(&finance, &path).await;
+    let mut statuses: Vec<_> = report.json()["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["status"].as_str().unwrap().to_owned())
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["amount_differs", "matched", "missing_in_ledger"], "{report:?}");
+    assert_eq!(report.json()["header"]["merchant"], MERCHANT);
+    let tag = report.header("etag").to_owned();
+    assert_eq!(tag, format!("\"{}\"", hex::encode(Sha256::digest(&report.body))));
+    let again = finance.get(&path).await;
+    assert_eq!((&again.body, again.header("etag")), (&report.body, tag.as_str()));
+    let known = finance.get_with(&path, &[("if-none-match", &tag)]).await;
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    let csv = finance.get(&format!("{path}&format=csv&bom=true&status=missing_in_ledger")).await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
+    let name = format!("attachment; filename=\"reconciliation-{MERCHANT}-2026-01-01-2026-01-31.csv\"");
+    assert_eq!(csv.header("content-disposition"), name);
+    assert!(csv.text().starts_with('\u{feff}') && csv.text().lines().count() == 2, "{csv:?}");
+    let xlsx = finance.get(&format!("{path}&format=xlsx")).await;
+    assert_eq!((xlsx.status, &xlsx.body[..2]), (200, &b"PK"[..]));
+    assert_eq!(xlsx.header("content-length"), xlsx.body.len().to_string());
+    let spool = home.store().with_file_name("events.db.spool");
+    assert_eq!(std::fs::read_dir(spool).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    let scope = format!("merchant={MERCHANT}&from=2026-01-01&to=2026-01-31");
+    for (client, query, outcome) in [
+        ("finance", "", "422 parameter"),
+        ("finance", "merchant=x&from=2026-01-01&to=2026-01-31", "422 parameter"),
+        ("finance", "merchant=1&from=2026-01-32&to=2026-01-31", "422 parameter"),
+        ("finance", "merchant=1&from=2026-02-01&to=2026-01-31", "422 parameter"),
+        ("finance", "merchant=1&from=2016-02-01&to=2026-01-31", "422 parameter"),
+        ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&as_of=now", "422 parameter"),
+        ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&format=pdf", "422 parameter"),
+        ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&more=1", "422 parameter"),
+        ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&min_position=999999", "422 parameter"),
+        ("game", &scope, "403 role"),
+        ("support", &scope, "403 role"),
+        ("finance_demo", &scope, "403 scope"),
+        ("audit", &scope, "200"),
+        ("admin", &scope, "200"),
+    ] {
+        let asked = server.client(client).get(&format!("/v1/reconciliation?{query}")).await;
+        assert_eq!(asked.outcome(), outcome, "{client} {query}: {asked:?}");
+    }
+    let accepts = [("accept", "text/html")];
+    let asked = server.client("audit").get_with(&format!("/v1/reconciliation?{scope}"), &accepts).await;
+    assert_eq!(asked.outcome(), "406 not_acceptable");
+    let unknown = format!("/v1/reports/{}", "0".repeat(64));
+    assert_eq!(server.client("audit").get(&unknown).await.outcome(), "404 unknown_report");
+    assert_eq!(server.client("audit").get("/v1/reports/x").await.outcome(), "422 parameter");
+}
+
+#[tokio::test]
+async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_again() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    let finance = server.client("finance");
+    let row = of_status(&finance, "missing_in_ledger").await;
+    let (kind, id) = (row["case_kind"].as_str().unwrap(), row["case_id"].as_str().unwrap());
+    assert_eq!((kind, id, &row["case_state"]), ("payment", "T9", &json!("open")));
+    let case = json!({"merchant": MERCHANT, "kind": kind, "id": id, "reason": "another shop's"});
+    for (field, value, outcome) in [
+        ("merchant", json!("x"), "422 body"),
+        ("kind", json!("orders"), "422 body"),
+        ("id", json!(""), "422 body"),
+        ("id", json!("T10"), "404 unknown_case"),
+        ("reason", json!(" "), "422 reason"),
+        ("status", json!("matched"), "409 case_stands"),
+        ("facts", json!("{}"), "409 case_stands"),
+        ("more", json!(1), "422 body"),
+    ] {
+        let mut wrong = case.clone();
+        wrong[field] = value;
+        assert_eq!(finance.send("POST", "/v1/cases/resolve", &wrong).await.outcome(), outcome, "{field}");
+    }
+    assert_eq!(server.client("audit").send("POST", "/v1/cases/resolve", &case).await.outcome(), "403 role");
+    let mut seen = case.clone();
+    (seen["status"], seen["facts"]) = (row["status"].clone(), row["facts"].clone());
+    let resolved = finance.send("POST", "/v1/cases/resolve", &seen).await;
+    assert_eq!((resolved.status, &resolved.json()["recorded"]), (200, &json!(true)), "{resolved:?}");
+    let position = resolved.json()["position"].as_str().unwrap().to_owned();
+    let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&{DAYS}&min_position={position}");
+    let rows = finance.get(&rows).await.json();
+    let shown = rows["rows"].as_array().unwrap().iter().find(|it| it["case_id"] == id).unwrap();
+    assert_eq!((&shown["case_state"], &shown["case_by"]), (&json!("resolved"), &json!("finance")));
+    let again = finance.send("POST", "/v1/cases/resolve", &seen).await;
+    assert_eq!((again.status, &again.json()["recorded"]), (200, &json!(false)), "{again:?}");
+
+    let reopen = json!({"merchant": MERCHANT, "kind": kind, "id": id, "reason": "looked at again"});
+    assert_eq!(finance.send("POST", "/v1/cases/reopen", &reopen).await.status, 200);
+    assert_eq!(finance.send("POST", "/v1/cases/reopen", &reopen).await.outcome(), "409 case_stands");
+    assert_eq!(of_status(&finance, "missing_in_ledger").await["case_state"], "open");
+}
+
+#[tokio::test]
+async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    let finance = server.client("finance");
+    let path = format!("/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&format=csv");
+    let csv = fresh(&finance, &path).await;
+    let edited = edited(csv.text(), &["T9", "DEAR"]);
+    // Between taking the report and sending it back the bill is corrected.
+    let rows = [paid_for(5, "GOOD"), BillRow { fen: 1250, ..paid_for(5, "DEAR") }, paid(5, "T9", 700)];
+    let superseded = upload(&finance, "?supersede=corrected", &all(&rows)).await;
+    let position = superseded.json()["position"].as_str().unwrap().to_owned();
+    let send = async |bytes: &[u8]| {
+        let path = format!("/v1/cases/upload?merchant={MERCHANT}&min_position={position}");
+        finance.send_bytes("POST", &path, "text/csv", bytes).await
+    };
+    let done = send(edited.as_bytes()).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let body = done.json();
+    assert_eq!((&body["stopped"], body["refused"].as_array().unwrap().len()), (&Value::Null, 2), "{body}");
+    let fresh_csv = fresh(&finance, &path).await;
+    let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
+    assert_eq!((&done["recorded"], &done["before"], &done["refused"]), (&json!(2), &json!(0), &json!([])));
+    let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
+    assert_eq!((&done["recorded"], &done["before"]), (&json!(0), &json!(2)));
+    for (bytes, outcome) in [
+        (&b""[..], "422 case_file_unreadable"),
+        (b"PK\x03\x04", "422 case_file_unreadable"),
+        (b"case_id,status\n", "422 case_file_unreadable"),
+    ] {
+        assert_eq!(send(bytes).await.outcome(), outcome);
+    }
+}
+
+/// A report whose rows with these ids are marked as resolved.
+fn edited(report: &str, ids: &[&str]) -> String {
+    let mut lines = report.lines();
+    let header = lines.next().unwrap();
+    let mut reader = csv::Reader::from_reader(report.as_bytes());
+    let names: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let at = |name: &str| names.iter().position(|it| it == name).unwrap();
+    let mut writer = csv::Writer::from_writer(vec![]);
+    for record in reader.records() {
+        let mut cells: Vec<_> = record.unwrap().iter().map(str::to_owned).collect();
+        if ids.iter().any(|id| cells[at("case_id")].ends_with(id)) {
+            cells[at("case_state")] = "resolved".into();
+            cells[at("case_reason")] = "talked to the shop".into();
+        }
+        writer.write_record(&cells).unwrap();
+    }
+    format!("{header}\n{}", String::from_utf8(writer.into_inner().unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn the_finance_paths_stand_in_the_document() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    server.client("admin").get("/v1/projections").await;
+    let document = server.stranger().get("/openapi.json").await.json();
+    for (method, path) in [
+        ("get", "/v1/bills"),
+        ("post", "/v1/bills"),
+        ("post", "/v1/bills/empty"),
+        ("get", "/v1/reconciliation"),
+        ("get", "/v1/reconciliation/summary"),
+        ("get", "/v1/reconciliation/rows"),
+        ("get", "/v1/reconciliation/coverage"),
+        ("get", "/v1/cases"),
+        ("post", "/v1/cases/resolve"),
+        ("post", "/v1/cases/reopen"),
+        ("post", "/v1/cases/upload"),
+        ("get", "/v1/recoveries"),
+        ("post", "/v1/recoveries"),
+        ("post", "/v1/recoveries/{app}/{out_trade_no}/approve"),
+        ("post", "/v1/recoveries/{app}/{out_trade_no}/withdraw"),
+        ("get", "/v1/periods"),
+        ("post", "/v1/periods/{merchant}/{month}/prepare"),
+        ("post", "/v1/periods/{merchant}/{month}/close"),
+        ("post", "/v1/periods/{merchant}/{month}/reopen"),
+        ("get", "/v1/reports/{sha256}"),
+    ] {
+        assert!(document["paths"][path][method].is_object(), "{method} {path}");
+    }
+}

@@ -1,0 +1,539 @@
+//! Random worlds: few orders, refunds, mocks and bills with few ids, so that they meet in every way. Each world has
+//! merchants, apps and ids of its own, so that one log holds hundreds of them.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, RngExt, SeedableRng};
+
+use super::facts::{About, Bought, Fact, Fund, Ids, Line, Lines, Purchase, Stream, beijing_day};
+
+/// The days that bills are of; what is pushed comes then too.
+const DAYS: i64 = 5;
+
+pub struct World {
+    pub number: u64,
+    pub merchants: [String; 2],
+    pub streams: Vec<Stream>,
+}
+
+/// Midnight in Beijing of one of the world's days.
+pub fn midnight(day: i64) -> DateTime<Utc> {
+    // 2026-01-05
+    DateTime::from_timestamp(1_767_542_400 + day * 86_400, 0).unwrap()
+}
+
+struct Drawing {
+    rng: StdRng,
+    number: u64,
+    merchants: [String; 2],
+    streams: Vec<Stream>,
+    /// What the bills' lines are drawn from.
+    lines: Vec<(usize, Line)>,
+}
+
+pub fn world(number: u64) -> World {
+    let merchants = [format!("1{number:06}0"), format!("1{number:06}1")];
+    let rng = StdRng::seed_from_u64(number);
+    let mut drawing = Drawing { rng, number, merchants, streams: vec![], lines: vec![] };
+    let merchant_of_b = drawing.apps();
+    drawing.orders(merchant_of_b);
+    drawing.refunds(merchant_of_b);
+    drawing.beside();
+    drawing.lines_of_nothing();
+    for merchant in 0..2 {
+        drawing.bills(merchant);
+    }
+    World { number, merchants: drawing.merchants, streams: drawing.streams }
+}
+
+impl World {
+    /// The order in which the streams' facts are recorded: at random, each stream's in their own. Apps are
+    /// registered first; what takes the place of a bill is sealed in the same append as the other is superseded.
+    pub fn interleaved(&self, seed: u64) -> Vec<(usize, usize)> {
+        let mut rng = StdRng::seed_from_u64(seed ^ (self.number << 20));
+        let mut taken = vec![0; self.streams.len()];
+        let mut order = vec![];
+        let is_app = |stream: &Stream| matches!(stream.about, About::App { .. });
+        for place in (0..self.streams.len()).filter(|place| is_app(&self.streams[*place])) {
+            order.push((place, 0));
+            taken[place] = 1;
+        }
+        loop {
+            let is_left = |place: &usize| taken[*place] < self.streams[*place].facts.len();
+            let left: Vec<_> = (0..self.streams.len()).filter(is_left).collect();
+            let Some(stream) = left.choose(&mut rng) else { return order };
+            loop {
+                let place = taken[*stream];
+                order.push((*stream, place));
+                taken[*stream] += 1;
+                if !matches!(self.streams[*stream].facts[place].0, Fact::BillSuperseded { .. }) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether something of the result depends on what came first: two orders that claim one payment, a price
+    /// meaning or a merchant that changes.
+    pub fn depends_on_positions(&self) -> bool {
+        let changes = |stream: &Stream| {
+            let is_change = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::PriceChanged { .. });
+            let is_assignment = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::Assigned { .. });
+            stream.facts.iter().any(|fact| is_change(&fact))
+                || stream.facts.iter().filter(is_assignment).count() > 1
+        };
+        let claims: Vec<Vec<&String>> = self.streams.iter().filter_map(claims).collect();
+        let clash = (0..claims.len())
+            .any(|one| claims[one + 1..].iter().any(|other| claims[one].iter().any(|id| other.contains(id))));
+        clash || self.streams.iter().any(changes)
+    }
+}
+
+/// The payments that an order says it is.
+fn claims(stream: &Stream) -> Option<Vec<&String>> {
+    let About::Order { .. } = stream.about else { return None };
+    let ids = stream.facts.iter().filter_map(|(fact, _)| match fact {
+        Fact::Delivered(purchase) => Some(&purchase.ids),
+        Fact::Identified(ids) => Some(ids),
+        _ => None,
+    });
+    Some(ids.flat_map(|ids| ids.tx.iter().chain(&ids.mch)).collect())
+}
+
+impl Drawing {
+    fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_ratio(percent, 100)
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices.choose(&mut self.rng).unwrap().clone()
+    }
+
+    fn moment(&mut self) -> DateTime<Utc> {
+        let day = self.rng.random_range(0..DAYS);
+        // Close to midnight, or anywhere.
+        let minute = if self.chance(30) {
+            self.one_of(&[0, 1, 3, 4, 5, 1439])
+        } else {
+            self.rng.random_range(0..1440)
+        };
+        midnight(day) + TimeDelta::minutes(minute)
+    }
+
+    fn tx(&mut self) -> String {
+        format!("T{}-{}", self.number, self.rng.random_range(0..4))
+    }
+
+    fn mch(&mut self) -> String {
+        format!("M{}-{}", self.number, self.rng.random_range(0..4))
+    }
+
+    fn ids(&mut self) -> Ids {
+        let (tx, mch) = (self.tx(), self.mch());
+        let (with_tx, with_mch) = (self.chance(50), self.chance(60));
+        Ids { tx: with_tx.then_some(tx), mch: with_mch.then_some(mch) }
+    }
+
+    fn app(&self, letter: char) -> String {
+        format!("w{}{letter}", self.number)
+    }
+
+    fn app_id(&self, letter: char) -> String {
+        format!("wx{}{letter}", self.number)
+    }
+
+    /// Which of the merchants the second app's payments go to.
+    fn apps(&mut self) -> usize {
+        let of_b = usize::from(self.chance(40));
+        for (letter, merchant) in [('a', 0), ('b', of_b)] {
+            let registered = Fact::Registered { app_id: self.app_id(letter), per_unit: self.chance(30) };
+            let mut facts = vec![
+                (registered, midnight(0)),
+                (Fact::Assigned { merchant: self.merchants[merchant].clone() }, midnight(0)),
+            ];
+            if self.chance(12) {
+                let per_unit = !matches!(facts[0].0, Fact::Registered { per_unit: true, .. });
+                facts.push((Fact::PriceChanged { per_unit }, self.moment()));
+            }
+            if letter == 'b' && self.chance(12) {
+                facts
+                    .push((Fact::Assigned { merchant: self.merchants[1 - merchant].clone() }, self.moment()));
+            }
+            self.streams.push(Stream { about: About::App { app: self.app(letter) }, facts });
+        }
+        of_b
+    }
+
+    fn purchase(&mut self, ids: Ids, is_sandbox: bool) -> Purchase {
+        let bought = match self.rng.random_range(0..20) {
+            0 => Bought::MallTest,
+            1..=4 => Bought::Coins,
+            5 | 6 if !is_sandbox => Bought::Recovered,
+            _ => Bought::Goods,
+        };
+        let quantity = self.rng.random_range(1..=3);
+        let price_fen = self.one_of(&[0, 100, 100, 200, 300]);
+        Purchase { bought, quantity, price_fen, ids }
+    }
+
+    fn orders(&mut self, merchant_of_b: usize) {
+        for number in 0..self.rng.random_range(1..=6) {
+            let (letter, merchant) = if self.chance(75) { ('a', 0) } else { ('b', merchant_of_b) };
+            let is_sandbox = self.chance(12);
+            let own = Ids {
+                tx: Some(format!("T{}-{}", self.number, number % 4)),
+                mch: Some(format!("M{}-{}", self.number, number % 4)),
+            };
+            let (first, later) = match self.rng.random_range(0..10) {
+                0..=4 => (own.clone(), None),
+                5 => (Ids { tx: None, ..own.clone() }, None),
+                6 => (Ids::default(), Some(own.clone())),
+                7 => (Ids { tx: None, ..own.clone() }, Some(Ids { mch: None, ..own.clone() })),
+                8 => (Ids::default(), None),
+                _ => (self.ids(), None),
+            };
+            let purchase = self.purchase(first, is_sandbox);
+            let mut at = self.moment();
+            self.billed(merchant, letter, &purchase, &own, at);
+            let mut facts = vec![(Fact::Delivered(purchase.clone()), at)];
+            let mut later: Vec<_> = later.map(Fact::Identified).into_iter().collect();
+            if self.chance(8) && purchase.bought != Bought::Recovered {
+                later.push(Fact::Contradicted);
+            }
+            if matches!(purchase.bought, Bought::Goods | Bought::MallTest | Bought::Recovered) {
+                let said = [
+                    vec![],
+                    vec![Fact::Granted],
+                    vec![Fact::GrantRefused],
+                    vec![Fact::Granted, Fact::GrantRevoked],
+                ];
+                later.extend(self.one_of(&said));
+            }
+            for fact in later {
+                at += TimeDelta::minutes(self.rng.random_range(0..900));
+                facts.push((fact, at));
+            }
+            let about = About::Order { app: self.app(letter), is_sandbox, number: format!("N{number}") };
+            self.streams.push(Stream { about, facts });
+        }
+    }
+
+    /// What an order leaves in a bill, mostly as it should be.
+    fn billed(
+        &mut self,
+        merchant: usize,
+        letter: char,
+        purchase: &Purchase,
+        own: &Ids,
+        pushed_at: DateTime<Utc>,
+    ) {
+        if self.chance(20) {
+            return;
+        }
+        let pay_to_push = self.one_of(&[1, 1, 30, 600, 24 * 60 + 4, 24 * 60 + 5, 3000]);
+        let mut line = Line {
+            is_refund: false,
+            traded_at: pushed_at - TimeDelta::minutes(pay_to_push),
+            app_id: Some(self.app_id(letter)),
+            tx: own.tx.clone().unwrap(),
+            mch: own.mch.clone(),
+            state: "SUCCESS",
+            currency: Some("CNY"),
+            order_fen: Some(purchase.price_fen),
+            settlement_fen: Some(purchase.price_fen),
+            coupon_fen: Some(0),
+            wx_refund_id: None,
+            refund_state: None,
+            applied_fen: None,
+            refund_fen: None,
+            refunded_at: None,
+        };
+        if self.chance(15) {
+            line.order_fen = line.order_fen.map(|fen| fen * i64::from(purchase.quantity));
+        }
+        if self.chance(35) {
+            self.disturb(&mut line);
+        }
+        let merchant = if self.chance(4) { 1 - merchant } else { merchant };
+        self.lines.push((merchant, line));
+    }
+
+    fn disturb(&mut self, line: &mut Line) {
+        match self.rng.random_range(0..8) {
+            0 => line.mch = Some(self.mch()),
+            1 => line.mch = None,
+            2 => line.app_id = None,
+            3 => line.app_id = Some(self.one_of(&[self.app_id('a'), self.app_id('b'), self.app_id('z')])),
+            4 if !line.is_refund => line.state = "REVOKED",
+            5 => line.currency = self.one_of(&[None, Some("USD"), Some("USD")]),
+            6 if !line.is_refund => {
+                let coupon = self.one_of(&[0, 50]);
+                (line.settlement_fen, line.coupon_fen) =
+                    (line.order_fen.map(|fen| fen - coupon), Some(coupon));
+                if self.chance(50) {
+                    line.order_fen = None;
+                }
+            }
+            _ if line.is_refund => {
+                line.refund_state = self.one_of(&[None, Some("PROCESSING"), Some("FAIL"), Some("CHANGE")])
+            }
+            _ => line.order_fen = Some(self.one_of(&[100, 200, 300])),
+        }
+    }
+
+    fn refunds(&mut self, merchant_of_b: usize) {
+        for number in 0..self.rng.random_range(0..=4) {
+            let (letter, merchant) = if self.chance(85) { ('a', 0) } else { ('b', merchant_of_b) };
+            let is_sandbox = self.chance(6);
+            let fen = self.one_of(&[100, 100, 200]);
+            let of = self.rng.random_range(0..4);
+            let own = Ids {
+                tx: Some(format!("T{}-{of}", self.number)),
+                mch: Some(format!("M{}-{of}", self.number)),
+            };
+            let named = self.chance(50).then(|| format!("N{of}"));
+            let (first, later) = match self.rng.random_range(0..8) {
+                0..=3 => (own.clone(), None),
+                4 => (Ids { tx: None, ..own.clone() }, None),
+                5 => (Ids::default(), Some(own.clone())),
+                6 => (Ids::default(), None),
+                _ => (self.ids(), None),
+            };
+            let at = self.moment();
+            if self.chance(75) {
+                let mut line = self.refund_line(letter, &own, fen, at);
+                if self.chance(30) {
+                    self.disturb(&mut line);
+                }
+                self.lines.push((merchant, line));
+            }
+            let mut facts = vec![(Fact::Refunded { fen, number: named, ids: first }, at)];
+            if let Some(later) = later {
+                facts
+                    .push((Fact::Identified(later), at + TimeDelta::minutes(self.rng.random_range(0..3000))));
+            }
+            let about = About::Refund { app: self.app(letter), is_sandbox, id: format!("R{number}") };
+            self.streams.push(Stream { about, facts });
+        }
+    }
+
+    fn refund_line(&mut self, letter: char, of: &Ids, fen: i64, at: DateTime<Utc>) -> Line {
+        let traded_at = at - TimeDelta::minutes(self.one_of(&[0, 10, 1000, 2000]));
+        let id = self.rng.random_range(0..1000);
+        let succeeded = self.chance(50).then(|| traded_at + TimeDelta::minutes(self.rng.random_range(0..3)));
+        Line {
+            is_refund: true,
+            traded_at,
+            app_id: Some(self.app_id(letter)),
+            tx: of.tx.clone().unwrap(),
+            mch: of.mch.clone(),
+            state: "REFUND",
+            currency: Some("CNY"),
+            order_fen: Some(0),
+            settlement_fen: Some(0),
+            coupon_fen: Some(0),
+            wx_refund_id: (!self.chance(6)).then(|| format!("5{}-{id:03}", self.number)),
+            refund_state: Some("SUCCESS"),
+            applied_fen: self.chance(80).then_some(fen),
+            refund_fen: Some(fen),
+            refunded_at: succeeded,
+        }
+    }
+
+    /// Mocks and pushes in quarantine.
+    fn beside(&mut self) {
+        for number in 0..self.rng.random_range(0..=1) {
+            let ids = self.ids();
+            let purchase = Purchase { bought: Bought::Goods, quantity: 1, price_fen: 100, ids };
+            let about = About::Mock { app: self.app('a'), number: format!("K{number}") };
+            let facts = vec![(Fact::Mocked(purchase), self.moment())];
+            self.streams.push(Stream { about, facts });
+        }
+        for number in 0..self.rng.random_range(0..=1) {
+            let ids = self.ids();
+            let mut facts = vec![(Fact::Held(ids), self.moment())];
+            facts.extend(
+                self.one_of(&[vec![], vec![Fact::Adopted], vec![Fact::Dismissed]])
+                    .into_iter()
+                    .map(|fact| (fact, midnight(DAYS))),
+            );
+            self.streams.push(Stream { about: About::Held { app: self.app('a'), number }, facts });
+        }
+    }
+
+    fn lines_of_nothing(&mut self) {
+        for _ in 0..self.rng.random_range(0..=3) {
+            let (ids, at, fen) = (self.ids(), self.moment(), self.one_of(&[100, 200]));
+            let of = Ids { tx: Some(self.tx()), mch: ids.mch };
+            let letter = self.one_of(&['a', 'a', 'a', 'b', 'z']);
+            let mut line = self.refund_line(letter, &of, fen, at);
+            if self.chance(60) {
+                line = Line {
+                    is_refund: false,
+                    state: "SUCCESS",
+                    order_fen: Some(fen),
+                    settlement_fen: Some(fen),
+                    wx_refund_id: None,
+                    refund_state: None,
+                    applied_fen: None,
+                    refund_fen: None,
+                    refunded_at: None,
+                    ..line
+                };
+            }
+            if self.chance(30) {
+                self.disturb(&mut line);
+            }
+            self.lines.push((0, line));
+        }
+        // Some stand twice, on their day or on another.
+        for place in 0..self.lines.len() {
+            if self.chance(10) {
+                let (merchant, mut line) = self.lines[place].clone();
+                if self.chance(50) {
+                    line.traded_at += TimeDelta::days(1);
+                    if line.is_refund {
+                        line.refund_state = Some("SUCCESS");
+                    }
+                }
+                self.lines.push((merchant, line));
+            }
+        }
+    }
+
+    fn bills(&mut self, merchant: usize) {
+        for day in -2..DAYS + 1 {
+            let date = beijing_day(midnight(day));
+            let of_day = |(of, line): &&(usize, Line)| *of == merchant && beijing_day(line.traded_at) == date;
+            let mut lines: Vec<Line> =
+                self.lines.iter().filter(of_day).map(|(_, line)| line.clone()).collect();
+            lines.sort_by_key(|line| (line.tx.clone(), line.traded_at));
+            let layouts: [&[&'static str]; 8] = [
+                &[],
+                &["all"],
+                &["all"],
+                &["success", "refund"],
+                &["all", "success"],
+                &["all", "success", "refund"],
+                &["success"],
+                &["refund", "all"],
+            ];
+            let layout = if lines.is_empty() && merchant == 1 { &[] } else { self.one_of(&layouts) };
+            for kind in layout {
+                let kept: Vec<Line> = lines.iter().filter(|line| holds(kind, line)).cloned().collect();
+                self.bill(merchant, date, kind, kept);
+            }
+            if !layout.is_empty() && self.chance(50) {
+                self.fund_flow(merchant, date, &lines);
+            }
+        }
+    }
+
+    fn bill(&mut self, merchant: usize, day: NaiveDate, kind: &'static str, lines: Vec<Line>) {
+        let is_empty = lines.is_empty();
+        let mut facts = vec![];
+        if is_empty && self.chance(50) {
+            facts.push(Fact::DeclaredEmpty);
+        } else {
+            let last = if self.chance(10) { self.some_of(&lines) } else { lines.clone() };
+            match self.rng.random_range(0..10) {
+                0 => {
+                    // Another file stood before.
+                    let before = self.some_of(&lines);
+                    self.file(&mut facts, Lines::Trade(before), true);
+                    self.file(&mut facts, Lines::Trade(last), true);
+                }
+                1 => {
+                    // Begun, left, and begun again.
+                    self.file(&mut facts, Lines::Trade(lines), false);
+                    self.file(&mut facts, Lines::Trade(last), true);
+                }
+                // Never sealed.
+                2 if self.chance(50) => self.file(&mut facts, Lines::Trade(last), false),
+                _ => self.file(&mut facts, Lines::Trade(last), true),
+            }
+        }
+        self.bill_stream(merchant, day, kind, facts);
+    }
+
+    fn bill_stream(&mut self, merchant: usize, day: NaiveDate, kind: &'static str, facts: Vec<Fact>) {
+        let at = midnight(DAYS + 1);
+        let facts = facts.into_iter().map(|fact| (fact, at)).collect();
+        let about = About::Bill { merchant: self.merchants[merchant].clone(), day, kind };
+        self.streams.push(Stream { about, facts });
+    }
+
+    fn some_of(&mut self, lines: &[Line]) -> Vec<Line> {
+        let mut some = vec![];
+        for line in lines {
+            let mut line = line.clone();
+            match self.rng.random_range(0..6) {
+                0 => continue,
+                1 if !line.is_refund => line.order_fen = Some(700),
+                1 => line.refund_state = Some("PROCESSING"),
+                _ => {}
+            }
+            some.push(line);
+        }
+        some
+    }
+
+    /// One file's facts; of several in a stream the last takes the place of the one before it.
+    fn file(&mut self, facts: &mut Vec<Fact>, lines: Lines, is_sealed: bool) {
+        let sha = format!("{:064x}", u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64()));
+        let rows = match &lines {
+            Lines::Trade(lines) => lines.len(),
+            Lines::Funds(lines) => lines.len(),
+        };
+        let sealed = facts.iter().rev().find_map(|fact| match fact {
+            Fact::BillSealed { sha } => Some(sha.clone()),
+            _ => None,
+        });
+        facts.push(Fact::BillOpened { sha: sha.clone(), rows });
+        match lines {
+            Lines::Trade(lines) => {
+                let (mut rest, mut first_line) = (lines.as_slice(), 2);
+                while !rest.is_empty() {
+                    let (chunk, left) = rest.split_at(self.rng.random_range(1..=rest.len()));
+                    facts.push(Fact::BillLines { first_line, lines: Lines::Trade(chunk.to_vec()) });
+                    (rest, first_line) = (left, first_line + chunk.len() as u64);
+                }
+            }
+            Lines::Funds(lines) if lines.is_empty() => {}
+            Lines::Funds(_) => facts.push(Fact::BillLines { first_line: 2, lines }),
+        }
+        if is_sealed {
+            facts.extend(sealed.map(|before| Fact::BillSuperseded { sha: before, by_sha: sha.clone() }));
+            facts.push(Fact::BillSealed { sha });
+        }
+    }
+
+    fn fund_flow(&mut self, merchant: usize, day: NaiveDate, lines: &[Line]) {
+        let mut funds = vec![];
+        for line in lines {
+            let amount_fen = line.settlement_fen.filter(|_| !line.is_refund).or(line.amount()).unwrap_or(0);
+            let amount_fen = if self.chance(15) { amount_fen + 1 } else { amount_fen };
+            let business_id = line.wx_refund_id.clone().filter(|_| line.is_refund && self.chance(50));
+            if self.chance(80) {
+                funds.push(Fund {
+                    is_income: !line.is_refund,
+                    business_id: business_id.unwrap_or_else(|| line.tx.clone()),
+                    amount_fen,
+                    at: line.traded_at,
+                });
+            }
+        }
+        let mut facts = vec![];
+        self.file(&mut facts, Lines::Funds(funds), true);
+        self.bill_stream(merchant, day, "fundflow", facts);
+    }
+}
+
+fn holds(kind: &str, line: &Line) -> bool {
+    match kind {
+        "all" => true,
+        "success" => !line.is_refund,
+        _ => line.is_refund,
+    }
+}
