@@ -186,7 +186,12 @@ enum Importer {
 }
 
 impl Importer {
-    async fn import(&self, file: &Path, args: &Import, supersede: Option<&str>) -> Result<BillImported, Refusal> {
+    async fn import(
+        &self,
+        file: &Path,
+        args: &Import,
+        supersede: Option<&str>,
+    ) -> Result<BillImported, Refusal> {
         let done = match self {
             Self::Server(client) => through_server(client, file, args, supersede).await,
             Self::Here { here, keys, spool } => alone(here, keys, spool, file, args, supersede).await,
@@ -272,13 +277,14 @@ async fn alone(
         Progress::Appended { lines, of } => {
             if shown.length() != Some(of) {
                 shown.set_length(of);
-                shown.set_style(style("{msg} {wide_bar} {human_pos} of {human_len} lines, {per_sec}, {eta} left"));
+                shown.set_style(style(
+                    "{msg} {wide_bar} {human_pos} of {human_len} lines, {per_sec}, {eta} left",
+                ));
             }
             shown.set_position(lines);
         }
     });
-    let done =
-        import::run(&here.ledger, &keys.profiles, &keys.routes, copy.path(), &request, &watcher).await;
+    let done = import::run(&here.ledger, &keys.profiles, &keys.routes, copy.path(), &request, &watcher).await;
     bar.finish_and_clear();
     match done {
         Ok(imported) => Ok(Ok(imported.into())),
@@ -324,7 +330,9 @@ fn told(day: &BillDayImported) -> String {
     let done = match day.outcome {
         DayOutcome::Imported => format!("{rows} lines imported"),
         DayOutcome::Resumed => {
-            format!("{rows} lines stand; {lines_stood} of them had been appended by a run that was interrupted")
+            format!(
+                "{rows} lines stand; {lines_stood} of them had been appended by a run that was interrupted"
+            )
         }
         DayOutcome::Stands => format!("{rows} lines stood already; nothing was appended"),
     };

@@ -61,7 +61,8 @@ impl Here {
         let store: Arc<dyn EventStore> = Arc::new(store);
         let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
-        let ledger = Ledger::open(store.clone(), Quotas::default()).await.context("the log cannot be read")?;
+        let ledger =
+            Ledger::open(store.clone(), Quotas::default()).await.context("the log cannot be read")?;
         Ok(Self { ledger, store, by })
     }
 

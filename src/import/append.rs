@@ -81,11 +81,7 @@ fn told(day: Day, stood: Option<u64>) -> ImportedDay {
 
 impl Work<'_> {
     /// Goes on where the attempt before ended.
-    async fn attempt(
-        &self,
-        days: &[Day],
-        done: &mut BTreeMap<NaiveDate, Done>,
-    ) -> Result<(), ImportError> {
+    async fn attempt(&self, days: &[Day], done: &mut BTreeMap<NaiveDate, Done>) -> Result<(), ImportError> {
         let mut writers = BTreeMap::new();
         for day in days.iter().filter(|day| !matches!(day.stands, Standing::Same)) {
             let Opened::Writer(writer) = self.open(day).await? else { continue };

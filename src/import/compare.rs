@@ -195,7 +195,13 @@ impl Compared {
         failed.and(Ok(bill?.sha256))
     }
 
-    fn hold(&mut self, day: NaiveDate, row: BillRow, hashes: &RandomState, names: &mut Names) -> Result<(), ImportError> {
+    fn hold(
+        &mut self,
+        day: NaiveDate,
+        row: BillRow,
+        hashes: &RandomState,
+        names: &mut Names,
+    ) -> Result<(), ImportError> {
         let base = names.base(day, &row);
         let is_taken = self.kept.get(&base).is_some_and(|kept| kept.found != Found::Not);
         let name = if is_taken { names.next(base) } else { base };

@@ -150,10 +150,7 @@ impl Source {
     }
 
     /// Reads the whole file. Blocks.
-    fn read(
-        &self,
-        each: &mut dyn FnMut(NaiveDate, BillRow) -> ControlFlow<()>,
-    ) -> Result<Bill, BillError> {
+    fn read(&self, each: &mut dyn FnMut(NaiveDate, BillRow) -> ControlFlow<()>) -> Result<Bill, BillError> {
         bill::read(&self.file, &self.profiles, &self.hints, each)
     }
 }
@@ -171,8 +168,7 @@ pub async fn run(
     request: &ImportRequest,
     watcher: &Watcher,
 ) -> Result<Imported, ImportError> {
-    let source =
-        Source { file: file.to_owned(), profiles: profiles.clone(), hints: request.hints.clone() };
+    let source = Source { file: file.to_owned(), profiles: profiles.clone(), hints: request.hints.clone() };
     let (bill, lines) = check(&source, routes, watcher).await?;
     if !routes.merchants.contains(&bill.merchant) {
         return Err(ImportError::UnknownMerchant { merchant: bill.merchant });
@@ -186,11 +182,7 @@ pub async fn run(
 }
 
 /// The first pass: everything is checked, and nothing kept.
-async fn check(
-    source: &Source,
-    routes: &Routes,
-    watcher: &Watcher,
-) -> Result<(Bill, LinesOf), ImportError> {
+async fn check(source: &Source, routes: &Routes, watcher: &Watcher) -> Result<(Bill, LinesOf), ImportError> {
     let (source, apps, watcher) = (source.clone(), routes.apps.clone(), watcher.clone());
     blocking(move || {
         let mut lines = LinesOf::default();

@@ -27,7 +27,10 @@ fn row(transaction_id: &str) -> String {
 /// Three rows of one fen each, as WeChat gives them out.
 fn lines() -> Vec<String> {
     let mut lines = vec![HEADER.to_owned()];
-    lines.extend(["4200000925202101284997714292", "4200000925202101284997714293", "4200000925202101284997714294"].map(row));
+    lines.extend(
+        ["4200000925202101284997714292", "4200000925202101284997714293", "4200000925202101284997714294"]
+            .map(row),
+    );
     lines.push(SUMMARY.to_owned());
     lines.push("`3,`0.03,`0.00,`0.00,`0.00000,`0.03,`0.00".to_owned());
     lines
@@ -92,24 +95,68 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("missing column", with(0, |header| header.replace(",微信订单号", "")), &["line 1", "微信订单号"]),
         ("extra column", with(0, |header| format!("{header},新列")), &["line 1", "column 28", "新列"]),
         ("column twice", with(0, |header| format!("{header},费率")), &["line 1", "column 28", "费率"]),
-        ("wrong count", with(5, |line| line.replacen("`3", "`4", 1)), &["line 6", "column 1", "总交易单数", "4", "3"]),
-        ("wrong sum", with(5, |line| line.replacen("0.03", "0.04", 1)), &["line 6", "column 2", "应结订单总金额", "0.04", "0.03"]),
-        ("wrong order sum", with(5, |line| line.replace("`0.03,`0.00", "`0.30,`0.00").replacen("`3,`0.30", "`3,`0.03", 1)), &["line 6"]),
-        ("wrong fee sum", with(5, |line| line.replace("0.00000", "0.00001")), &["line 6", "column 5", "手续费总金额"]),
+        (
+            "wrong count",
+            with(5, |line| line.replacen("`3", "`4", 1)),
+            &["line 6", "column 1", "总交易单数", "4", "3"],
+        ),
+        (
+            "wrong sum",
+            with(5, |line| line.replacen("0.03", "0.04", 1)),
+            &["line 6", "column 2", "应结订单总金额", "0.04", "0.03"],
+        ),
+        (
+            "wrong order sum",
+            with(5, |line| line.replace("`0.03,`0.00", "`0.30,`0.00").replacen("`3,`0.30", "`3,`0.03", 1)),
+            &["line 6"],
+        ),
+        (
+            "wrong fee sum",
+            with(5, |line| line.replace("0.00000", "0.00001")),
+            &["line 6", "column 5", "手续费总金额"],
+        ),
         ("torn line", with(2, |line| line[..line.len() / 2].to_owned()), &["line 3"]),
         ("torn file", good[..good.len() - 200].to_vec(), &["line "]),
         ("no summary", file_of(&lines()[..4]), &["line ", "summary"]),
         ("after the summary", file_of(&[lines(), vec![row("9")]].concat()), &["line 7"]),
-        ("cell without backtick", with(2, |line| line.replacen("`0.01", "0.01", 1)), &["line 3", "column 13"]),
-        ("amount of three decimals", with(2, |line| line.replacen("`0.01", "`0.001", 1)), &["line 3", "column 13", "应结订单金额"]),
-        ("amount that is no number", with(2, |line| line.replacen("`0.01", "`1e3", 1)), &["line 3", "column 13"]),
-        ("amount too large", with(2, |line| line.replacen("`0.01", "`99999999999999999999.00", 1)), &["line 3", "column 13"]),
-        ("no moment", with(2, |line| line.replace("2021-01-28", "2021-13-28")), &["line 3", "column 1", "交易时间"]),
+        (
+            "cell without backtick",
+            with(2, |line| line.replacen("`0.01", "0.01", 1)),
+            &["line 3", "column 13"],
+        ),
+        (
+            "amount of three decimals",
+            with(2, |line| line.replacen("`0.01", "`0.001", 1)),
+            &["line 3", "column 13", "应结订单金额"],
+        ),
+        (
+            "amount that is no number",
+            with(2, |line| line.replacen("`0.01", "`1e3", 1)),
+            &["line 3", "column 13"],
+        ),
+        (
+            "amount too large",
+            with(2, |line| line.replacen("`0.01", "`99999999999999999999.00", 1)),
+            &["line 3", "column 13"],
+        ),
+        (
+            "no moment",
+            with(2, |line| line.replace("2021-01-28", "2021-13-28")),
+            &["line 3", "column 1", "交易时间"],
+        ),
         ("another day", with(2, |line| line.replace("2021-01-28", "2021-01-29")), &["line "]),
-        ("another merchant", with(2, |line| line.replace("1601959334", "1601959335")), &["line 3", "column 3", "商户号"]),
+        (
+            "another merchant",
+            with(2, |line| line.replace("1601959334", "1601959335")),
+            &["line 3", "column 3", "商户号"],
+        ),
         ("wrong encoding", encoding_rs::GBK.encode(&lines().join("\r\n")).0.into_owned(), &["line 1"]),
         ("wrong encoding within", broken_text(), &["line 3", "column 21", "商品名称"]),
-        ("huge cell", with(2, |line| line.replace("for testing", &"x".repeat(100_000))), &["line 3", "column 21"]),
+        (
+            "huge cell",
+            with(2, |line| line.replace("for testing", &"x".repeat(100_000))),
+            &["line 3", "column 21"],
+        ),
         ("huge line", with(2, |line| line.replace("for testing", &"x".repeat(3_000_000))), &["line 3"]),
         ("empty file", vec![], &["empty"]),
         ("only a mark", b"\xef\xbb\xbf".to_vec(), &["empty"]),
@@ -117,14 +164,22 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("no bill either", b"hello\nworld\n".to_vec(), &["no bill"]),
         ("an answer", br#"{"code":"NO_STATEMENT_EXIST","message":"x"}"#.to_vec(), &["bill"]),
         ("bomb", bomb(), &["unpack"]),
-        ("torn gzip", { let packed = gzip(&good); packed[..packed.len() - 30].to_vec() }, &["torn"]),
+        (
+            "torn gzip",
+            {
+                let packed = gzip(&good);
+                packed[..packed.len() - 30].to_vec()
+            },
+            &["torn"],
+        ),
         ("zero bytes", with(2, |line| line.replace("for testing", "for\0testing")), &["line 3", "column 21"]),
     ]
 }
 
 fn broken_text() -> Vec<u8> {
     let bytes = file_of(&lines());
-    let place = bytes.windows(11).enumerate().filter(|(_, window)| *window == b"for testing").nth(1).unwrap().0;
+    let place =
+        bytes.windows(11).enumerate().filter(|(_, window)| *window == b"for testing").nth(1).unwrap().0;
     let mut bytes = bytes;
     bytes[place] = 0xff;
     bytes
@@ -169,7 +224,8 @@ fn the_sample_of_the_protocol_comes_to_the_exact_fen_in_every_dress() {
         let home = home();
         let (code, said) = import(&home, "good.csv", &bytes, &["--json"]);
         assert_eq!(code, 0, "{name}: {said}");
-        let told: Value = serde_json::from_str(said.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+        let told: Value =
+            serde_json::from_str(said.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
         assert_eq!(told["rows"], 3, "{name}: {told}");
         let stands = events(&home);
         let (code, said) = import(&home, "again.csv", &bytes, &[]);

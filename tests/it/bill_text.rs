@@ -83,9 +83,10 @@ pub fn all(rows: &[BillRow]) -> Vec<u8> {
 
 /// A fund flow bill with an income for each payment.
 pub fn fund_flow(rows: &[BillRow]) -> Vec<u8> {
-    let mut text = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),\
+    let mut text =
+        "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),\
                     资金变更提交申请人,备注,业务凭证号\r\n"
-        .to_owned();
+            .to_owned();
     let mut total = 0;
     for row in rows {
         let BillRow { at, transaction_id, fen, .. } = row;

@@ -76,7 +76,8 @@ impl ReadLog for Fragile {
 #[async_trait]
 impl EventStore for Fragile {
     async fn append(&self, append: Append) -> AppendOutcome {
-        let left = self.appends_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left =
+            self.appends_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => self.inner.append(append).await,
             Err(_) => AppendOutcome::NotWritten(Fault::DiskFull),
@@ -149,7 +150,8 @@ impl Desk {
             match event {
                 BillEvent::Lines { revision, lines: chunk } => lines.push((revision, chunk)),
                 BillEvent::Sealed { revision, .. } => sealed = revision,
-                BillEvent::Opened { .. } | BillEvent::Superseded { .. } | BillEvent::DeclaredEmpty { .. } => {}
+                BillEvent::Opened { .. } | BillEvent::Superseded { .. } | BillEvent::DeclaredEmpty { .. } => {
+                }
             }
         }
         let of_sealed = lines.into_iter().filter(|(revision, _)| *revision == sealed);
@@ -176,7 +178,9 @@ async fn import_with(ledger: &Ledger, file: &Path, supersede: Option<&str>) -> R
 /// Rows that fill several chunks.
 fn wide(day: u32) -> Vec<BillRow> {
     let name = "宝石".repeat(400);
-    (0..1000).map(|n| BillRow { product_name: name.clone(), ..paid(day, &format!("T{n}"), 100 + n) }).collect()
+    (0..1000)
+        .map(|n| BillRow { product_name: name.clone(), ..paid(day, &format!("T{n}"), 100 + n) })
+        .collect()
 }
 
 /// The lines of several chunks as those of one.
@@ -228,8 +232,11 @@ async fn the_same_content_again_appends_nothing_whatever_the_file_is_called_or_p
     assert_eq!(first.position, head);
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
     std::io::Write::write_all(&mut gzip, &bytes).unwrap();
-    for again in [bytes.clone(), gzip.finish().unwrap(), String::from_utf8(bytes).unwrap().replace("\r\n", "\n").into()]
-    {
+    for again in [
+        bytes.clone(),
+        gzip.finish().unwrap(),
+        String::from_utf8(bytes).unwrap().replace("\r\n", "\n").into(),
+    ] {
         let again = desk.import(&again).await.unwrap();
         assert_eq!(again.days[0].outcome, Outcome::Stands);
         assert_eq!((again.position, desk.store.last().await.unwrap()), (None, head));
@@ -297,14 +304,22 @@ async fn a_bill_is_imported_through_the_admin_listener_and_listed() {
     let imported = upload(&finance, "?file_name=5.csv", &bytes).await;
     assert_eq!(imported.status, 200, "{imported:?}");
     let body = imported.json();
-    assert_eq!((&body["merchant"], &body["kind"], &body["rows"]), (&json!(MERCHANT), &json!("all"), &json!(2)));
+    assert_eq!(
+        (&body["merchant"], &body["kind"], &body["rows"]),
+        (&json!(MERCHANT), &json!("all"), &json!(2))
+    );
     assert_eq!(body["lines"], json!({"apps": {"demo": 1}, "other_apps": 1, "no_app": 0}));
-    assert_eq!((&body["days"][0]["day"], &body["days"][0]["outcome"]), (&json!("2026-01-05"), &json!("imported")));
+    assert_eq!(
+        (&body["days"][0]["day"], &body["days"][0]["outcome"]),
+        (&json!("2026-01-05"), &json!("imported"))
+    );
     assert_eq!(body["totals"]["order_fen"], 1300);
     let again = upload(&finance, "", &bytes).await.json();
     assert_eq!((&again["days"][0]["outcome"], &again["position"]), (&json!("stands"), &Value::Null));
     let position = body["position"].as_str().unwrap();
-    let files = format!("/v1/bills?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31&min_position={position}");
+    let files = format!(
+        "/v1/bills?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31&min_position={position}"
+    );
     let files = server.client("audit").get(&files).await;
     assert_eq!(files.status, 200, "{files:?}");
     assert_eq!(files.json()["rows"][0]["file_name"], "5.csv");
@@ -341,7 +356,10 @@ async fn an_upload_is_refused_with_the_reason_and_leaves_no_file() {
     assert_eq!(other.outcome(), "409 bill_differs");
     let detail = &other.json()["detail"];
     assert_eq!((&detail["changed"], &detail["removed"], &detail["added"]), (&json!(1), &json!(0), &json!(0)));
-    assert_eq!(detail["rows"][0]["columns"][0], json!({"column": "settlement_fen", "stands": 600, "file": 601}));
+    assert_eq!(
+        detail["rows"][0]["columns"][0],
+        json!({"column": "settlement_fen", "stands": 600, "file": 601})
+    );
     let superseded = upload(&finance, "?supersede=corrected", &all(&[paid(5, "T1", 601)])).await;
     assert_eq!(superseded.status, 200, "{superseded:?}");
     let spool = home.store().with_file_name("events.db.spool");
@@ -353,7 +371,8 @@ async fn a_day_without_a_bill_is_declared_empty_and_a_bill_that_comes_later_is_t
     let home = home_of_a_merchant();
     let server = home.serve();
     let finance = server.client("finance");
-    let empty = json!({"merchant": MERCHANT, "day": "2026-01-05", "kind": "all", "reason": "NO_STATEMENT_EXIST"});
+    let empty =
+        json!({"merchant": MERCHANT, "day": "2026-01-05", "kind": "all", "reason": "NO_STATEMENT_EXIST"});
     let declared = finance.send("POST", "/v1/bills/empty", &empty).await;
     assert_eq!((declared.status, &declared.json()["recorded"]), (200, &json!(true)), "{declared:?}");
     let again = finance.send("POST", "/v1/bills/empty", &empty).await;
@@ -394,7 +413,9 @@ async fn the_command_imports_through_the_server_and_alone_and_goes_on_after_a_ba
     let other = bill_file(&home, "other.csv", &all(&rows[..1]));
     for serves in [false, true] {
         let server = serves.then(|| home.serve());
-        let run = |args: &[&str]| said(&home.command(args).env("ORDER_LEDGER_TOKEN", "olt_finance").output().unwrap());
+        let run = |args: &[&str]| {
+            said(&home.command(args).env("ORDER_LEDGER_TOKEN", "olt_finance").output().unwrap())
+        };
         let merchant = ["--merchant", MERCHANT];
         let (code, told) = run(&["bill", "import", &bad, &good, &funds, merchant[0], merchant[1]]);
         assert_eq!(code, 1, "{told}");
@@ -422,5 +443,8 @@ async fn the_command_imports_through_the_server_and_alone_and_goes_on_after_a_ba
     let days = ["--merchant", MERCHANT, "--from", "2026-01-01", "--to", "2026-01-31"];
     let (code, told) = said(&home.run(&[&["bill", "list"][..], &days].concat()));
     assert_eq!(code, 0, "{told}");
-    assert!(told.contains("other.csv") && told.contains("funds.csv") && told.contains("2026-01-06"), "{told}");
+    assert!(
+        told.contains("other.csv") && told.contains("funds.csv") && told.contains("2026-01-06"),
+        "{told}"
+    );
 }

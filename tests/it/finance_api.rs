@@ -19,7 +19,8 @@ pub async fn with_differences(home: &Home) -> Server {
         assert_eq!(pushed.body, SUCCESS_JSON);
     }
     let dear = BillRow { fen: 1300, ..paid_for(5, "DEAR") };
-    let imported = upload(&server.client("finance"), "", &all(&[paid_for(5, "GOOD"), dear, paid(5, "T9", 700)])).await;
+    let imported =
+        upload(&server.client("finance"), "", &all(&[paid_for(5, "GOOD"), dear, paid(5, "T9", 700)])).await;
     assert_eq!(imported.status, 200, "{imported:?}");
     server
 }
@@ -52,7 +53,9 @@ async fn the_report_is_the_same_in_every_format_and_byte_for_byte_again() {
     let home = home_of_a_merchant();
     let server = with_differences(&home).await;
     let finance = server.client("finance");
-    let path = format!("/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z");
+    let path = format!(
+        "/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z"
+    );
     let report = fresh(&finance, &path).await;
     let mut statuses: Vec<_> = report.json()["rows"]
         .as_array()

@@ -40,7 +40,8 @@ async fn the_report_is_the_same_beside_a_server_and_without_one() {
     };
     let finance = server.client("finance");
     let scope = format!("merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z");
-    let from_server = super::finance_api::fresh(&finance, &format!("/v1/reconciliation?{scope}&format=csv")).await.body;
+    let from_server =
+        super::finance_api::fresh(&finance, &format!("/v1/reconciliation?{scope}&format=csv")).await.body;
     assert_eq!(report(&["--format", "csv"]), from_server);
     assert!(server.terminate().success());
     assert_eq!(report(&["--format", "csv"]), from_server);
@@ -104,8 +105,20 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     assert_eq!(imported.status, 200);
     super::finance_api::fresh(&server.client("admin"), &format!("/v1/periods?merchant={MERCHANT}")).await;
     let proposal = [
-        "recovery", "propose", "--merchant", MERCHANT, "--transaction-id", "TLOST", "--out-trade-no", "LOST",
-        "--product-id", "gem_60", "--quantity", "2", "--evidence", "the game's order 77",
+        "recovery",
+        "propose",
+        "--merchant",
+        MERCHANT,
+        "--transaction-id",
+        "TLOST",
+        "--out-trade-no",
+        "LOST",
+        "--product-id",
+        "gem_60",
+        "--quantity",
+        "2",
+        "--evidence",
+        "the game's order 77",
     ];
     assert!(finance(&proposal).contains("recovery approve demo LOST"));
     let approve = ["recovery", "approve", "demo", "LOST"];

@@ -38,7 +38,10 @@ async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_a
     let proposed = finance.send("POST", &path, &proposal).await;
     assert_eq!(proposed.status, 200, "{proposed:?}");
     let body = proposed.json();
-    assert_eq!((&body["app"], &body["amount_fen"], &body["recorded"]), (&json!("demo"), &json!(1200), &json!(true)));
+    assert_eq!(
+        (&body["app"], &body["amount_fen"], &body["recorded"]),
+        (&json!("demo"), &json!(1200), &json!(true))
+    );
     assert_eq!(finance.send("POST", &path, &proposal).await.json()["recorded"], false);
     assert_eq!(finance.send("POST", approve, &json!({})).await.outcome(), "409 same_person");
     let withdraw = "/v1/recoveries/demo/LOST/withdraw";

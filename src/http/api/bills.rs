@@ -20,7 +20,9 @@ use crate::decision;
 use crate::domain::bill::{BillKey, BillKind, MerchantId, Totals};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::import::{self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome, StandingDay};
+use crate::import::{
+    self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome, StandingDay,
+};
 use crate::ledger::{BillImportError, Recorded};
 use crate::{clock, limits};
 
@@ -262,7 +264,8 @@ pub async fn import(
 const FILE_NAME: &str = "1 to 255 characters, none of them a control character";
 
 fn file_name(text: &str) -> Option<String> {
-    let is_valid = (1..=limits::FILE_NAME_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let is_valid = (1..=limits::FILE_NAME_CHARS_MAX).contains(&text.chars().count())
+        && !text.chars().any(char::is_control);
     is_valid.then(|| text.to_owned())
 }
 
@@ -399,10 +402,10 @@ pub async fn declare_empty(
     let kind = BillKind::parse(&body.kind).map_err(|error| wrong("body.kind", &error))?;
     let keys = service.keys.load_full();
     known_merchant(&keys.routes, &merchant)?;
-    let covers = keys.profiles.covers(&kind).ok_or_else(|| wrong("body.kind", &"no profile has this kind"))?;
+    let covers =
+        keys.profiles.covers(&kind).ok_or_else(|| wrong("body.kind", &"no profile has this kind"))?;
     let key = BillKey { merchant, day: body.day, kind };
-    let declared =
-        service.ledger.declare_empty(&key, covers, reason, holder.name(), clock::now()).await?;
+    let declared = service.ledger.declare_empty(&key, covers, reason, holder.name(), clock::now()).await?;
     Ok(Json(declared.into()))
 }
 

@@ -62,7 +62,12 @@ pub struct CaseToReopen {
     pub kind: String,
     #[schema(min_length = 1, max_length = 200, example = "demo.ORD-20260101-0001")]
     pub id: String,
-    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "the ticket was about another order")]
+    #[schema(
+        min_length = 1,
+        max_length = 1000,
+        pattern = r"\S",
+        example = "the ticket was about another order"
+    )]
     pub reason: String,
 }
 
@@ -165,8 +170,7 @@ pub async fn resolve(
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let (status, facts) = (body.status.as_deref(), body.facts.as_deref());
     let asked = Asked { key: &key, status, facts, reason };
-    let judged =
-        cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
+    let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
     let resolved = CaseResolved {
         recorded: judged.recorded,
         status: judged.status,
@@ -199,8 +203,7 @@ pub async fn reopen(
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
-    let reopened =
-        cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    let reopened = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
     let position = reopened.position.map(|position| position.to_string());
     let reopened = CaseReopened { recorded: reopened.recorded, position };
     Ok(precondition::answer(service.ledger.case(&key).await?.revision, reopened))
@@ -241,8 +244,7 @@ pub async fn upload(
     let read = tokio::task::spawn_blocking(move || case_file::read(&bytes)).await;
     let rows = read.map_err(|error| ApiError::internal(&error))??;
     let by = holder.name();
-    let bulk =
-        cases::resolve_all(&service.desk(), &merchant, &rows, min_position, by, clock::now()).await;
+    let bulk = cases::resolve_all(&service.desk(), &merchant, &rows, min_position, by, clock::now()).await;
     Ok(Json(bulk.into()))
 }
 
@@ -261,8 +263,7 @@ async fn begin(
 
 fn key(merchant: &str, kind: &str, id: &str) -> Result<CaseKey, ApiError> {
     let wrong = |place: &str, problem: String| ApiError::at(Code::Body, place, problem);
-    let merchant =
-        MerchantId::parse(merchant).map_err(|error| wrong("body.merchant", error.to_string()))?;
+    let merchant = MerchantId::parse(merchant).map_err(|error| wrong("body.merchant", error.to_string()))?;
     let kinds = || format!("must be one of {}", CaseKind::ALL.map(CaseKind::as_str).join(", "));
     let kind = CaseKind::parse(kind).ok_or_else(|| wrong("body.kind", kinds()))?;
     CaseKey::new(merchant, kind, id).map_err(|error| wrong("body.id", error.to_string()))

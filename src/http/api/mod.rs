@@ -39,7 +39,7 @@ use crate::limits;
 use crate::store::Health;
 
 pub use bills::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
-pub use cases::{CaseReopened, CaseRefused, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
+pub use cases::{CaseRefused, CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
 pub use error::ApiError;
 pub use periods::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
 pub use present::percent_encoded;

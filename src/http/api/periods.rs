@@ -190,8 +190,7 @@ fn key(
     holder.may_see_all_apps()?;
     let merchant = MerchantId::parse(&merchant)
         .map_err(|error| ApiError::at(Code::Parameter, "path.merchant", error))?;
-    let month =
-        Month::parse(&month).map_err(|error| ApiError::at(Code::Parameter, "path.month", error))?;
+    let month = Month::parse(&month).map_err(|error| ApiError::at(Code::Parameter, "path.month", error))?;
     known_merchant(&service.keys.load().routes, &merchant)?;
     Ok(PeriodKey { merchant, month })
 }

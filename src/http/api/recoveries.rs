@@ -55,7 +55,12 @@ pub struct OrderToRecover {
     #[schema(min_length = 1, max_length = 128, example = "1")]
     pub zone_id: Option<String>,
     /// How it is known what was bought.
-    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "the game's order 77, by its log")]
+    #[schema(
+        min_length = 1,
+        max_length = 1000,
+        pattern = r"\S",
+        example = "the game's order 77, by its log"
+    )]
     pub evidence: String,
 }
 
@@ -126,8 +131,7 @@ pub async fn propose(
     questions::within_log(&service, min_position)?;
     let proposal = proposal(&service, body)?;
     let by = holder.name();
-    let proposed =
-        recoveries::propose(&service.desk(), &proposal, min_position, by, clock::now()).await?;
+    let proposed = recoveries::propose(&service.desk(), &proposal, min_position, by, clock::now()).await?;
     let order = proposed.order;
     Ok(Json(RecoveryProposed {
         recorded: proposed.recorded,
@@ -258,9 +262,9 @@ impl From<RecoveryError> for ApiError {
             RecoveryError::Refused(recovery::RecoveryError::SamePerson { .. }) => {
                 Self::new(Code::SamePerson, message)
             }
-            RecoveryError::NotMissing { .. }
-            | RecoveryError::Incomplete(_)
-            | RecoveryError::Refused(_) => Self::new(Code::RecoveryStands, message),
+            RecoveryError::NotMissing { .. } | RecoveryError::Incomplete(_) | RecoveryError::Refused(_) => {
+                Self::new(Code::RecoveryStands, message)
+            }
             RecoveryError::Contradicted(field) | RecoveryError::NotNamed(field) => {
                 Self::at(Code::Body, &format!("body.{field}"), message)
             }

@@ -78,8 +78,10 @@ async fn judge(folded: &Folded, rows: &[Row], rng: &mut StdRng) -> Words {
         )
         .unwrap();
         let (reason, by) = ("looked at it".to_owned(), "lin".to_owned());
-        let judgement = Judgement { status: row["status"].clone(), facts: facts.clone(), reason: reason.clone() };
-        let mut events = vec![CaseEvent::Resolved { key: key.clone(), judgement, revision: 1, by: by.clone() }];
+        let judgement =
+            Judgement { status: row["status"].clone(), facts: facts.clone(), reason: reason.clone() };
+        let mut events =
+            vec![CaseEvent::Resolved { key: key.clone(), judgement, revision: 1, by: by.clone() }];
         if is_reopened {
             events.push(CaseEvent::Reopened { key: key.clone(), reason, revision: 2, by });
         }
@@ -154,7 +156,13 @@ async fn a_case_lapses_exactly_where_what_was_judged_is_no_longer_so() {
         let before: BTreeMap<_, _> = before.iter().map(|row| (key_of(row), row)).collect();
         for row in rows(&folded, world).await {
             let state = expected(&row, words);
-            assert_eq!(row["case_state"], state, "world {}: {row:#?}\n{:?}", world.number, words.get(&key_of(&row)).map(|word| &word.facts));
+            assert_eq!(
+                row["case_state"],
+                state,
+                "world {}: {row:#?}\n{:?}",
+                world.number,
+                words.get(&key_of(&row)).map(|word| &word.facts)
+            );
             *seen.entry(state).or_default() += 1;
             let Some(earlier) = before.get(&key_of(&row)) else { continue };
             let differs = JUDGED.iter().find(|column| earlier[**column] != row[**column]);

@@ -92,11 +92,22 @@ pub struct Purchase {
 
 #[derive(Clone, Debug)]
 pub enum Fact {
-    Registered { app_id: String, per_unit: bool },
-    PriceChanged { per_unit: bool },
-    Assigned { merchant: String },
+    Registered {
+        app_id: String,
+        per_unit: bool,
+    },
+    PriceChanged {
+        per_unit: bool,
+    },
+    Assigned {
+        merchant: String,
+    },
     Delivered(Purchase),
-    Refunded { fen: i64, number: Option<String>, ids: Ids },
+    Refunded {
+        fen: i64,
+        number: Option<String>,
+        ids: Ids,
+    },
     Identified(Ids),
     /// Another content under the same number.
     Contradicted,
@@ -107,11 +118,22 @@ pub enum Fact {
     Held(Ids),
     Adopted,
     Dismissed,
-    BillOpened { sha: String, rows: usize },
-    BillLines { first_line: u64, lines: Lines },
+    BillOpened {
+        sha: String,
+        rows: usize,
+    },
+    BillLines {
+        first_line: u64,
+        lines: Lines,
+    },
     /// Directly before the seal of what comes instead; names what stood.
-    BillSuperseded { sha: String, by_sha: String },
-    BillSealed { sha: String },
+    BillSuperseded {
+        sha: String,
+        by_sha: String,
+    },
+    BillSealed {
+        sha: String,
+    },
     DeclaredEmpty,
 }
 
@@ -233,7 +255,8 @@ impl Seen {
         for order in &mut seen.orders {
             let app = seen.apps.iter().find(|app| app.app == order.app).unwrap();
             order.merchant = app.merchant_at(order.position).map(str::to_owned);
-            if matches!(order.bought, Bought::Goods | Bought::MallTest) && app.is_per_unit_at(order.position) {
+            if matches!(order.bought, Bought::Goods | Bought::MallTest) && app.is_per_unit_at(order.position)
+            {
                 order.amount_fen *= i64::from(order.quantity);
             }
         }
@@ -247,8 +270,12 @@ impl Seen {
     fn take(&mut self, about: &About, facts: &[(usize, &Fact, DateTime<Utc>)]) {
         match about {
             About::App { app } => self.apps.push(app_of(app, facts)),
-            About::Order { app, is_sandbox, number } => self.orders.extend(order_of(app, *is_sandbox, number, facts)),
-            About::Refund { app, is_sandbox, id } => self.refunds.extend(refund_of(app, *is_sandbox, id, facts)),
+            About::Order { app, is_sandbox, number } => {
+                self.orders.extend(order_of(app, *is_sandbox, number, facts))
+            }
+            About::Refund { app, is_sandbox, id } => {
+                self.refunds.extend(refund_of(app, *is_sandbox, id, facts))
+            }
             About::Mock { app, .. } => {
                 for (_, fact, _) in facts {
                     if let Fact::Mocked(purchase) = fact {
@@ -257,7 +284,8 @@ impl Seen {
                 }
             }
             About::Held { app, .. } => {
-                let is_open = !facts.iter().any(|(_, fact, _)| matches!(fact, Fact::Adopted | Fact::Dismissed));
+                let is_open =
+                    !facts.iter().any(|(_, fact, _)| matches!(fact, Fact::Adopted | Fact::Dismissed));
                 if let (Some((_, Fact::Held(ids), _)), true) = (facts.first(), is_open) {
                     self.held.push((app.clone(), ids.clone()));
                 }
@@ -268,8 +296,7 @@ impl Seen {
 }
 
 fn app_of(app: &str, facts: &[(usize, &Fact, DateTime<Utc>)]) -> App {
-    let mut known =
-        App { app: app.to_owned(), app_id: String::new(), meanings: vec![], assignments: vec![] };
+    let mut known = App { app: app.to_owned(), app_id: String::new(), meanings: vec![], assignments: vec![] };
     for (position, fact, _) in facts {
         match fact {
             Fact::Registered { app_id, per_unit } => {
@@ -290,7 +317,9 @@ fn order_of(
     number: &str,
     facts: &[(usize, &Fact, DateTime<Utc>)],
 ) -> Option<Order> {
-    let (position, Fact::Delivered(first), first_at) = facts.first()? else { panic!("an order begins otherwise") };
+    let (position, Fact::Delivered(first), first_at) = facts.first()? else {
+        panic!("an order begins otherwise")
+    };
     let mut order = Order {
         app: app.to_owned(),
         merchant: None,

@@ -29,20 +29,6 @@ fn moments() -> [DateTime<Utc>; 3] {
 }
 
 async fn reconciling() -> Folded {
-    if let Ok(dir) = std::env::var("TRY_DIR") {
-        let mut files = BTreeMap::new();
-        for sub in ["", "on", "queries"] {
-            for entry in std::fs::read_dir(std::path::Path::new(&dir).join(sub)).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_file() {
-                    let name = path.strip_prefix(&dir).unwrap().to_str().unwrap().to_owned();
-                    files.insert(name, std::fs::read_to_string(path).unwrap().replace("millifen\"", "count\"").replace(" millifen", " count"));
-                }
-            }
-        }
-        let files: Vec<_> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        return Folded::over(vec![super::folded::folder("reconciliation", &files)]).await;
-    }
     let ours = |folder: &Folder| folder.name == "reconciliation";
     Folded::over(Folder::built_in().into_iter().filter(ours).collect()).await
 }
@@ -67,7 +53,10 @@ async fn report(folded: &Folded, merchant: &str, as_of: DateTime<Utc>) -> Vec<BT
 
 /// Of a row of the report, the columns that the oracle speaks of.
 fn of_oracle(row: &BTreeMap<String, String>, known: &Row) -> Row {
-    known.keys().map(|column| (*column, row.get(*column).cloned().unwrap_or_else(|| "no such column".into()))).collect()
+    known
+        .keys()
+        .map(|column| (*column, row.get(*column).cloned().unwrap_or_else(|| "no such column".into())))
+        .collect()
 }
 
 /// What is wrong with a world's report; `None` where nothing is.
@@ -100,7 +89,8 @@ fn key(row: &BTreeMap<String, String>) -> String {
 fn compare(expected: &[Row], found: &[BTreeMap<String, String>]) -> Option<String> {
     let owned = |row: &Row| row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let expected: BTreeMap<String, &Row> = expected.iter().map(|row| (key(&owned(row)), row)).collect();
-    let by_key: BTreeMap<String, &BTreeMap<String, String>> = found.iter().map(|row| (key(row), row)).collect();
+    let by_key: BTreeMap<String, &BTreeMap<String, String>> =
+        found.iter().map(|row| (key(row), row)).collect();
     let mut wrong = vec![];
     if by_key.len() != found.len() {
         wrong.push("two rows are about the same".to_owned());
@@ -215,9 +205,9 @@ fn every_status_there_is_comes_up_in_the_random_worlds() {
             }
         }
     }
-    let expected = STATUSES.iter().flat_map(|(kind, words)| {
-        words.iter().map(|status| ((*kind).to_owned(), (*status).to_owned()))
-    });
+    let expected = STATUSES
+        .iter()
+        .flat_map(|(kind, words)| words.iter().map(|status| ((*kind).to_owned(), (*status).to_owned())));
     let expected: std::collections::BTreeSet<_> = expected.collect();
     assert_eq!(found.keys().cloned().collect::<std::collections::BTreeSet<_>>(), expected, "{found:#?}");
     let rare: Vec<_> = found.iter().filter(|(_, count)| **count < 5).collect();
@@ -245,8 +235,15 @@ async fn the_report_is_what_the_slow_reconciler_says_whatever_comes_first() {
         for (world, order, _) in wrong.iter().take(SHRUNK_MAX) {
             told.push(shrunk(world, order).await);
         }
-        let others: Vec<_> = wrong.iter().map(|(world, _, said)| format!("world {}: {said}", world.number)).collect();
-        assert!(wrong.is_empty(), "{} of {WORLDS} worlds differ\n{}\n\n{}", wrong.len(), told.join("\n\n"), others.join("\n"));
+        let others: Vec<_> =
+            wrong.iter().map(|(world, _, said)| format!("world {}: {said}", world.number)).collect();
+        assert!(
+            wrong.is_empty(),
+            "{} of {WORLDS} worlds differ\n{}\n\n{}",
+            wrong.len(),
+            told.join("\n\n"),
+            others.join("\n")
+        );
         reports.push(of_worlds);
     }
     let mut independent = 0;

@@ -257,13 +257,17 @@ impl<'a> Scope<'a> {
 
     fn is_sandbox(&self, line: &Line) -> bool {
         let sandboxed = self.seen.orders.iter().filter(|order| order.is_sandbox);
-        sandboxed.filter(|order| order.merchant.as_deref() == Some(self.merchant)).any(|order| order.ids.names(&ids_of(line)))
+        sandboxed
+            .filter(|order| order.merchant.as_deref() == Some(self.merchant))
+            .any(|order| order.ids.names(&ids_of(line)))
     }
 
     fn do_ids_disagree(&self, order: Option<&Order>, line: Option<&Line>) -> bool {
         match (order, line) {
             (Some(order), Some(line)) => {
-                let differ = |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+                let differ = |one: &Option<String>, other: &Option<String>| {
+                    one.is_some() && other.is_some() && one != other
+                };
                 let ids = ids_of(line);
                 let all_known = order.ids.tx.is_some() && order.ids.mch.is_some() && ids.mch.is_some();
                 let named = self.seen.apps.iter().find(|app| Some(&app.app_id) == line.app_id.as_ref());
@@ -271,9 +275,11 @@ impl<'a> Scope<'a> {
                     || named.is_some_and(|named| named.app != order.app)
             }
             // Another order has its payment.
-            (Some(order), None) => self.payments.iter().zip(&self.pairs).any(|(payment, pair)| {
-                pair.is_some() && order.ids.names(&ids_of(&payment.first.line))
-            }),
+            (Some(order), None) => self
+                .payments
+                .iter()
+                .zip(&self.pairs)
+                .any(|(payment, pair)| pair.is_some() && order.ids.names(&ids_of(&payment.first.line))),
             (None, _) => false,
         }
     }
@@ -306,7 +312,8 @@ impl<'a> Scope<'a> {
         if ![day, next].into_iter().all(|day| self.is_covered(day, &["fundflow"])) {
             return "not_imported";
         }
-        let bills = self.seen.bills.iter().filter(|bill| bill.merchant == self.merchant && bill.sha.is_some());
+        let bills =
+            self.seen.bills.iter().filter(|bill| bill.merchant == self.merchant && bill.sha.is_some());
         let named: Vec<_> = bills
             .flat_map(|bill| &bill.funds)
             .filter(|fund| fund.is_income == is_income && ids.contains(&Some(fund.business_id.as_str())))
@@ -334,7 +341,8 @@ fn pairs(orders: &[&Order], payments: &[BillPayment]) -> Vec<Option<(usize, &'st
     }
     let is_left = |order: &Order| !payments.iter().any(|payment| same(&order.ids.tx, &tx_of(payment)));
     for (place, order) in orders.iter().enumerate().filter(|(_, order)| is_left(order)) {
-        let is_taken = orders[..place].iter().any(|before| is_left(before) && same(&before.ids.mch, &order.ids.mch));
+        let is_taken =
+            orders[..place].iter().any(|before| is_left(before) && same(&before.ids.mch, &order.ids.mch));
         let mut candidates: Vec<usize> = (0..payments.len())
             .filter(|payment| {
                 let line = &payments[*payment].first.line;

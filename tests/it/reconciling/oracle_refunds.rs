@@ -43,8 +43,7 @@ struct Side<'a> {
 pub fn rows(scope: &Scope<'_>) -> Vec<Row> {
     let mut ledger: Vec<Side<'_>> = ledger(scope);
     let mut bill = vec![Found::Nothing; scope.refund_lines.len()];
-    let mut payments: Vec<&str> =
-        scope.refund_lines.iter().map(|counted| counted.line.tx.as_str()).collect();
+    let mut payments: Vec<&str> = scope.refund_lines.iter().map(|counted| counted.line.tx.as_str()).collect();
     payments.sort_unstable();
     payments.dedup();
     for payment in payments {
@@ -89,7 +88,13 @@ fn payment_of(scope: &Scope<'_>, refund: &Refund) -> Option<String> {
     let of_number = by_number(scope, refund);
     let mch = refund.ids.mch.clone().or_else(|| of_number.and_then(|order| order.ids.mch.clone()));
     let of_mch = scope.orders.iter().filter(|order| same(&order.ids.mch, &mch));
-    let mut billed = scope.payments.iter().map(|payment| &payment.first.line).filter(|line| same(&line.mch, &mch)).map(|line| line.tx.clone()).collect::<Vec<_>>();
+    let mut billed = scope
+        .payments
+        .iter()
+        .map(|payment| &payment.first.line)
+        .filter(|line| same(&line.mch, &mch))
+        .map(|line| line.tx.clone())
+        .collect::<Vec<_>>();
     billed.sort();
     let of_mch = of_mch.filter_map(|order| order.ids.tx.clone()).next();
     refund
@@ -123,9 +128,12 @@ fn pair_payment(scope: &Scope<'_>, payment: &str, ledger: &mut [Side<'_>], bill:
     for fen in amounts {
         // The ledger's stand in the order of their times.
         let ours: Vec<usize> = (0..ledger.len())
-            .filter(|side| ledger[*side].payment.as_deref() == Some(payment) && ledger[*side].refund.fen == fen)
+            .filter(|side| {
+                ledger[*side].payment.as_deref() == Some(payment) && ledger[*side].refund.fen == fen
+            })
             .collect();
-        let mut theirs: Vec<usize> = lines.iter().copied().filter(|line| amount(*line) == Some(fen)).collect();
+        let mut theirs: Vec<usize> =
+            lines.iter().copied().filter(|line| amount(*line) == Some(fen)).collect();
         theirs.sort_by_key(|line| {
             let counted = &scope.refund_lines[*line];
             let is_failed = counted.line.refund_state == Some("FAIL");
@@ -192,7 +200,11 @@ fn status(
         (Some(side), None) if is_window_covered(scope, side) => "refund_missing_in_bill",
         (Some(_), None) => "refund_awaiting_bill",
         (None, Some(counted)) if is_successful => {
-            if refunded_at(counted) + repeats() > scope.as_of { "refund_awaiting_push" } else { "refund_missing_in_ledger" }
+            if refunded_at(counted) + repeats() > scope.as_of {
+                "refund_awaiting_push"
+            } else {
+                "refund_missing_in_ledger"
+            }
         }
         (Some(_), Some(_)) if matches!(found, Found::Differing(_)) => "refund_amount_differs",
         (Some(_), Some(_)) if exceeds => "refund_exceeds_payment",
@@ -211,7 +223,9 @@ fn is_window_covered(scope: &Scope<'_>, side: &Side<'_>) -> bool {
 /// A line without 微信退款单号 is told by its payment and its place among the others.
 fn case_id(scope: &Scope<'_>, counted: &Counted) -> String {
     let before = |other: &&Counted| {
-        other.line.wx_refund_id.is_none() && other.line.tx == counted.line.tx && other.place() <= counted.place()
+        other.line.wx_refund_id.is_none()
+            && other.line.tx == counted.line.tx
+            && other.place() <= counted.place()
     };
     let nth = scope.refund_lines.iter().filter(before).count();
     counted.line.wx_refund_id.clone().unwrap_or_else(|| format!("{}#{nth}", counted.line.tx))
@@ -241,9 +255,12 @@ fn row(scope: &Scope<'_>, side: Option<&Side<'_>>, counted: Option<&Counted>, st
         row.insert("case_id", case_id(scope, counted));
     }
     bill_columns(&mut row, counted, side.map(|side| side.refund.first_at));
-    row.insert("funds", text(counted.map(|counted| {
-        let ids = [counted.line.wx_refund_id.as_deref(), Some(counted.line.tx.as_str())];
-        scope.funds_of(counted.day, false, &ids, bill_fen)
-    })));
+    row.insert(
+        "funds",
+        text(counted.map(|counted| {
+            let ids = [counted.line.wx_refund_id.as_deref(), Some(counted.line.tx.as_str())];
+            scope.funds_of(counted.day, false, &ids, bill_fen)
+        })),
+    );
     row
 }

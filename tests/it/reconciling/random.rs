@@ -78,8 +78,7 @@ impl World {
     /// meaning or a merchant that changes.
     pub fn depends_on_positions(&self) -> bool {
         let changes = |stream: &Stream| {
-            let is_change =
-                |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::PriceChanged { .. });
+            let is_change = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::PriceChanged { .. });
             let is_assignment = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::Assigned { .. });
             stream.facts.iter().any(|fact| is_change(&fact))
                 || stream.facts.iter().filter(is_assignment).count() > 1
@@ -114,7 +113,11 @@ impl Drawing {
     fn moment(&mut self) -> DateTime<Utc> {
         let day = self.rng.random_range(0..DAYS);
         // Close to midnight, or anywhere.
-        let minute = if self.chance(30) { self.one_of(&[0, 1, 3, 4, 5, 1439]) } else { self.rng.random_range(0..1440) };
+        let minute = if self.chance(30) {
+            self.one_of(&[0, 1, 3, 4, 5, 1439])
+        } else {
+            self.rng.random_range(0..1440)
+        };
         midnight(day) + TimeDelta::minutes(minute)
     }
 
@@ -154,7 +157,8 @@ impl Drawing {
                 facts.push((Fact::PriceChanged { per_unit }, self.moment()));
             }
             if letter == 'b' && self.chance(12) {
-                facts.push((Fact::Assigned { merchant: self.merchants[1 - merchant].clone() }, self.moment()));
+                facts
+                    .push((Fact::Assigned { merchant: self.merchants[1 - merchant].clone() }, self.moment()));
             }
             self.streams.push(Stream { about: About::App { app: self.app(letter) }, facts });
         }
@@ -198,7 +202,12 @@ impl Drawing {
                 later.push(Fact::Contradicted);
             }
             if matches!(purchase.bought, Bought::Goods | Bought::MallTest | Bought::Recovered) {
-                let said = [vec![], vec![Fact::Granted], vec![Fact::GrantRefused], vec![Fact::Granted, Fact::GrantRevoked]];
+                let said = [
+                    vec![],
+                    vec![Fact::Granted],
+                    vec![Fact::GrantRefused],
+                    vec![Fact::Granted, Fact::GrantRevoked],
+                ];
                 later.extend(self.one_of(&said));
             }
             for fact in later {
@@ -211,7 +220,14 @@ impl Drawing {
     }
 
     /// What an order leaves in a bill, mostly as it should be.
-    fn billed(&mut self, merchant: usize, letter: char, purchase: &Purchase, own: &Ids, pushed_at: DateTime<Utc>) {
+    fn billed(
+        &mut self,
+        merchant: usize,
+        letter: char,
+        purchase: &Purchase,
+        own: &Ids,
+        pushed_at: DateTime<Utc>,
+    ) {
         if self.chance(20) {
             return;
         }
@@ -253,12 +269,15 @@ impl Drawing {
             5 => line.currency = self.one_of(&[None, Some("USD"), Some("USD")]),
             6 if !line.is_refund => {
                 let coupon = self.one_of(&[0, 50]);
-                (line.settlement_fen, line.coupon_fen) = (line.order_fen.map(|fen| fen - coupon), Some(coupon));
+                (line.settlement_fen, line.coupon_fen) =
+                    (line.order_fen.map(|fen| fen - coupon), Some(coupon));
                 if self.chance(50) {
                     line.order_fen = None;
                 }
             }
-            _ if line.is_refund => line.refund_state = self.one_of(&[None, Some("PROCESSING"), Some("FAIL"), Some("CHANGE")]),
+            _ if line.is_refund => {
+                line.refund_state = self.one_of(&[None, Some("PROCESSING"), Some("FAIL"), Some("CHANGE")])
+            }
             _ => line.order_fen = Some(self.one_of(&[100, 200, 300])),
         }
     }
@@ -269,7 +288,10 @@ impl Drawing {
             let is_sandbox = self.chance(6);
             let fen = self.one_of(&[100, 100, 200]);
             let of = self.rng.random_range(0..4);
-            let own = Ids { tx: Some(format!("T{}-{of}", self.number)), mch: Some(format!("M{}-{of}", self.number)) };
+            let own = Ids {
+                tx: Some(format!("T{}-{of}", self.number)),
+                mch: Some(format!("M{}-{of}", self.number)),
+            };
             let named = self.chance(50).then(|| format!("N{of}"));
             let (first, later) = match self.rng.random_range(0..8) {
                 0..=3 => (own.clone(), None),
@@ -288,7 +310,8 @@ impl Drawing {
             }
             let mut facts = vec![(Fact::Refunded { fen, number: named, ids: first }, at)];
             if let Some(later) = later {
-                facts.push((Fact::Identified(later), at + TimeDelta::minutes(self.rng.random_range(0..3000))));
+                facts
+                    .push((Fact::Identified(later), at + TimeDelta::minutes(self.rng.random_range(0..3000))));
             }
             let about = About::Refund { app: self.app(letter), is_sandbox, id: format!("R{number}") };
             self.streams.push(Stream { about, facts });
@@ -330,7 +353,11 @@ impl Drawing {
         for number in 0..self.rng.random_range(0..=1) {
             let ids = self.ids();
             let mut facts = vec![(Fact::Held(ids), self.moment())];
-            facts.extend(self.one_of(&[vec![], vec![Fact::Adopted], vec![Fact::Dismissed]]).into_iter().map(|fact| (fact, midnight(DAYS))));
+            facts.extend(
+                self.one_of(&[vec![], vec![Fact::Adopted], vec![Fact::Dismissed]])
+                    .into_iter()
+                    .map(|fact| (fact, midnight(DAYS))),
+            );
             self.streams.push(Stream { about: About::Held { app: self.app('a'), number }, facts });
         }
     }
@@ -379,7 +406,8 @@ impl Drawing {
         for day in -2..DAYS + 1 {
             let date = beijing_day(midnight(day));
             let of_day = |(of, line): &&(usize, Line)| *of == merchant && beijing_day(line.traded_at) == date;
-            let mut lines: Vec<Line> = self.lines.iter().filter(of_day).map(|(_, line)| line.clone()).collect();
+            let mut lines: Vec<Line> =
+                self.lines.iter().filter(of_day).map(|(_, line)| line.clone()).collect();
             lines.sort_by_key(|line| (line.tx.clone(), line.traded_at));
             let layouts: [&[&'static str]; 8] = [
                 &[],

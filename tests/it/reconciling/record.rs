@@ -34,7 +34,8 @@ pub async fn record(store: &dyn EventStore, world: &[Stream], order: &[(usize, u
     while let [(stream, place), ..] = rest {
         let together = 1 + usize::from(matches!(world[*stream].facts[*place].0, Fact::BillSuperseded { .. }));
         let (now, later) = rest.split_at(together);
-        let events: Vec<NewEvent> = now.iter().map(|(stream, place)| encoded(&world[*stream], *place)).collect();
+        let events: Vec<NewEvent> =
+            now.iter().map(|(stream, place)| encoded(&world[*stream], *place)).collect();
         let expected = match place {
             0 => ExpectedVersion::NoStream,
             place => ExpectedVersion::Exact(*place as u64 - 1),
@@ -46,7 +47,9 @@ pub async fn record(store: &dyn EventStore, world: &[Stream], order: &[(usize, u
             urgency: Urgency::Push,
         };
         let outcome = store.append(append).await;
-        let AppendOutcome::Appended { position, repeated: false, .. } = outcome else { panic!("{outcome:?}") };
+        let AppendOutcome::Appended { position, repeated: false, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
         positions.extend((0..together).map(|_| position));
         rest = later;
     }
@@ -112,7 +115,9 @@ fn payload(ids: &Ids) -> String {
 fn event(stream: &Stream, place: usize, fact: &Fact, at: DateTime<Utc>) -> (Option<AppSlug>, Event) {
     match &stream.about {
         About::App { app } => (Some(slug(app)), of_app(stream, place, fact)),
-        About::Order { app, is_sandbox, number } => (Some(slug(app)), of_order(stream, fact, *is_sandbox, number)),
+        About::Order { app, is_sandbox, number } => {
+            (Some(slug(app)), of_order(stream, fact, *is_sandbox, number))
+        }
         About::Refund { app, is_sandbox, id } => (Some(slug(app)), of_refund(fact, *is_sandbox, id)),
         About::Mock { app, number } => {
             let Fact::Mocked(purchase) = fact else { panic!("{fact:?} is no mock") };
@@ -265,7 +270,8 @@ fn covers_of(kind: &str) -> Covers {
 }
 
 fn of_bill(stream: &Stream, place: usize, fact: &Fact, key: BillKey, at: DateTime<Utc>) -> BillEvent {
-    let begins = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::BillOpened { .. } | Fact::DeclaredEmpty);
+    let begins =
+        |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::BillOpened { .. } | Fact::DeclaredEmpty);
     let openings = |upto: usize| stream.facts[..upto].iter().filter(begins).count() as u64;
     let (revision, covers) = (openings(place + 1), covers_of(key.kind.as_str()));
     let by = "lin".to_owned();
@@ -325,12 +331,12 @@ fn totals(key: &BillKey, facts: &[(Fact, DateTime<Utc>)]) -> (u64, Totals) {
 
 fn written(first_line: u64, lines: &Lines) -> BillLines {
     match lines {
-        Lines::Trade(lines) => {
-            BillLines::Trade((first_line..).zip(lines).map(|(number, line)| bill_line(number, line)).collect())
-        }
-        Lines::Funds(lines) => {
-            BillLines::Funds((first_line..).zip(lines).map(|(number, fund)| fund_line(number, fund)).collect())
-        }
+        Lines::Trade(lines) => BillLines::Trade(
+            (first_line..).zip(lines).map(|(number, line)| bill_line(number, line)).collect(),
+        ),
+        Lines::Funds(lines) => BillLines::Funds(
+            (first_line..).zip(lines).map(|(number, fund)| fund_line(number, fund)).collect(),
+        ),
     }
 }
 

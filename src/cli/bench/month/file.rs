@@ -29,10 +29,8 @@ const BEGIN: [Column; 12] = [
     ("付款银行", |line, _| text(&line.bank)),
     ("货币种类", |line, _| text(&line.currency)),
 ];
-const PAID: [Column; 2] = [
-    ("应结订单金额", |line, _| yuan(line.settlement_fen)),
-    ("代金券金额", |line, _| yuan(line.coupon_fen)),
-];
+const PAID: [Column; 2] =
+    [("应结订单金额", |line, _| yuan(line.settlement_fen)), ("代金券金额", |line, _| yuan(line.coupon_fen))];
 const REFUND_TIMES: [Column; 2] = [
     ("退款申请时间", |line, _| moment(line.refund_applied_at)),
     ("退款成功时间", |line, _| moment(line.refund_succeeded_at)),

@@ -38,7 +38,9 @@ impl Sale {
     pub fn draw(month: &Month, day: u32, number: u32, rng: &mut StdRng) -> Self {
         // Far enough from midnight that push and refunds are of the same day.
         let minute = rng.random_range(10..20 * 60);
-        let paid_at = midnight(month.date(day)) + TimeDelta::minutes(minute) + TimeDelta::seconds(rng.random_range(0..60));
+        let paid_at = midnight(month.date(day))
+            + TimeDelta::minutes(minute)
+            + TimeDelta::seconds(rng.random_range(0..60));
         let product = rng.random_range(0..40);
         Self {
             app: month.app.clone(),
@@ -87,10 +89,7 @@ impl Sale {
     }
 
     pub fn paid(&self) -> PaymentIds {
-        PaymentIds {
-            mch_order_no: Some(self.mch_order_no()),
-            transaction_id: Some(self.transaction_id()),
-        }
+        PaymentIds { mch_order_no: Some(self.mch_order_no()), transaction_id: Some(self.transaction_id()) }
     }
 
     pub fn out_trade_no(&self) -> Result<OutTradeNo, IdError> {

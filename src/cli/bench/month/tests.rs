@@ -37,8 +37,10 @@ fn the_same_seed_gives_the_same_month_and_another_one_another() {
     let text = |seed| {
         let month = Month { seed, ..month() };
         let day = month.day(3).unwrap();
-        let facts: Vec<_> = day.facts.iter().map(|fact| format!("{} {:?}", fact.stream, fact.events)).collect();
-        let lines: Vec<_> = day.bills.iter().map(|bill| format!("{:?} {:?}", bill.layout, bill.lines)).collect();
+        let facts: Vec<_> =
+            day.facts.iter().map(|fact| format!("{} {:?}", fact.stream, fact.events)).collect();
+        let lines: Vec<_> =
+            day.bills.iter().map(|bill| format!("{:?} {:?}", bill.layout, bill.lines)).collect();
         (facts, lines)
     };
     assert_eq!(text(7), text(7));

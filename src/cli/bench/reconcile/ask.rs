@@ -98,7 +98,10 @@ impl Asking<'_> {
 fn scope(run: &Run) -> anyhow::Result<Scope> {
     let month = &run.month;
     // A day more on both ends: nothing must stand there.
-    let days = (super::super::month::Month::first_day() - chrono::Days::new(1), month.last_day() + chrono::Days::new(1));
+    let days = (
+        super::super::month::Month::first_day() - chrono::Days::new(1),
+        month.last_day() + chrono::Days::new(1),
+    );
     Ok(Scope::new(month.merchant.clone(), days, None, month.as_of())?)
 }
 
@@ -204,7 +207,12 @@ async fn reports(run: &Run, projector: &Arc<Projector>, head: Option<Position>) 
             anyhow::Ok(write(&taken, &scope, format, out)?)
         });
         let written = written.await??;
-        println!("  {name}: {} rows in {} ms, {} bytes", written.rows, begun.elapsed().as_millis(), written.bytes);
+        println!(
+            "  {name}: {} rows in {} ms, {} bytes",
+            written.rows,
+            begun.elapsed().as_millis(),
+            written.bytes
+        );
         std::fs::remove_file(path)?;
     }
     let taken = projector.snapshot(RECONCILIATION, head, WAIT).await?;

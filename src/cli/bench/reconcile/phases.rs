@@ -70,7 +70,11 @@ pub fn read(run: &Run) -> anyhow::Result<Vec<Judged>> {
         ControlFlow::Continue(())
     };
     let bill = bill::read(&run.large_bill(), &Profiles::built_in(), &Hints::default(), count)?;
-    ensure!(bill.rows == lines && lines == u64::from(run.lines), "{lines} lines were read, not {}", run.lines);
+    ensure!(
+        bill.rows == lines && lines == u64::from(run.lines),
+        "{lines} lines were read, not {}",
+        run.lines
+    );
     let memory_kib = memory_kib()?;
     println!(
         "  a file of {lines} lines, {} MiB, read and checked with {} lines/s",
@@ -80,7 +84,11 @@ pub fn read(run: &Run) -> anyhow::Result<Vec<Judged>> {
     std::fs::remove_file(run.large_bill())?;
     Ok(vec![Judged {
         met: memory_kib < READ_MEMORY_KIB,
-        target: format!("{lines} lines read in {} MiB, under {} MiB", memory_kib / 1024, READ_MEMORY_KIB / 1024),
+        target: format!(
+            "{lines} lines read in {} MiB, under {} MiB",
+            memory_kib / 1024,
+            READ_MEMORY_KIB / 1024
+        ),
     }])
 }
 
@@ -126,7 +134,9 @@ pub async fn fold(run: &Run) -> anyhow::Result<Vec<Judged>> {
     let rate = per_second(lines, took);
     Ok(vec![Judged {
         met: rate >= FOLDED_PER_SECOND,
-        target: format!("{RECONCILIATION} followed the bills with {rate} lines/s, at least {FOLDED_PER_SECOND}"),
+        target: format!(
+            "{RECONCILIATION} followed the bills with {rate} lines/s, at least {FOLDED_PER_SECOND}"
+        ),
     }])
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::add as add_operation;
 use crate::http::api::apps::{self, SHORTCUTS};
-use crate::http::api::{deliveries, finance};
 use crate::http::api::present::{CSV, JSON, XLSX};
+use crate::http::api::{deliveries, finance};
 use crate::limits;
 use crate::projector::{Next, Parameter, ParameterKind, QueryDeclaration};
 use crate::table::{Column, Unit};
@@ -26,7 +26,11 @@ pub fn add(document: &mut Value, question: &QueryDeclaration) {
         "get",
         list(question, "projections", &format!("ask_{projection}_{query}"), ""),
     );
-    for shortcut in SHORTCUTS.into_iter().chain(finance::SHORTCUTS).filter(|it| (it.projection, it.query) == (projection, query)) {
+    for shortcut in SHORTCUTS
+        .into_iter()
+        .chain(finance::SHORTCUTS)
+        .filter(|it| (it.projection, it.query) == (projection, query))
+    {
         let operation = list(question, shortcut.tag, shortcut.operation, shortcut.path);
         add_operation(document, shortcut.path, "get", operation);
     }
