@@ -13,7 +13,7 @@ CREATE TABLE apps (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE orders (
-    position INTEGER PRIMARY KEY,           -- of the first push
+    position INTEGER PRIMARY KEY,           -- of the first push, or of the approval where people recovered it
     app TEXT NOT NULL,
     env TEXT NOT NULL,                      -- production | sandbox
     kind TEXT NOT NULL,                     -- goods | coins

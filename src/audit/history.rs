@@ -4,6 +4,9 @@ use uuid::Uuid;
 
 use super::proof::{Proof, prove};
 use crate::codec::{self, DecodeError, Decoded};
+use crate::domain::app::AppSlug;
+use crate::domain::bill::MerchantId;
+use crate::domain::event::Event;
 use crate::limits;
 use crate::store::{Fault, Position, ReadLog, RecordedEvent, StreamName};
 use crate::wechat::App;
@@ -42,34 +45,94 @@ pub enum HistoryError {
     Unreadable(#[from] DecodeError),
 }
 
-/// Everything recorded under an id: an order number, a refund number, a gift number, or the id of a push
-/// in quarantine.
+/// Everything recorded of an app under an id: an order number, a refund number, a gift number, or the id of a
+/// push in quarantine.
 pub async fn of(log: &dyn ReadLog, app: &App, id: &str) -> Result<Vec<Entry>, HistoryError> {
     let mut entries = Vec::new();
     for stream in codec::streams_of_id(&app.slug, id) {
-        let mut from = 0;
-        loop {
-            let page = log.read_stream(&stream, from, limits::READ_PAGE_EVENTS_MAX).await;
-            let page = page.map_err(HistoryError::Fault)?;
-            if page.is_empty() {
-                break;
-            }
-            for recorded in page {
-                let missing_before = recorded.version.saturating_sub(from);
-                from = recorded.version + 1;
-                entries.push(Entry { missing_before, ..entry(app, recorded)? });
-            }
-        }
+        read(log, Some(app), &stream, limits::READ_PAGE_EVENTS_MAX, &mut entries).await?;
     }
     entries.retain(|entry| entry.decoded.metadata.app.as_ref() == Some(&app.slug));
     entries.sort_by_key(|entry| entry.position);
     Ok(entries)
 }
 
-fn entry(app: &App, recorded: RecordedEvent) -> Result<Entry, DecodeError> {
+/// Everything recorded of merchants under an id: cases of the orders, payments and refunds that it names, and by
+/// their whole keys bills, periods and cases. `merchants` are those that are configured; those that the apps
+/// were assigned to before are looked at too. The lines of bills are checked, and shown only where they are not
+/// what was recorded.
+pub async fn of_merchants(
+    log: &dyn ReadLog,
+    merchants: &[MerchantId],
+    apps: &[&AppSlug],
+    id: &str,
+) -> Result<Vec<Entry>, HistoryError> {
+    let mut merchants = merchants.to_vec();
+    for app in apps {
+        merchants.extend(assigned(log, app).await?);
+    }
+    merchants.sort_unstable();
+    merchants.dedup();
+    let mut entries = Vec::new();
+    for stream in codec::merchant_streams_of_id(&merchants, apps, id) {
+        read(log, None, &stream, limits::LARGE_EVENTS_PAGE, &mut entries).await?;
+    }
+    entries.sort_by_key(|entry| entry.position);
+    Ok(entries)
+}
+
+/// Whom an app's orders were ever paid to.
+async fn assigned(log: &dyn ReadLog, app: &AppSlug) -> Result<Vec<MerchantId>, HistoryError> {
+    let (mut merchants, mut from) = (Vec::new(), 0);
+    loop {
+        let page = log.read_stream(&codec::app_stream(app), from, limits::READ_PAGE_EVENTS_MAX).await;
+        let page = page.map_err(HistoryError::Fault)?;
+        let Some(last) = page.last() else { return Ok(merchants) };
+        from = last.version + 1;
+        for recorded in &page {
+            if let Event::MerchantAssigned { merchant, .. } = codec::decode(recorded)?.event {
+                merchants.push(merchant);
+            }
+        }
+    }
+}
+
+async fn read(
+    log: &dyn ReadLog,
+    app: Option<&App>,
+    stream: &StreamName,
+    page_events: usize,
+    entries: &mut Vec<Entry>,
+) -> Result<(), HistoryError> {
+    let mut from = 0;
+    loop {
+        let page = log.read_stream(stream, from, page_events).await;
+        let page = page.map_err(HistoryError::Fault)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for recorded in page {
+            let missing_before = recorded.version.saturating_sub(from);
+            from = recorded.version + 1;
+            let holds_lines = codec::line_count(&recorded)?.is_some();
+            if holds_lines && missing_before == 0 && id_is_right(&recorded) {
+                continue;
+            }
+            entries.push(Entry { missing_before, ..entry(app, recorded)? });
+        }
+    }
+}
+
+fn id_is_right(recorded: &RecordedEvent) -> bool {
+    codec::event_id(&recorded.stream, &recorded.event_type, &recorded.data) == recorded.id
+}
+
+fn entry(app: Option<&App>, recorded: RecordedEvent) -> Result<Entry, DecodeError> {
     let decoded = codec::decode(&recorded)?;
-    let proof = prove(app, &recorded.stream, &decoded.event, decoded.metadata.evidence.as_ref());
-    let RecordedEvent { position, stream, version, id, event_type, data, metadata: _ } = recorded;
-    let id_is_right = codec::event_id(&stream, &event_type, &data) == id;
+    let id_is_right = id_is_right(&recorded);
+    let RecordedEvent { position, stream, version, id, event_type: _, data, metadata: _ } = recorded;
+    let evidence = decoded.metadata.evidence.as_ref();
+    // What happens to a merchant no push brings.
+    let proof = app.map_or(Proof::None, |app| prove(app, &stream, &decoded.event, evidence));
     Ok(Entry { position, stream, version, missing_before: 0, id, id_is_right, decoded, data, proof })
 }

@@ -9,6 +9,7 @@ use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::history::{self, Entry};
 use crate::audit::proof::Proof;
 use crate::config::AppConfig;
+use crate::domain::app::AppSlug;
 use crate::domain::evidence::Evidence;
 use crate::moment::beijing;
 use crate::store::sqlite::Readers;
@@ -21,7 +22,8 @@ use crate::store::sqlite::Readers;
 pub struct Args {
     #[command(flatten)]
     config: ConfigFile,
-    /// An order number, refund number or gift number, or the id of a push in quarantine
+    /// An order number, refund number or gift number, or the id of a push in quarantine; for its case also a
+    /// TransactionId or 微信退款单号; a bill (1900000109.2026-01-01.all), a period (1900000109.2026-01)
     id: String,
     /// Only of this app
     #[arg(long)]
@@ -47,6 +49,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         let entries = runtime.block_on(history::of(&log, app, &args.id))?;
         found.extend(entries);
     }
+    let slugs: Vec<_> = apps.iter().map(|config| &config.app.slug).collect();
+    let merchants: Vec<_> = config.merchants.iter().map(|merchant| merchant.id.clone()).collect();
+    found.extend(runtime.block_on(history::of_merchants(&log, &merchants, &slugs, &args.id))?);
     if args.json {
         let shown: Vec<_> = found.iter().map(shown).collect::<Result<_, _>>()?;
         out!("{}", serde_json::to_string(&shown)?);
@@ -54,9 +59,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         found.iter().for_each(print);
     }
     if found.is_empty() {
-        let slugs: Vec<_> = apps.iter().map(|config| config.app.slug.as_str()).collect();
+        let slugs: Vec<_> = slugs.into_iter().map(AppSlug::as_str).collect();
         eprintln!(
-            "no trace of {:?} in the log: neither order, refund, gift, mock nor quarantine of {}.\n\
+            "no trace of {:?} in the log: neither order, refund, gift, mock, quarantine nor case of {}.\n\
              Pushes that were refused never reach the log: order-ledger refused list{}",
             args.id,
             slugs.join(", "),

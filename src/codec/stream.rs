@@ -4,8 +4,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::app::AppSlug;
-use crate::domain::bill::{BillKey, Sha256Hex};
-use crate::domain::case::CaseKey;
+use crate::domain::bill::{BillKey, MerchantId, Sha256Hex};
+use crate::domain::case::{CaseKey, CaseKind};
 use crate::domain::environment::Environment;
 use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::period::PeriodKey;
@@ -129,11 +129,34 @@ pub fn quarantine_id_of(stream: &StreamName) -> Option<&str> {
     stream.as_str().strip_prefix(QUARANTINE)?.strip_prefix('-')
 }
 
-/// Every stream that an id may name: order, refund, gift or player of the app in either environment, mocks,
-/// and quarantine.
+/// Every stream of an app that an id may name: order, refund, gift or player in either environment, mocks, what
+/// was proposed in place of a push, and quarantine.
 pub fn streams_of_id(app: &AppSlug, id: &str) -> Vec<StreamName> {
-    let categories = ["order", "sandboxOrder", "refund", "sandboxRefund", "gift", "mock", "sandboxMock"];
+    let categories =
+        ["order", "sandboxOrder", "refund", "sandboxRefund", "gift", "mock", "sandboxMock", RECOVERY];
     let keyed = categories.into_iter().map(|category| StreamName(format!("{category}-{app}.{id}")));
     let players = Environment::ALL.map(|env| StreamName(format!("{PLAYER}-{app}.{env}.{id}")));
     keyed.chain(players).chain([quarantine_stream(id)]).collect()
+}
+
+/// Every stream of a merchant that an id may name: the cases of the orders, payments and refunds it names in
+/// these apps; and by their whole keys, such as `1900000109.2026-01`, bills, periods and cases.
+pub fn merchant_streams_of_id(merchants: &[MerchantId], apps: &[&AppSlug], id: &str) -> Vec<StreamName> {
+    let by_key = [BILL_DAY, PERIOD, CASE].map(|category| StreamName(format!("{category}-{id}")));
+    let mut streams = Vec::from(by_key);
+    for merchant in merchants {
+        let mut add = |kind, id: &str| {
+            let key = CaseKey::new(merchant.clone(), kind, id);
+            streams.extend(key.iter().map(case_stream));
+        };
+        for kind in CaseKind::ALL {
+            match kind {
+                CaseKind::Order | CaseKind::Refund => {
+                    apps.iter().for_each(|app| add(kind, &format!("{app}.{id}")));
+                }
+                CaseKind::Payment | CaseKind::BillRefund => add(kind, id),
+            }
+        }
+    }
+    streams
 }

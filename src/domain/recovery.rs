@@ -27,6 +27,24 @@ pub struct RecoveredOrder {
 }
 
 impl RecoveredOrder {
+    /// What no push may say, no person may either.
+    fn check(&self) -> Result<(), RecoveryError> {
+        let unusable = |field, problem| Err(RecoveryError::Unusable { field, problem });
+        if self.quantity == 0 {
+            return unusable("quantity", "must be 1 or more");
+        }
+        if self.amount.is_negative() {
+            return unusable("amount_fen", "must be 0 or more");
+        }
+        if self.product_id.is_empty() {
+            return unusable("product_id", "is empty");
+        }
+        if self.evidence.trim().is_empty() {
+            return unusable("evidence", "is empty: say how it is known what was bought");
+        }
+        Ok(())
+    }
+
     /// Whether a push tells of this very order: what both say is the same, and the price is the amount, of
     /// the whole order or of one unit. What the push alone says is nothing against it.
     pub fn is_told_by(&self, goods: &GoodsPush) -> bool {
@@ -92,6 +110,8 @@ pub enum RecoveryError {
     Recovered { by: String },
     #[error("the app's orders are not paid to this merchant, as far as the log knows")]
     OtherMerchant,
+    #[error("{field}: {problem}")]
+    Unusable { field: &'static str, problem: &'static str },
 }
 
 impl Recovery {
@@ -113,6 +133,7 @@ impl Recovery {
 
     /// The same proposal again is nothing, whoever makes it.
     pub fn decide_propose(&self, proposal: &Proposal) -> Result<Option<Event>, RecoveryError> {
+        proposal.order.check()?;
         let Proposal { merchant, order, by } = proposal.clone();
         match &self.proposal {
             Some(known) if (&known.merchant, &known.order) == (&merchant, &order) => Ok(None),

@@ -79,6 +79,23 @@ fn what_a_word_about_an_order_without_a_push_becomes() {
     }
 }
 
+#[test]
+fn what_no_push_may_say_is_not_proposed() {
+    type Change = fn(&mut RecoveredOrder);
+    let cases: [(Change, &str); 4] = [
+        (|order| order.quantity = 0, "quantity: must be 1 or more"),
+        (|order| order.amount = Fen(-1), "amount_fen: must be 0 or more"),
+        (|order| order.product_id.clear(), "product_id: is empty"),
+        (|order| order.evidence = " ".into(), "evidence: is empty: say how it is known what was bought"),
+    ];
+    for (change, problem) in cases {
+        let mut proposal = proposal("wang", "gem");
+        change(&mut proposal.order);
+        let refused = Recovery::default().decide_propose(&proposal).unwrap_err();
+        assert_eq!(refused.to_string(), problem);
+    }
+}
+
 fn recovered(change: impl FnOnce(&mut RecoveredOrder)) -> Order {
     let mut order = samples::recovered();
     change(&mut order);

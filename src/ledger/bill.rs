@@ -12,7 +12,7 @@ use crate::domain::bill::{
 };
 use crate::domain::event::Event;
 use crate::limits;
-use crate::store::{NewEvent, Position, StreamName};
+use crate::store::{ExpectedVersion, NewEvent, Position, StreamName};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BillImportError {
@@ -42,7 +42,8 @@ pub struct BillWriter {
     stream: StreamName,
     opening: BillOpening,
     day: BillDay,
-    end: StreamEnd,
+    /// Of the stream's last event.
+    version: ExpectedVersion,
 }
 
 impl BillWriter {
@@ -125,11 +126,10 @@ impl Ledger {
         mut writer: BillWriter,
         totals: &Totals,
         at: DateTime<Utc>,
-    ) -> Result<Option<Position>, BillImportError> {
+    ) -> Result<Position, BillImportError> {
         let events = writer.day.decide_seal(&writer.key, &writer.opening, totals);
         let events = events.map_err(|refusal| writer.refused(refusal))?;
-        self.write(&mut writer, &events, at).await?;
-        Ok(writer.end.position)
+        self.write(&mut writer, &events, at).await
     }
 
     /// Records that WeChat has no bill (NO_STATEMENT_EXIST). Refused where a file counts.
@@ -150,10 +150,10 @@ impl Ledger {
         };
         let target = command_target(&stream, None, at);
         let events = target.encoded(&[Event::Bill(event)]).map_err(LedgerError::from)?;
-        let Some(end) = self.append_part(&target, end.version, events).await? else {
+        let Some(part) = self.append_part(&target, end.version, events).await? else {
             return Err(BillImportError::Concurrent { key: key.clone() });
         };
-        Ok(Recorded { recorded: true, position: end.position })
+        Ok(Recorded { recorded: true, position: Some(part.position) })
     }
 
     /// Hands on the lines of one opening of a bill, in the order of the file: `sealed_revision` of its
@@ -179,7 +179,7 @@ impl Ledger {
     async fn writer(&self, key: &BillKey, opening: BillOpening) -> Result<BillWriter, LedgerError> {
         let stream = codec::billday_stream(key);
         let (day, end) = self.read_bill(&stream).await?;
-        Ok(BillWriter { key: key.clone(), stream, opening, day, end })
+        Ok(BillWriter { key: key.clone(), stream, opening, day, version: end.version })
     }
 
     async fn read_bill(&self, stream: &StreamName) -> Result<(BillDay, StreamEnd), LedgerError> {
@@ -204,13 +204,13 @@ impl Ledger {
         writer: &mut BillWriter,
         events: &[BillEvent],
         at: DateTime<Utc>,
-    ) -> Result<(), BillImportError> {
+    ) -> Result<Position, BillImportError> {
         let recorded: Vec<Event> = events.iter().cloned().map(Event::Bill).collect();
         let encoded =
             command_target(&writer.stream, None, at).encoded(&recorded).map_err(LedgerError::from)?;
-        self.write_encoded(writer, encoded, at).await?;
+        let position = self.write_encoded(writer, encoded, at).await?;
         writer.day = events.iter().fold(std::mem::take(&mut writer.day), BillDay::evolve);
-        Ok(())
+        Ok(position)
     }
 
     async fn write_encoded(
@@ -218,13 +218,13 @@ impl Ledger {
         writer: &mut BillWriter,
         events: Arc<[NewEvent]>,
         at: DateTime<Utc>,
-    ) -> Result<(), BillImportError> {
+    ) -> Result<Position, BillImportError> {
         let target = command_target(&writer.stream, None, at);
-        match self.append_part(&target, writer.end.version, events).await? {
-            Some(end) => writer.end = end,
-            None => return Err(BillImportError::Concurrent { key: writer.key.clone() }),
-        }
-        Ok(())
+        let Some(part) = self.append_part(&target, writer.version, events).await? else {
+            return Err(BillImportError::Concurrent { key: writer.key.clone() });
+        };
+        writer.version = part.version;
+        Ok(part.position)
     }
 }
 

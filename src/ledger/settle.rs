@@ -207,7 +207,7 @@ impl Ledger {
         target: &Target<'_>,
         expected: ExpectedVersion,
         events: Arc<[NewEvent]>,
-    ) -> Result<Option<StreamEnd>, LedgerError> {
+    ) -> Result<Option<Part>, LedgerError> {
         let count = events.len() as u64;
         let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
         let mut turn = 1;
@@ -217,7 +217,7 @@ impl Ledger {
                     if first_version == expected.next() =>
                 {
                     let version = ExpectedVersion::Exact(first_version + count.saturating_sub(1));
-                    return Ok(Some(StreamEnd { version, position: Some(position) }));
+                    return Ok(Some(Part { version, position }));
                 }
                 AppendOutcome::Appended { first_version: found, .. } => {
                     return Err(altered(target.stream, expected.next(), found));
@@ -243,6 +243,13 @@ impl Ledger {
 pub struct StreamEnd {
     pub version: ExpectedVersion,
     pub position: Option<Position>,
+}
+
+/// Part of something large that stands now.
+pub struct Part {
+    /// Of its last event.
+    pub version: ExpectedVersion,
+    pub position: Position,
 }
 
 impl Target<'_> {

@@ -1,5 +1,7 @@
 //! Pushes, and what games say of orders, in the words of the domain: what the tests of read models begin with.
 
+use order_ledger::domain::app::PriceMeaning;
+use order_ledger::domain::bill::{MerchantId, Sha256Hex};
 use order_ledger::domain::environment::Environment::{self, Production, Sandbox};
 use order_ledger::domain::evidence::Evidence;
 use order_ledger::domain::fen::Fen;
@@ -9,6 +11,7 @@ use order_ledger::domain::push::{
     CoinPush, GiftItem, GiftPush, GoodsPush, OrderSource, PaymentIds, Push, RefundPush, RefundSource,
 };
 use order_ledger::domain::quarantine::Reason;
+use order_ledger::domain::recovery::{Proposal, RecoveredOrder};
 use order_ledger::domain::role::{PlayedRole, RoleFields};
 
 use super::folded::{Folded, at, demo, evidence};
@@ -157,6 +160,23 @@ impl Told {
     }
 }
 
+/// What people enter of an order of goods whose push never came.
+pub fn recovered_order(told: Told) -> RecoveredOrder {
+    let Push::Goods(goods) = told.0 else { panic!("not goods") };
+    RecoveredOrder {
+        open_id: goods.open_id,
+        out_trade_no: goods.out_trade_no,
+        product_id: goods.product_id,
+        quantity: goods.quantity,
+        zone_id: goods.zone_id,
+        amount: goods.actual_price,
+        payment: goods.payment,
+        evidence: "ticket 4711".into(),
+        bill_sha256: Sha256Hex::of_digest(&[1; 32]),
+        bill_line: 2,
+    }
+}
+
 /// What may happen to an order, a refund or a gift.
 #[derive(Clone, Debug)]
 pub enum Happens {
@@ -164,9 +184,11 @@ pub enum Happens {
     Granted(&'static str),
     Refused(&'static str),
     Revoked(&'static str),
+    /// An order of goods that no push brought: its ActualPrice is the amount.
+    Recovered(Told),
 }
 
-pub use Happens::{Granted, Pushed, Refused, Revoked};
+pub use Happens::{Granted, Pushed, Recovered, Refused, Revoked};
 
 impl Folded {
     /// A push that came so many minutes after the year's beginning in Beijing.
@@ -182,8 +204,18 @@ impl Folded {
                 Granted(number) => self.said(minutes, GrantCommand::Grant, number).await,
                 Refused(number) => self.said(minutes, GrantCommand::Refuse, number).await,
                 Revoked(number) => self.said(minutes, GrantCommand::Revoke, number).await,
+                Recovered(told) => self.recovered(minutes, told).await,
             }
         }
+    }
+
+    async fn recovered(&self, minutes: i64, told: Told) {
+        let merchant = MerchantId::parse("1900000109").unwrap();
+        self.registered(minutes, PriceMeaning::Order, Some(&merchant)).await;
+        let proposal = Proposal { merchant, order: recovered_order(told), by: "wang".into() };
+        let number = proposal.order.out_trade_no.clone();
+        self.ledger.propose_recovery(&demo(), &proposal, at(minutes)).await.unwrap();
+        self.ledger.approve_recovery(&demo(), &number, "lin", at(minutes)).await.unwrap();
     }
 
     async fn said(&self, minutes: i64, command: GrantCommand, number: &str) {

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::folded::{at, evidence};
-use super::told::{Told, coins, gift, goods, player, refund, role};
+use super::told::{Told, coins, gift, goods, player, recovered_order, refund, role};
 
 pub const APPS: [&str; 2] = ["demo", "other"];
 pub const PLAYERS: [&str; 2] = ["oAnna", "oBert"];
@@ -100,36 +100,43 @@ fn bought() -> impl Strategy<Value = Told> {
 }
 
 fn order() -> impl Strategy<Value = Facts> {
-    let beside = (payment(), payment(), any::<bool>(), 0..4_u8);
-    (app(), env(), bought(), beside).prop_map(|(app, env, told, (first, later, conflict, said))| {
-        let told = moved(told, env);
-        let mut push = told.0.clone();
-        match &mut push {
-            Push::Goods(goods) => goods.payment = first.clone(),
-            Push::Coins(coins) => coins.payment = first.clone(),
-            Push::Refund(_) | Push::Gift(_) => {}
-        }
-        let mut events = vec![match push.clone() {
-            Push::Goods(goods) => Event::GoodsDelivered(goods),
-            Push::Coins(coins) => Event::CoinsDelivered(coins),
-            Push::Refund(_) | Push::Gift(_) => panic!("not an order"),
-        }];
-        events.extend(later.news_to(&first).map(Event::PaymentIdentified));
-        if conflict {
-            events.push(Event::ConflictingPushReceived(told.priced(7).0));
-        }
-        let (by, reason) = ("game".to_owned(), Some("because".to_owned()));
-        let refused = Event::GrantRefused { by: by.clone(), reason: reason.clone() };
-        let revoked = Event::GrantRevoked { by: by.clone(), reason: reason.clone() };
-        let granted = Event::GoodsGranted { by, reason: None };
-        if let Push::Goods(_) = &push {
-            events.extend(
-                [vec![], vec![granted.clone()], vec![granted, revoked], vec![refused]][usize::from(said)]
-                    .clone(),
-            );
-        }
-        of(app, codec::push_stream(&slug(app), &push), events)
-    })
+    let beside = (payment(), payment(), any::<bool>(), 0..4_u8, 0..5_u8);
+    (app(), env(), bought(), beside).prop_map(
+        |(app, env, told, (first, later, conflict, said, recovered))| {
+            let told = moved(told, env);
+            let mut push = told.0.clone();
+            match &mut push {
+                Push::Goods(goods) => goods.payment = first.clone(),
+                Push::Coins(coins) => coins.payment = first.clone(),
+                Push::Refund(_) | Push::Gift(_) => {}
+            }
+            let mut events = vec![match push.clone() {
+                Push::Goods(_) if recovered == 0 && env == Production => Event::OrderRecovered {
+                    order: recovered_order(Told(push.clone())),
+                    proposed_by: "wang".into(),
+                    approved_by: "lin".into(),
+                },
+                Push::Goods(goods) => Event::GoodsDelivered(goods),
+                Push::Coins(coins) => Event::CoinsDelivered(coins),
+                Push::Refund(_) | Push::Gift(_) => panic!("not an order"),
+            }];
+            events.extend(later.news_to(&first).map(Event::PaymentIdentified));
+            if conflict {
+                events.push(Event::ConflictingPushReceived(told.priced(7).0));
+            }
+            let (by, reason) = ("game".to_owned(), Some("because".to_owned()));
+            let refused = Event::GrantRefused { by: by.clone(), reason: reason.clone() };
+            let revoked = Event::GrantRevoked { by: by.clone(), reason: reason.clone() };
+            let granted = Event::GoodsGranted { by, reason: None };
+            if let Push::Goods(_) = &push {
+                events.extend(
+                    [vec![], vec![granted.clone()], vec![granted, revoked], vec![refused]][usize::from(said)]
+                        .clone(),
+                );
+            }
+            of(app, codec::push_stream(&slug(app), &push), events)
+        },
+    )
 }
 
 fn refunded() -> impl Strategy<Value = Facts> {
@@ -250,6 +257,7 @@ impl Facts {
                 | Event::GrantRefused { .. }
                 | Event::GrantRevoked { .. }
                 | Event::RoleReported { .. }
+                | Event::OrderRecovered { .. }
                 | Event::QuarantineAdopted { .. }
                 | Event::QuarantineDismissed { .. }
         );

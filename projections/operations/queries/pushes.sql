@@ -1,4 +1,5 @@
 -- How many pushes were recorded per event and day, newest day first. A repeat is not recorded and not counted.
+-- An order that people recovered from a bill is counted too, as OrderRecovered: no push brought it.
 -- role: finance, support
 -- parameter: app text | The app's slug
 -- parameter: from_day day | First Beijing day
