@@ -190,8 +190,8 @@ CREATE INDEX bill_only_by_mch_order ON bill_only (mch_order_no) WHERE mch_order_
 CREATE INDEX bill_only_late ON bill_only (merchant) WHERE late = 1;
 
 CREATE TABLE bill_refunds (
-    merchant TEXT NOT NULL,
     bill_refund TEXT NOT NULL,              -- 微信退款单号; of a line without: TransactionId#1, #2, …
+    merchant TEXT NOT NULL,
     wx_refund_id TEXT,
     transaction_id TEXT NOT NULL,
     line INTEGER NOT NULL,                  -- the best: what succeeded before what did not, then the first
@@ -212,7 +212,7 @@ CREATE TABLE bill_refunds (
         -- refund_awaiting_push where it is younger than 24 h 04 m: that is asked, not stored.
         WHEN ifnull(refund_state, 'SUCCESS') = 'SUCCESS' THEN 'refund_missing_in_ledger'
         ELSE 'refund_not_successful' END),
-    PRIMARY KEY (merchant, bill_refund)
+    PRIMARY KEY (bill_refund, merchant)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX bill_refunds_by_payment ON bill_refunds (transaction_id, merchant);
@@ -280,7 +280,7 @@ CREATE TABLE orders (
 
 CREATE UNIQUE INDEX orders_by_number ON orders (out_trade_no, app);
 CREATE INDEX orders_by_transaction ON orders (transaction_id, merchant) WHERE transaction_id IS NOT NULL;
-CREATE INDEX orders_by_mch_order ON orders (mch_order_no, merchant) WHERE mch_order_no IS NOT NULL;
+CREATE INDEX orders_by_mch_order ON orders (mch_order_no, merchant, transaction_id) WHERE mch_order_no IS NOT NULL;
 -- The summary is read from this one alone.
 CREATE INDEX orders_by_day ON orders (merchant, accounting_day, status, app, amount_fen, bill_fen);
 CREATE INDEX orders_differing ON orders (merchant, accounting_day, app, out_trade_no, amount_fen, bill_fen)
@@ -437,7 +437,7 @@ CREATE TABLE counted_lines (
 -- MchOrderNo that no order names by TransactionId. Of several orders the first has it, of several payments by
 -- MchOrderNo the lowest.
 CREATE VIEW order_payments AS
-SELECT o.position, o.merchant,
+SELECT o.position, o.app, o.merchant, o.transaction_id, o.mch_order_no, o.push_day,
        CASE WHEN EXISTS (SELECT 1 FROM bill_payments AS b
                          WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant)
             THEN iif(o.position = (SELECT min(f.position) FROM orders AS f
@@ -454,6 +454,18 @@ SELECT o.position, o.merchant,
                                     WHERE n.transaction_id = b.transaction_id AND n.merchant = b.merchant))
             END AS payment
 FROM orders AS o;
+
+-- The MchOrderNos of the touched payments: that of the line, and those of the orders that name it.
+CREATE VIEW touched_mch_orders AS
+SELECT b.mch_order_no, b.merchant, b.transaction_id
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
+WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
+UNION ALL
+SELECT o.mch_order_no, o.merchant, o.transaction_id
+FROM touched AS t
+CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
+WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
 
 -- Months that are closed.
 CREATE VIEW closed_months AS SELECT merchant, month, next_month, prepared_position FROM periods WHERE state = 'closed';
@@ -481,9 +493,8 @@ SELECT o.position, b.line AS bill_line, f.bill_day, l.amount_fen AS bill_fen,
        ifnull(l.trade_state = 'REVOKED', 0) AS is_revoked,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = o.merchant AND c.month = substr(coalesce(f.bill_day, o.push_day), 1, 7)) AS late
-FROM orders AS o
-JOIN order_payments AS p ON p.position = o.position
-LEFT JOIN bill_payments AS b ON b.transaction_id = p.payment AND b.merchant = p.merchant
+FROM order_payments AS o
+LEFT JOIN bill_payments AS b ON b.transaction_id = o.payment AND b.merchant = o.merchant
 LEFT JOIN bill_lines AS l ON l.line = b.line
 LEFT JOIN files AS f ON f.file = l.line >> 32;
 
@@ -718,15 +729,12 @@ CREATE VIEW refund_limits AS
 SELECT r.position,
        ifnull((SELECT sum(s.amount_fen) FROM refunds AS s WHERE s.order_position = r.order_position) > o.amount_fen, 0)
            AS is_excessive,
-       NOT EXISTS (WITH RECURSIVE days (day) AS (
-                       SELECT max(r.earliest_day, ifnull(o.window_from, ''))
-                       UNION ALL
-                       SELECT day_plus(day, 1) FROM days WHERE day < r.refund_day)
-                   SELECT 1 FROM days AS d
-                   WHERE d.day <= r.refund_day
-                     AND NOT EXISTS (SELECT 1 FROM covered_days AS c
-                                     WHERE c.merchant = r.merchant AND c.day = d.day
-                                       AND c.covers IN ('refunds', 'both'))) AS is_covered,
+       -- As many days as there are.
+       (SELECT count(DISTINCT c.day) FROM covered_days AS c
+        WHERE c.merchant = r.merchant AND c.day BETWEEN max(r.earliest_day, ifnull(o.window_from, '')) AND r.refund_day
+          AND c.covers IN ('refunds', 'both'))
+           > seconds_between(max(r.earliest_day, ifnull(o.window_from, '')) || 'T00:00:00Z',
+                             r.refund_day || 'T00:00:00Z') / 86400 AS is_covered,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = r.merchant AND c.month = substr(r.accounting_day, 1, 7)) AS late
 FROM refunds AS r
