@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use order_ledger::domain::app::PriceMeaning;
+use order_ledger::domain::bill::BillOpening;
 use order_ledger::domain::bill::{
     BillKey, BillKind, BillLine, BillLines, Covers, Direction, FundLine, FundTotals, MerchantId, RowKind,
     Sha256Hex, Totals, TradeTotals,
@@ -9,7 +10,7 @@ use order_ledger::domain::bill::{
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
-use order_ledger::ledger::{BillOpening, Opened};
+use order_ledger::ledger::Opened;
 
 use super::folded::{Folded, at};
 use super::told::{Asked, Told, coins, goods, refund};
