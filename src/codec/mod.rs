@@ -95,8 +95,8 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
 
 /// How many lines of a bill an event holds, without reading them; `None` where it is no such event.
 pub fn line_count(recorded: &RecordedEvent) -> Result<Option<LineCount>, DecodeError> {
-    let holds_lines = |event: &&EventFields| event.event_type == recorded.event_type && event.holds_lines();
-    if catalogue().iter().find(holds_lines).is_none() {
+    let holds_lines = |event: &EventFields| event.event_type == recorded.event_type && event.holds_lines();
+    if !catalogue().iter().any(holds_lines) {
         return Ok(None);
     }
     line_data::count(&recorded.data).map(Some).map_err(|problem| unreadable(recorded, problem))
