@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 21] = [
+const MAY_KNOW: [(&str, &[&str]); 22] = [
     ("limits", &[]),
     ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
