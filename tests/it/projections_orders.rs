@@ -3,7 +3,7 @@
 use order_ledger::domain::app::PriceMeaning;
 use order_ledger::projector::AskError;
 
-use super::folded::{Folded, at};
+use super::folded::Folded;
 use super::told::{Asked, Granted, Happens, Pushed, Refused, Revoked, Told, coins, gift, goods, refund};
 
 const ALL: [(&str, &str); 1] = [("env", "both")];
