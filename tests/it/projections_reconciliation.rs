@@ -1,15 +1,18 @@
 //! Bills beside the ledger: given these pushes and bills, each row has this status, whatever came first.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::NaiveDate;
 use order_ledger::domain::app::PriceMeaning;
 use order_ledger::domain::bill::{
-    BillKey, BillKind, BillLine, BillLines, Covers, Direction, FundLine, FundTotals, MerchantId, RowKind,
-    Sha256Hex, Totals, TradeTotals,
+    BillKey, BillKind, BillLine, BillLines, BillOpening, Covers, Direction, FundLine, FundTotals, MerchantId,
+    RowKind, Sha256Hex, Totals, TradeTotals,
 };
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
-use order_ledger::ledger::{BillOpening, Opened};
+use order_ledger::ledger::Opened;
+use order_ledger::projector::Folder;
 
 use super::folded::{Folded, at};
 use super::told::{Asked, Told, coins, goods, refund};
@@ -417,5 +420,22 @@ async fn pages_follow_one_another_without_gaps_and_any_number_finds_its_rows() {
     {
         let found = folded.columns("reconciliation/rows_by_id", &[("id", id)], ["case_id"]).await;
         assert!(found.contains(&[expected.to_owned()]), "{id}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_matched_after_each_event_is_the_same_text() {
+    let folder = Folder::built_in().into_iter().find(|folder| folder.name == "reconciliation").unwrap();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, text) in folder.files.iter().filter(|(path, _)| path.starts_with("on/")) {
+        for part in text.split("-- Match: ").skip(1) {
+            let (subject, _) = part.split_once('.').unwrap();
+            let statements = part.split("DELETE FROM touched;").next().unwrap();
+            found.entry(subject.to_owned()).or_default().insert(statements.trim().to_owned());
+        }
+    }
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["lines without order", "orders", "refunds"]);
+    for (subject, texts) in found {
+        assert_eq!(texts.len(), 1, "{subject}: {texts:#?}");
     }
 }
