@@ -141,6 +141,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
 async fn resolve(args: Resolve) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let Resolve { key: Key { merchant, kind, id }, reason, status, facts, json, .. } = args;
+    let facts = facts.map(serde_json::Value::String);
     let body = CaseToResolve { merchant, kind, id, reason, status, facts };
     let answered = client.post::<CaseResolved>("/v1/cases/resolve", &body).await?;
     told(answered, json, |resolved| {
