@@ -391,6 +391,8 @@ CREATE TABLE recoveries (
     PRIMARY KEY (app, out_trade_no)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX recoveries_by_merchant ON recoveries (merchant, position);
+
 CREATE TABLE periods (
     merchant TEXT NOT NULL,
     month TEXT NOT NULL,                    -- 2026-01
@@ -787,9 +789,9 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
              coalesce(o.paired_by, 'none') AS rule, 'order' AS case_kind, o.app || '.' || o.out_trade_no AS case_id,
              json_object('status', replace(o.status, 'awaiting_bill', 'missing_in_bill'), 'ledger_fen', o.amount_fen,
                          'bill_fen', o.bill_fen, 'bill_sha256', f.sha256, 'bill_line', o.bill_line & 4294967295,
-                         'bill_state', l.trade_state, 'conflicts', o.conflicts, 'transaction_id', o.transaction_id,
-                         'mch_order_no', o.mch_order_no, 'bill_transaction_id', l.transaction_id,
-                         'bill_mch_order_no', l.mch_order_no) AS facts,
+                         'bill_state', l.trade_state,
+                         'transaction_id', coalesce(o.transaction_id, l.transaction_id),
+                         'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no)) AS facts,
              f.sha256 AS bill_sha256, o.bill_line & 4294967295 AS bill_line, o.position,
              o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no AS row_key
       FROM orders AS o
@@ -831,7 +833,7 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS case_id,
              json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', b.line & 4294967295, 'bill_state', l.trade_state,
-                         'bill_transaction_id', b.transaction_id, 'bill_mch_order_no', b.mch_order_no) AS facts,
+                         'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no) AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
              b.bill_day || ' payment payment ' || b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS row_key
       FROM bill_only AS b
@@ -872,7 +874,8 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                          'ledger_fen', r.amount_fen, 'bill_fen', r.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', r.bill_line & 4294967295, 'bill_state', r.refund_state,
                          'wx_refund_id', l.wx_refund_id, 'out_trade_no', coalesce(r.out_trade_no, o.out_trade_no),
-                         'transaction_id', coalesce(r.transaction_id, r.payment), 'order_fen', o.amount_fen,
+                         'transaction_id', coalesce(r.transaction_id, r.payment),
+                         'mch_order_no', coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no),
                          'refunded_fen', iif(r.is_excessive, (SELECT sum(x.amount_fen) FROM refunds AS x
                                                               WHERE x.order_position = r.order_position), NULL))
                  AS facts,

@@ -5,12 +5,7 @@ ON CONFLICT (app) DO UPDATE SET app_id = excluded.app_id, actual_price_is = excl
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'payment', b.transaction_id, b.merchant
 FROM bill_only AS b
-WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app)
-UNION ALL
-SELECT 'order', o.position, ''
-FROM orders AS o
-JOIN bill_lines AS l ON l.line = o.bill_line
-WHERE l.app_id = (SELECT app_id FROM apps WHERE app = :app);
+WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app);
 
 UPDATE bill_refunds
 SET is_other_app = n.is_other_app, changed = :position, late = n.late
@@ -18,6 +13,13 @@ FROM bill_refunds_now AS n
 WHERE n.merchant = bill_refunds.merchant AND n.bill_refund = bill_refunds.bill_refund
   AND bill_refunds.app_id = (SELECT app_id FROM apps WHERE app = :app)
   AND bill_refunds.is_other_app <> n.is_other_app;
+
+-- And the ids of orders may disagree with their lines.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'order', o.position, ''
+FROM orders AS o
+JOIN bill_lines AS l ON l.line = o.bill_line
+WHERE l.app_id = :app_id;
 
 -- Mostly nothing is: then that was all.
 SELECT 1 FROM touched;

@@ -57,12 +57,7 @@ WHERE c.app = :app AND c.id_kind = 'mch_order_no';
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'payment', b.transaction_id, b.merchant
 FROM bill_only AS b
-WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app)
-UNION ALL
-SELECT 'order', o.position, ''
-FROM orders AS o
-JOIN bill_lines AS l ON l.line = o.bill_line
-WHERE l.app_id = (SELECT app_id FROM apps WHERE app = :app);
+WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app);
 
 UPDATE bill_refunds
 SET is_other_app = n.is_other_app, changed = :position, late = n.late

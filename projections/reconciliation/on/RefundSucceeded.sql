@@ -8,7 +8,7 @@ WHERE :env = 'production';
 
 INSERT INTO touched (what, id, merchant) SELECT 'refund', :position, '' WHERE :env = 'production';
 
--- Match: refunds. Which payment and which order it is for, and what that means for those beside it.
+-- Which payment and which order it is for, and what that means for those beside it.
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late
 FROM refund_links AS n
