@@ -76,7 +76,9 @@ async fn a_deleted_folder_of_views_is_built_again_to_identical_tables() {
     folded.stop().await;
     let followed = digests(&folded.views());
     assert!(followed.len() >= 10, "{followed:#?}");
-    assert!(followed.values().all(|rows| !rows.starts_with("0 rows")), "a table is empty: {followed:#?}");
+    // What stands in bills has worlds of its own.
+    let mut filled = followed.iter().filter(|(table, _)| !table.starts_with("reconciliation."));
+    assert!(filled.all(|(_, rows)| !rows.starts_with("0 rows")), "a table is empty: {followed:#?}");
     let log = LogFile::open(&folded.path().join("events.db"));
     let kinds: BTreeSet<_> = log.samples().into_iter().map(|(kind, _)| kind).collect();
     let known = codec::catalogue().iter().map(|event| event.event_type.to_owned());

@@ -205,7 +205,7 @@ async fn a_command_builds_anew_alone_or_in_the_server_and_tells_how_it_went() {
     let (code, told) = said(&["sale"]);
     assert!(code == 2 && told.contains("sales"), "{told}");
     let (code, told) = said(&[]);
-    assert_eq!((code, told.lines().count()), (0, 6), "all of them: {told}");
+    assert_eq!((code, told.lines().count()), (0, 7), "all of them: {told}");
     assert!(server.terminate().success());
 
     let before = super::digests::current(&home.views(), "sales");
