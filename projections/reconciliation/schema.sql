@@ -338,6 +338,7 @@ CREATE INDEX refunds_by_payment ON refunds (payment, merchant) WHERE payment IS 
 CREATE INDEX refunds_by_order ON refunds (order_position) WHERE order_position IS NOT NULL;
 CREATE INDEX refunds_by_day ON refunds (merchant, accounting_day, status, app, amount_fen, bill_fen);
 CREATE INDEX refunds_unbilled ON refunds (merchant, refund_day) WHERE bill_line IS NULL;
+CREATE INDEX refunds_unnamed ON refunds (merchant) WHERE transaction_id IS NULL;
 CREATE INDEX refunds_late ON refunds (merchant) WHERE late = 1;
 
 -- Payment ids that stand for no order of production: in a bill they are alarming.
