@@ -182,6 +182,7 @@ CREATE TABLE bill_only (
         WHEN is_mock THEN 'mock_in_bill'
         WHEN is_sandbox THEN 'sandbox_in_bill'
         ELSE 'missing_in_ledger' END),
+    row_key TEXT AS (bill_day || ' payment payment ' || transaction_id || iif(copy = 1, '', '#' || copy)),
     PRIMARY KEY (transaction_id, merchant, copy)
 ) STRICT, WITHOUT ROWID;
 
@@ -212,6 +213,7 @@ CREATE TABLE bill_refunds (
         -- refund_awaiting_push where it is younger than 24 h 04 m: that is asked, not stored.
         WHEN ifnull(refund_state, 'SUCCESS') = 'SUCCESS' THEN 'refund_missing_in_ledger'
         ELSE 'refund_not_successful' END),
+    row_key TEXT AS (bill_day || ' refund bill_refund ' || bill_refund),
     PRIMARY KEY (bill_refund, merchant)
 ) STRICT, WITHOUT ROWID;
 
@@ -275,7 +277,8 @@ CREATE TABLE orders (
         WHEN is_recovered THEN 'matched_by_operator'
         ELSE 'matched' END),
     is_difference INTEGER AS (status NOT IN ('test_order', 'other_channel', 'awaiting_bill', 'matched_by_operator',
-                                             'matched'))
+                                             'matched')),
+    row_key TEXT AS (accounting_day || ' payment order ' || app || '.' || out_trade_no)
 ) STRICT;
 
 CREATE UNIQUE INDEX orders_by_number ON orders (out_trade_no, app);
@@ -323,7 +326,8 @@ CREATE TABLE refunds (
         WHEN order_position IS NULL THEN 'refund_without_order'
         WHEN ifnull(refund_state, 'SUCCESS') <> 'SUCCESS' THEN 'refund_not_successful'
         ELSE 'refund_matched' END),
-    is_difference INTEGER AS (status NOT IN ('refund_awaiting_bill', 'refund_matched'))
+    is_difference INTEGER AS (status NOT IN ('refund_awaiting_bill', 'refund_matched')),
+    row_key TEXT AS (accounting_day || ' refund refund ' || app || '.' || refund_id)
 ) STRICT;
 
 CREATE UNIQUE INDEX refunds_by_id ON refunds (refund_id, app);
@@ -334,6 +338,7 @@ CREATE INDEX refunds_by_payment ON refunds (payment, merchant) WHERE payment IS 
 CREATE INDEX refunds_by_order ON refunds (order_position) WHERE order_position IS NOT NULL;
 CREATE INDEX refunds_by_day ON refunds (merchant, accounting_day, status, app, amount_fen, bill_fen);
 CREATE INDEX refunds_unbilled ON refunds (merchant, refund_day) WHERE bill_line IS NULL;
+CREATE INDEX refunds_unnamed ON refunds (merchant) WHERE transaction_id IS NULL;
 CREATE INDEX refunds_late ON refunds (merchant) WHERE late = 1;
 
 -- Payment ids that stand for no order of production: in a bill they are alarming.
@@ -572,7 +577,8 @@ FROM (SELECT r.position, r.merchant, r.mch_order_no, r.accounting_day, n.positio
       FROM refunds AS r
       LEFT JOIN orders AS n ON n.out_trade_no = r.out_trade_no AND n.app = r.app AND n.merchant = r.merchant) AS s;
 
--- The lines of the touched 微信退款单号, the one that counts first: what succeeded before what did not, then the first.
+-- The lines of the touched 微信退款单号, the one that counts first: what succeeded before what did not, then the
+-- earliest.
 CREATE VIEW best_refund_lines AS
 SELECT t.merchant, l.wx_refund_id, l.line, f.bill_day,
        row_number() OVER (PARTITION BY t.merchant, l.wx_refund_id
@@ -766,8 +772,10 @@ SELECT s.*, coalesce(c.reason, p.reason) AS case_reason, coalesce(c.by, p.by) AS
             ELSE coalesce(c.state, p.state) END AS judged
 FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.merchant, o.app, 'payment' AS kind, o.status,
              o.is_difference, NULL AS since, o.accounting_day, iif(o.bill_line IS NULL, 'push', 'bill') AS day_source,
-             iif(o.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = o.merchant AND m.month = substr(o.accounting_day, 1, 7)), substr(o.accounting_day, 1, 7)) AS period, o.late,
+             iif(o.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = o.merchant AND m.month = substr(o.accounting_day, 1, 7)),
+                 substr(o.accounting_day, 1, 7)) AS period, o.late,
              o.out_trade_no, coalesce(o.transaction_id, l.transaction_id) AS transaction_id,
              coalesce(o.mch_order_no, l.mch_order_no) AS mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
              NULL AS mch_refund_no, o.open_id, o.product_id, o.quantity, o.zone_id, o.order_source,
@@ -781,7 +789,8 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = o.merchant AND c.day = day_plus(o.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (l.transaction_id) AND m.direction = 'in'
                                  AND n.merchant = o.merchant AND n.state = 'sealed'
@@ -793,7 +802,7 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                          'transaction_id', coalesce(o.transaction_id, l.transaction_id),
                          'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no)) AS facts,
              f.sha256 AS bill_sha256, o.bill_line & 4294967295 AS bill_line, o.position,
-             o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no AS row_key
+             o.row_key
       FROM orders AS o
       LEFT JOIN bill_lines AS l ON l.line = o.bill_line
       LEFT JOIN files AS f ON f.file = o.bill_line >> 32
@@ -811,8 +820,10 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              'payment' AS kind, b.status, b.status <> 'other_app' AS is_difference,
              iif(b.status = 'missing_in_ledger', b.traded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
-             iif(b.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)), substr(b.bill_day, 1, 7)) AS period, b.late,
+             iif(b.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, b.mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
              NULL AS mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
              NULL AS order_source, NULL AS ledger_fen, b.bill_fen, l.settlement_fen, l.coupon_fen,
@@ -824,7 +835,8 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = b.merchant AND c.day = day_plus(b.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (b.transaction_id) AND m.direction = 'in'
                                  AND n.merchant = b.merchant AND n.state = 'sealed'
@@ -835,7 +847,7 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
                          'bill_line', b.line & 4294967295, 'bill_state', l.trade_state,
                          'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no) AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
-             b.bill_day || ' payment payment ' || b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS row_key
+             b.row_key
       FROM bill_only AS b
       CROSS JOIN bill_lines AS l ON l.line = b.line
       CROSS JOIN files AS f ON f.file = b.line >> 32) AS s
@@ -847,8 +859,10 @@ SELECT s.*, c.reason AS case_reason, c.by AS case_by,
        CASE c.state WHEN 'resolved' THEN iif(c.facts = s.facts, 'resolved', 'lapsed') ELSE c.state END AS judged
 FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merchant, r.app, 'refund' AS kind, r.status,
              r.is_difference, NULL AS since, r.accounting_day, iif(r.bill_line IS NULL, 'push', 'bill') AS day_source,
-             iif(r.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = r.merchant AND m.month = substr(r.accounting_day, 1, 7)), substr(r.accounting_day, 1, 7)) AS period, r.late,
+             iif(r.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = r.merchant AND m.month = substr(r.accounting_day, 1, 7)),
+                 substr(r.accounting_day, 1, 7)) AS period, r.late,
              coalesce(r.out_trade_no, o.out_trade_no) AS out_trade_no,
              coalesce(r.transaction_id, r.payment) AS transaction_id,
              coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no) AS mch_order_no, r.refund_id,
@@ -863,7 +877,8 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = r.merchant AND c.day = day_plus(r.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS r.bill_fen), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS r.bill_fen),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (l.wx_refund_id, l.transaction_id) AND m.direction = 'out'
                                  AND n.merchant = r.merchant AND n.state = 'sealed'
@@ -880,7 +895,7 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                                                               WHERE x.order_position = r.order_position), NULL))
                  AS facts,
              f.sha256 AS bill_sha256, r.bill_line & 4294967295 AS bill_line, r.position,
-             r.accounting_day || ' refund refund ' || r.app || '.' || r.refund_id AS row_key
+             r.row_key
       FROM refunds AS r
       LEFT JOIN orders AS o ON o.position = r.order_position
       LEFT JOIN bill_lines AS l ON l.line = r.bill_line
@@ -898,8 +913,10 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
              'refund' AS kind, b.status, b.status <> 'other_app' AS is_difference,
              iif(b.status = 'refund_missing_in_ledger', b.refunded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
-             iif(b.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)), substr(b.bill_day, 1, 7)) AS period, b.late,
+             iif(b.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, l.mch_order_no, NULL AS refund_id, b.wx_refund_id,
              l.mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
              NULL AS order_source, NULL AS ledger_fen, b.bill_fen, l.settlement_fen, l.coupon_refund_fen AS coupon_fen,
@@ -911,7 +928,8 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = b.merchant AND c.day = day_plus(b.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS b.bill_fen), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS b.bill_fen),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (b.wx_refund_id, b.transaction_id) AND m.direction = 'out'
                                  AND n.merchant = b.merchant AND n.state = 'sealed'
@@ -921,7 +939,7 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                          'bill_line', b.line & 4294967295, 'bill_state', b.refund_state,
                          'wx_refund_id', b.wx_refund_id, 'transaction_id', b.transaction_id) AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
-             b.bill_day || ' refund bill_refund ' || b.bill_refund AS row_key
+             b.row_key
       FROM bill_refunds AS b
       CROSS JOIN bill_lines AS l ON l.line = b.line
       CROSS JOIN files AS f ON f.file = b.line >> 32

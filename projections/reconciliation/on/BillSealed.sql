@@ -9,7 +9,8 @@ WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND 
 ORDER BY 2;
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT iif(l.wx_refund_id IS NULL, 'unnamed_refund', 'bill_refund'), coalesce(l.wx_refund_id, l.transaction_id), f.merchant
+SELECT iif(l.wx_refund_id IS NULL, 'unnamed_refund', 'bill_refund'), coalesce(l.wx_refund_id, l.transaction_id),
+       f.merchant
 FROM files AS f
 CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
 WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND f.superseded_by IS NOT NULL))
@@ -35,9 +36,10 @@ WHERE stream = :stream AND state = 'sealed' AND superseded_by IS NOT NULL;
 
 UPDATE files
 SET state = 'sealed', rows = :rows, position = :position, at = :recorded_at,
-    payments = :payments, refunds = :refunds, order_fen = :order_fen, settlement_fen = :settlement_fen,
-    coupon_fen = :coupon_fen, refund_fen = :refund_fen, coupon_refund_fen = :coupon_refund_fen, applied_refund_fen = :applied_refund_fen,
-    fee_millifen = :fee_millifen, incomes = :incomes, income_fen = :income_fen, expenses = :expenses,
+    payments = :payments, refunds = :refunds, order_fen = :order_fen,
+    settlement_fen = :settlement_fen, coupon_fen = :coupon_fen, refund_fen = :refund_fen,
+    coupon_refund_fen = :coupon_refund_fen, applied_refund_fen = :applied_refund_fen, fee_millifen = :fee_millifen,
+    incomes = :incomes, income_fen = :income_fen, expenses = :expenses,
     expense_fen = :expense_fen
 WHERE stream = :stream AND state = 'unfinished';
 
