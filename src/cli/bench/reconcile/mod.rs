@@ -158,8 +158,7 @@ fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     let mut text = std::fs::read_to_string(folder.config())?;
     let token_sha256 = hex::encode(Sha256::digest(TOKEN));
     text.push_str(&format!(
-        "\n[merchant.{MERCHANT}]\napps = [\"{APP}\"]\n\
-         [access.bench]\nrole = \"admin\"\ntoken_sha256 = \"{token_sha256}\"\n"
+        "\n[access.bench]\nrole = \"admin\"\ntoken_sha256 = \"{token_sha256}\"\n"
     ));
     std::fs::write(folder.config(), text)?;
     machine::print(folder.path())?;
