@@ -155,7 +155,7 @@ pub const XLSX_ROW_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const REPORT_DAYS_MAX: i64 = 397;
 /// A report's rows, edited and sent back to resolve cases: the file, and an Excel file when it is unpacked.
 pub const CASE_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
-pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const CASE_FILE_UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Cases that one file resolves.
 pub const CASE_FILE_ROWS_MAX: usize = 10_000;
 /// Of them, so many are recorded at once.
@@ -270,8 +270,9 @@ pub const URGENT_QUERIES_MAX: usize = 2;
 pub const QUERY_WAIT: Duration = Duration::from_secs(2);
 /// Reports that are made at once, each from one state of a read model.
 pub const REPORTS_MAX: usize = 2;
-/// A question of a report that runs longer is ended, passing on its rows included.
-pub const REPORT_WAIT: Duration = Duration::from_secs(120);
+/// A question of a report that runs longer is ended, passing on its rows included: an Excel file of a million
+/// rows takes some minutes.
+pub const REPORT_WAIT: Duration = Duration::from_secs(600);
 /// Rows of one answer, and the bytes of their texts.
 pub const ANSWER_ROWS_MAX: usize = 100_000;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -182,6 +182,7 @@ CREATE TABLE bill_only (
         WHEN is_mock THEN 'mock_in_bill'
         WHEN is_sandbox THEN 'sandbox_in_bill'
         ELSE 'missing_in_ledger' END),
+    row_key TEXT AS (bill_day || ' payment payment ' || transaction_id || iif(copy = 1, '', '#' || copy)),
     PRIMARY KEY (transaction_id, merchant, copy)
 ) STRICT, WITHOUT ROWID;
 
@@ -190,8 +191,8 @@ CREATE INDEX bill_only_by_mch_order ON bill_only (mch_order_no) WHERE mch_order_
 CREATE INDEX bill_only_late ON bill_only (merchant) WHERE late = 1;
 
 CREATE TABLE bill_refunds (
-    merchant TEXT NOT NULL,
     bill_refund TEXT NOT NULL,              -- 微信退款单号; of a line without: TransactionId#1, #2, …
+    merchant TEXT NOT NULL,
     wx_refund_id TEXT,
     transaction_id TEXT NOT NULL,
     line INTEGER NOT NULL,                  -- the best: what succeeded before what did not, then the first
@@ -212,7 +213,8 @@ CREATE TABLE bill_refunds (
         -- refund_awaiting_push where it is younger than 24 h 04 m: that is asked, not stored.
         WHEN ifnull(refund_state, 'SUCCESS') = 'SUCCESS' THEN 'refund_missing_in_ledger'
         ELSE 'refund_not_successful' END),
-    PRIMARY KEY (merchant, bill_refund)
+    row_key TEXT AS (bill_day || ' refund bill_refund ' || bill_refund),
+    PRIMARY KEY (bill_refund, merchant)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX bill_refunds_by_payment ON bill_refunds (transaction_id, merchant);
@@ -275,12 +277,13 @@ CREATE TABLE orders (
         WHEN is_recovered THEN 'matched_by_operator'
         ELSE 'matched' END),
     is_difference INTEGER AS (status NOT IN ('test_order', 'other_channel', 'awaiting_bill', 'matched_by_operator',
-                                             'matched'))
+                                             'matched')),
+    row_key TEXT AS (accounting_day || ' payment order ' || app || '.' || out_trade_no)
 ) STRICT;
 
 CREATE UNIQUE INDEX orders_by_number ON orders (out_trade_no, app);
 CREATE INDEX orders_by_transaction ON orders (transaction_id, merchant) WHERE transaction_id IS NOT NULL;
-CREATE INDEX orders_by_mch_order ON orders (mch_order_no, merchant) WHERE mch_order_no IS NOT NULL;
+CREATE INDEX orders_by_mch_order ON orders (mch_order_no, merchant, transaction_id) WHERE mch_order_no IS NOT NULL;
 -- The summary is read from this one alone.
 CREATE INDEX orders_by_day ON orders (merchant, accounting_day, status, app, amount_fen, bill_fen);
 CREATE INDEX orders_differing ON orders (merchant, accounting_day, app, out_trade_no, amount_fen, bill_fen)
@@ -323,7 +326,8 @@ CREATE TABLE refunds (
         WHEN order_position IS NULL THEN 'refund_without_order'
         WHEN ifnull(refund_state, 'SUCCESS') <> 'SUCCESS' THEN 'refund_not_successful'
         ELSE 'refund_matched' END),
-    is_difference INTEGER AS (status NOT IN ('refund_awaiting_bill', 'refund_matched'))
+    is_difference INTEGER AS (status NOT IN ('refund_awaiting_bill', 'refund_matched')),
+    row_key TEXT AS (accounting_day || ' refund refund ' || app || '.' || refund_id)
 ) STRICT;
 
 CREATE UNIQUE INDEX refunds_by_id ON refunds (refund_id, app);
@@ -391,6 +395,8 @@ CREATE TABLE recoveries (
     PRIMARY KEY (app, out_trade_no)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX recoveries_by_merchant ON recoveries (merchant, position);
+
 CREATE TABLE periods (
     merchant TEXT NOT NULL,
     month TEXT NOT NULL,                    -- 2026-01
@@ -437,7 +443,7 @@ CREATE TABLE counted_lines (
 -- MchOrderNo that no order names by TransactionId. Of several orders the first has it, of several payments by
 -- MchOrderNo the lowest.
 CREATE VIEW order_payments AS
-SELECT o.position, o.merchant,
+SELECT o.position, o.app, o.merchant, o.transaction_id, o.mch_order_no, o.push_day,
        CASE WHEN EXISTS (SELECT 1 FROM bill_payments AS b
                          WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant)
             THEN iif(o.position = (SELECT min(f.position) FROM orders AS f
@@ -454,6 +460,18 @@ SELECT o.position, o.merchant,
                                     WHERE n.transaction_id = b.transaction_id AND n.merchant = b.merchant))
             END AS payment
 FROM orders AS o;
+
+-- The MchOrderNos of the touched payments: that of the line, and those of the orders that name it.
+CREATE VIEW touched_mch_orders AS
+SELECT b.mch_order_no, b.merchant, b.transaction_id
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
+WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
+UNION ALL
+SELECT o.mch_order_no, o.merchant, o.transaction_id
+FROM touched AS t
+CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
+WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
 
 -- Months that are closed.
 CREATE VIEW closed_months AS SELECT merchant, month, next_month, prepared_position FROM periods WHERE state = 'closed';
@@ -481,9 +499,8 @@ SELECT o.position, b.line AS bill_line, f.bill_day, l.amount_fen AS bill_fen,
        ifnull(l.trade_state = 'REVOKED', 0) AS is_revoked,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = o.merchant AND c.month = substr(coalesce(f.bill_day, o.push_day), 1, 7)) AS late
-FROM orders AS o
-JOIN order_payments AS p ON p.position = o.position
-LEFT JOIN bill_payments AS b ON b.transaction_id = p.payment AND b.merchant = p.merchant
+FROM order_payments AS o
+LEFT JOIN bill_payments AS b ON b.transaction_id = o.payment AND b.merchant = o.merchant
 LEFT JOIN bill_lines AS l ON l.line = b.line
 LEFT JOIN files AS f ON f.file = l.line >> 32;
 
@@ -559,7 +576,8 @@ FROM (SELECT r.position, r.merchant, r.mch_order_no, r.accounting_day, n.positio
       FROM refunds AS r
       LEFT JOIN orders AS n ON n.out_trade_no = r.out_trade_no AND n.app = r.app AND n.merchant = r.merchant) AS s;
 
--- The lines of the touched 微信退款单号, the one that counts first: what succeeded before what did not, then the first.
+-- The lines of the touched 微信退款单号, the one that counts first: what succeeded before what did not, then the
+-- earliest.
 CREATE VIEW best_refund_lines AS
 SELECT t.merchant, l.wx_refund_id, l.line, f.bill_day,
        row_number() OVER (PARTITION BY t.merchant, l.wx_refund_id
@@ -718,15 +736,12 @@ CREATE VIEW refund_limits AS
 SELECT r.position,
        ifnull((SELECT sum(s.amount_fen) FROM refunds AS s WHERE s.order_position = r.order_position) > o.amount_fen, 0)
            AS is_excessive,
-       NOT EXISTS (WITH RECURSIVE days (day) AS (
-                       SELECT max(r.earliest_day, ifnull(o.window_from, ''))
-                       UNION ALL
-                       SELECT day_plus(day, 1) FROM days WHERE day < r.refund_day)
-                   SELECT 1 FROM days AS d
-                   WHERE d.day <= r.refund_day
-                     AND NOT EXISTS (SELECT 1 FROM covered_days AS c
-                                     WHERE c.merchant = r.merchant AND c.day = d.day
-                                       AND c.covers IN ('refunds', 'both'))) AS is_covered,
+       -- As many days as there are.
+       (SELECT count(DISTINCT c.day) FROM covered_days AS c
+        WHERE c.merchant = r.merchant AND c.day BETWEEN max(r.earliest_day, ifnull(o.window_from, '')) AND r.refund_day
+          AND c.covers IN ('refunds', 'both'))
+           > seconds_between(max(r.earliest_day, ifnull(o.window_from, '')) || 'T00:00:00Z',
+                             r.refund_day || 'T00:00:00Z') / 86400 AS is_covered,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = r.merchant AND c.month = substr(r.accounting_day, 1, 7)) AS late
 FROM refunds AS r
@@ -756,8 +771,10 @@ SELECT s.*, coalesce(c.reason, p.reason) AS case_reason, coalesce(c.by, p.by) AS
             ELSE coalesce(c.state, p.state) END AS judged
 FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.merchant, o.app, 'payment' AS kind, o.status,
              o.is_difference, NULL AS since, o.accounting_day, iif(o.bill_line IS NULL, 'push', 'bill') AS day_source,
-             iif(o.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = o.merchant AND m.month = substr(o.accounting_day, 1, 7)), substr(o.accounting_day, 1, 7)) AS period, o.late,
+             iif(o.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = o.merchant AND m.month = substr(o.accounting_day, 1, 7)),
+                 substr(o.accounting_day, 1, 7)) AS period, o.late,
              o.out_trade_no, coalesce(o.transaction_id, l.transaction_id) AS transaction_id,
              coalesce(o.mch_order_no, l.mch_order_no) AS mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
              NULL AS mch_refund_no, o.open_id, o.product_id, o.quantity, o.zone_id, o.order_source,
@@ -771,7 +788,8 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = o.merchant AND c.day = day_plus(o.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (l.transaction_id) AND m.direction = 'in'
                                  AND n.merchant = o.merchant AND n.state = 'sealed'
@@ -779,11 +797,11 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
              coalesce(o.paired_by, 'none') AS rule, 'order' AS case_kind, o.app || '.' || o.out_trade_no AS case_id,
              json_object('status', replace(o.status, 'awaiting_bill', 'missing_in_bill'), 'ledger_fen', o.amount_fen,
                          'bill_fen', o.bill_fen, 'bill_sha256', f.sha256, 'bill_line', o.bill_line & 4294967295,
-                         'bill_state', l.trade_state, 'conflicts', o.conflicts, 'transaction_id', o.transaction_id,
-                         'mch_order_no', o.mch_order_no, 'bill_transaction_id', l.transaction_id,
-                         'bill_mch_order_no', l.mch_order_no) AS facts,
+                         'bill_state', l.trade_state,
+                         'transaction_id', coalesce(o.transaction_id, l.transaction_id),
+                         'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no)) AS facts,
              f.sha256 AS bill_sha256, o.bill_line & 4294967295 AS bill_line, o.position,
-             o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no AS row_key
+             o.row_key
       FROM orders AS o
       LEFT JOIN bill_lines AS l ON l.line = o.bill_line
       LEFT JOIN files AS f ON f.file = o.bill_line >> 32
@@ -801,8 +819,10 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              'payment' AS kind, b.status, b.status <> 'other_app' AS is_difference,
              iif(b.status = 'missing_in_ledger', b.traded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
-             iif(b.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)), substr(b.bill_day, 1, 7)) AS period, b.late,
+             iif(b.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, b.mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
              NULL AS mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
              NULL AS order_source, NULL AS ledger_fen, b.bill_fen, l.settlement_fen, l.coupon_fen,
@@ -814,7 +834,8 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = b.merchant AND c.day = day_plus(b.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.settlement_fen, l.order_fen)),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (b.transaction_id) AND m.direction = 'in'
                                  AND n.merchant = b.merchant AND n.state = 'sealed'
@@ -823,9 +844,9 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS case_id,
              json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', b.line & 4294967295, 'bill_state', l.trade_state,
-                         'bill_transaction_id', b.transaction_id, 'bill_mch_order_no', b.mch_order_no) AS facts,
+                         'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no) AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
-             b.bill_day || ' payment payment ' || b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS row_key
+             b.row_key
       FROM bill_only AS b
       CROSS JOIN bill_lines AS l ON l.line = b.line
       CROSS JOIN files AS f ON f.file = b.line >> 32) AS s
@@ -837,8 +858,10 @@ SELECT s.*, c.reason AS case_reason, c.by AS case_by,
        CASE c.state WHEN 'resolved' THEN iif(c.facts = s.facts, 'resolved', 'lapsed') ELSE c.state END AS judged
 FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merchant, r.app, 'refund' AS kind, r.status,
              r.is_difference, NULL AS since, r.accounting_day, iif(r.bill_line IS NULL, 'push', 'bill') AS day_source,
-             iif(r.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = r.merchant AND m.month = substr(r.accounting_day, 1, 7)), substr(r.accounting_day, 1, 7)) AS period, r.late,
+             iif(r.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = r.merchant AND m.month = substr(r.accounting_day, 1, 7)),
+                 substr(r.accounting_day, 1, 7)) AS period, r.late,
              coalesce(r.out_trade_no, o.out_trade_no) AS out_trade_no,
              coalesce(r.transaction_id, r.payment) AS transaction_id,
              coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no) AS mch_order_no, r.refund_id,
@@ -853,7 +876,8 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = r.merchant AND c.day = day_plus(r.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS r.bill_fen), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS r.bill_fen),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (l.wx_refund_id, l.transaction_id) AND m.direction = 'out'
                                  AND n.merchant = r.merchant AND n.state = 'sealed'
@@ -864,12 +888,13 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                          'ledger_fen', r.amount_fen, 'bill_fen', r.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', r.bill_line & 4294967295, 'bill_state', r.refund_state,
                          'wx_refund_id', l.wx_refund_id, 'out_trade_no', coalesce(r.out_trade_no, o.out_trade_no),
-                         'transaction_id', coalesce(r.transaction_id, r.payment), 'order_fen', o.amount_fen,
+                         'transaction_id', coalesce(r.transaction_id, r.payment),
+                         'mch_order_no', coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no),
                          'refunded_fen', iif(r.is_excessive, (SELECT sum(x.amount_fen) FROM refunds AS x
                                                               WHERE x.order_position = r.order_position), NULL))
                  AS facts,
              f.sha256 AS bill_sha256, r.bill_line & 4294967295 AS bill_line, r.position,
-             r.accounting_day || ' refund refund ' || r.app || '.' || r.refund_id AS row_key
+             r.row_key
       FROM refunds AS r
       LEFT JOIN orders AS o ON o.position = r.order_position
       LEFT JOIN bill_lines AS l ON l.line = r.bill_line
@@ -887,8 +912,10 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
              'refund' AS kind, b.status, b.status <> 'other_app' AS is_difference,
              iif(b.status = 'refund_missing_in_ledger', b.refunded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
-             iif(b.late, (SELECT m.open_month FROM months AS m
-                    WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)), substr(b.bill_day, 1, 7)) AS period, b.late,
+             iif(b.late,
+                 (SELECT m.open_month FROM months AS m
+                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, l.mch_order_no, NULL AS refund_id, b.wx_refund_id,
              l.mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
              NULL AS order_source, NULL AS ledger_fen, b.bill_fen, l.settlement_fen, l.coupon_refund_fen AS coupon_fen,
@@ -900,7 +927,8 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = b.merchant AND c.day = day_plus(b.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS b.bill_fen), 'seen', 'differs')
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS b.bill_fen),
+                                          'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (b.wx_refund_id, b.transaction_id) AND m.direction = 'out'
                                  AND n.merchant = b.merchant AND n.state = 'sealed'
@@ -910,7 +938,7 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                          'bill_line', b.line & 4294967295, 'bill_state', b.refund_state,
                          'wx_refund_id', b.wx_refund_id, 'transaction_id', b.transaction_id) AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
-             b.bill_day || ' refund bill_refund ' || b.bill_refund AS row_key
+             b.row_key
       FROM bill_refunds AS b
       CROSS JOIN bill_lines AS l ON l.line = b.line
       CROSS JOIN files AS f ON f.file = b.line >> 32

@@ -14,7 +14,7 @@ use crate::http::api::{CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, 
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// The cases of a merchant
+    /// The cases of a merchant that somebody has judged
     List(List),
     Resolve(Resolve),
     Reopen(Reopen),
@@ -30,7 +30,7 @@ pub struct List {
     /// 商户号
     #[arg(long)]
     merchant: String,
-    /// Only those in this state: open, resolved or lapsed
+    /// Only those that stand so: resolved, lapsed, reopened or gone
     #[arg(long)]
     state: Option<String>,
     /// At most so many
@@ -141,6 +141,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
 async fn resolve(args: Resolve) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let Resolve { key: Key { merchant, kind, id }, reason, status, facts, json, .. } = args;
+    let facts = facts.map(serde_json::Value::String);
     let body = CaseToResolve { merchant, kind, id, reason, status, facts };
     let answered = client.post::<CaseResolved>("/v1/cases/resolve", &body).await?;
     told(answered, json, |resolved| {
@@ -154,7 +155,10 @@ async fn reopen(args: Reopen) -> anyhow::Result<ExitCode> {
     let Reopen { key: Key { merchant, kind, id }, reason, json, .. } = args;
     let body = CaseToReopen { merchant, kind, id, reason };
     let answered = client.post::<CaseReopened>("/v1/cases/reopen", &body).await?;
-    told(answered, json, |_| out!("{} {} is open again", body.kind, body.id))
+    told(answered, json, |reopened| {
+        let done = if reopened.recorded { "is open again" } else { "was open already" };
+        out!("{} {} {done}", body.kind, body.id);
+    })
 }
 
 async fn import(args: Import) -> anyhow::Result<ExitCode> {

@@ -97,8 +97,8 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
 
 /// How many lines of a bill an event holds, without reading them; `None` where it is no such event.
 pub fn line_count(recorded: &RecordedEvent) -> Result<Option<LineCount>, DecodeError> {
-    let brings_lines = |event: &&EventFields| event.event_type == recorded.event_type && event.brings_lines();
-    if catalogue().iter().find(brings_lines).is_none() {
+    let brings_lines = |event: &EventFields| event.event_type == recorded.event_type && event.brings_lines();
+    if !catalogue().iter().any(brings_lines) {
         return Ok(None);
     }
     line_data::count(&recorded.data).map(Some).map_err(|problem| unreadable(recorded, problem))

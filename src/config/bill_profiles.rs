@@ -3,14 +3,14 @@
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, FixedOffset};
 
+use super::bill_rows;
 use super::place::{Placed, quoted};
 use super::section::Section;
 use crate::bill::{
-    AmountUnit, ColumnRule, Constants, Days, Encoding, Field, Figure, FigureRule, Format, FundRule, FundWord,
-    Need, OtherColumns, Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule, TradeRule,
-    TradeWord, WordRule, beijing,
+    AmountUnit, ColumnRule, Constants, Days, Encoding, Field, Figure, FigureRule, Format, Need, OtherColumns,
+    Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule, beijing,
 };
-use crate::domain::bill::{BillKind, Covers, MerchantId, RowKind};
+use crate::domain::bill::{BillKind, Covers, MerchantId};
 
 const HEADER_ROW_MAX: u64 = 1000;
 
@@ -26,14 +26,6 @@ enum FileFormat {
     Xlsx,
 }
 
-/// How a row's kind is told where it is one word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OneKind {
-    Payment,
-    Refund,
-    Sign,
-}
-
 const CONTENTS: [(&str, Content); 2] = [("trade", Content::Trade), ("funds", Content::Funds)];
 const COVERS: [(&str, Covers); 3] =
     [("payments", Covers::Payments), ("refunds", Covers::Refunds), ("both", Covers::Both)];
@@ -41,9 +33,6 @@ const FORMATS: [(&str, FileFormat); 2] = [("csv", FileFormat::Csv), ("xlsx", Fil
 const ENCODINGS: [(&str, Encoding); 2] = [("utf-8", Encoding::Utf8), ("gbk", Encoding::Gbk)];
 const UNITS: [(&str, AmountUnit); 2] = [("yuan", AmountUnit::Yuan), ("fen", AmountUnit::Fen)];
 const UNKNOWN_COLUMNS: [(&str, bool); 2] = [("refuse", false), ("ignore", true)];
-const ROW_KINDS: [(&str, OneKind); 3] =
-    [("payment", OneKind::Payment), ("refund", OneKind::Refund), ("sign", OneKind::Sign)];
-const DIRECTIONS: [(&str, OneKind); 1] = [("sign", OneKind::Sign)];
 
 /// The profiles that are right.
 pub fn read(root: &mut Section<'_>) -> Vec<Profile> {
@@ -59,8 +48,8 @@ fn read_profile(name: &str, mut section: Section<'_>) -> Option<Profile> {
     let mut columns = read_columns(&mut section, content);
     check_columns(&section, &columns, content, covers);
     let rows = match content {
-        Some(Content::Funds) => read_direction(&mut section, &mut columns).map(RowRule::Funds),
-        Some(Content::Trade) => read_row_kind(&mut section, covers, &mut columns).map(RowRule::Trade),
+        Some(Content::Funds) => bill_rows::direction(&mut section, &mut columns).map(RowRule::Funds),
+        Some(Content::Trade) => bill_rows::row_kind(&mut section, covers, &mut columns).map(RowRule::Trade),
         None => None,
     };
     let constants = read_constants(&mut section);
@@ -181,7 +170,7 @@ fn read_character(section: &mut Section<'_>, key: &'static str) -> Option<u8> {
 }
 
 /// One text or a list of texts, none of them empty.
-fn filled_texts(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+pub fn filled_texts(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
     let is_list = section.node(key).is_some_and(|node| node.value.as_list().is_some());
     let texts: Vec<Placed<String>> =
         if is_list { section.texts(key) } else { section.text(key).into_iter().collect() };
@@ -236,92 +225,6 @@ fn check_columns(
         let keys: Vec<_> = fields.iter().map(|field| field.key()).collect();
         section.report_key("columns", format!("must name the column of {}", keys.join(" or ")));
     }
-}
-
-fn read_row_kind(
-    section: &mut Section<'_>,
-    covers: Option<Covers>,
-    columns: &mut Vec<ColumnRule>,
-) -> Option<TradeRule> {
-    let Some(node) = section.node("row_kind") else {
-        return match covers? {
-            Covers::Payments => Some(TradeRule::All(RowKind::Payment)),
-            Covers::Refunds => Some(TradeRule::All(RowKind::Refund)),
-            Covers::Both | Covers::Funds => {
-                let message =
-                    "is missing: \"sign\", or { column = \"…\", payment = [\"…\"], refund = [\"…\"] }";
-                section.report_key("row_kind", message);
-                None
-            }
-        };
-    };
-    if node.value.as_table().is_none() {
-        return match section.choice("row_kind", &ROW_KINDS)?.value {
-            OneKind::Payment => Some(TradeRule::All(RowKind::Payment)),
-            OneKind::Refund => Some(TradeRule::All(RowKind::Refund)),
-            OneKind::Sign => by_sign(section, "row_kind", columns).then_some(TradeRule::BySign),
-        };
-    }
-    let mut rule = section.section("row_kind");
-    let words =
-        [("payment", TradeWord::Payment), ("refund", TradeWord::Refund), ("skip", TradeWord::Skipped)];
-    let words = read_words(&mut rule, &words, columns);
-    rule.finish();
-    Some(TradeRule::ByWord(WordRule { words: words?, others: TradeWord::Refused }))
-}
-
-fn read_direction(section: &mut Section<'_>, columns: &mut Vec<ColumnRule>) -> Option<FundRule> {
-    let Some(node) = section.node("direction") else {
-        let message = "is missing: \"sign\", or { column = \"…\", in = [\"收入\"], out = [\"支出\"] }";
-        section.report_key("direction", message);
-        return None;
-    };
-    if node.value.as_table().is_none() {
-        section.choice("direction", &DIRECTIONS)?;
-        return by_sign(section, "direction", columns).then_some(FundRule::BySign);
-    }
-    let mut rule = section.section("direction");
-    let words = [("in", FundWord::In), ("out", FundWord::Out), ("skip", FundWord::Skipped)];
-    let words = read_words(&mut rule, &words, columns);
-    rule.finish();
-    Some(FundRule::ByWord(WordRule { words: words?, others: FundWord::Refused }))
-}
-
-fn by_sign(section: &Section<'_>, key: &str, columns: &[ColumnRule]) -> bool {
-    let has_amount = columns.iter().any(|rule| rule.field == Field::AmountFen);
-    if !has_amount {
-        section.report_key(key, "\"sign\" is that of amount_fen: name its column in columns");
-    }
-    has_amount
-}
-
-/// A column, and what its words mean.
-fn read_words<T: Copy>(
-    rule: &mut Section<'_>,
-    meanings: &[(&'static str, T)],
-    columns: &mut Vec<ColumnRule>,
-) -> Option<Vec<(String, T)>> {
-    let names = filled_texts(rule, "column");
-    if !rule.has("column") {
-        rule.report("must have the column of the words: column = \"…\"");
-    }
-    let mut words: Vec<(String, T)> = Vec::new();
-    for (key, meaning) in meanings {
-        for word in filled_texts(rule, key) {
-            if words.iter().any(|(known, _)| *known == word) {
-                rule.report_key(key, format!("{} has a meaning already; keep one", quoted(&word)));
-            }
-            words.push((word, *meaning));
-        }
-    }
-    if words.is_empty() {
-        rule.report("must say what the words of the column mean");
-    }
-    if names.is_empty() || words.is_empty() {
-        return None;
-    }
-    columns.push(ColumnRule { field: Field::RowWord, names, need: Need::Required });
-    Some(words)
 }
 
 fn read_constants(section: &mut Section<'_>) -> Constants {

@@ -3,6 +3,7 @@
 mod access;
 mod apps;
 mod bill_profiles;
+mod bill_rows;
 mod env;
 mod keys;
 mod limits;

@@ -65,6 +65,7 @@ impl RecoveredOrder {
 
 /// `revision` counts the words of the stream, so that the same again later is another fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are few, one at a time")]
 pub enum RecoveryEvent {
     Proposed { merchant: MerchantId, order: RecoveredOrder, revision: u64, by: String },
     Withdrawn { reason: String, revision: u64, by: String },

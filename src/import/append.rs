@@ -97,7 +97,7 @@ impl Work<'_> {
         for day in days {
             let Some(writer) = writers.remove(&day.key.day) else { continue };
             let sealed = self.ledger.seal_bill(writer, &day.totals.totals, self.request.at).await?;
-            done.entry(day.key.day).or_default().sealed = sealed;
+            done.entry(day.key.day).or_default().sealed = Some(sealed);
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ pub enum BillImportError {
 
 /// What became of opening a bill.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one an import")]
 pub enum Opened {
     /// To be filled: the first `rows_stored` lines stand already.
     Writer(BillWriter),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, Statement};
 
 use super::authorizer::{Gate, Phase};
@@ -61,6 +62,8 @@ impl Folding {
     /// What runs on it ends soon when it is told to stop.
     pub fn over(mut connection: Connection, stop: &Stop) -> rusqlite::Result<Self> {
         let gate = Gate::install(&mut connection)?;
+        // A plan that depended on what is bound would be made anew for every event.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let deadline = Deadline::over(&mut connection, stop.clone())?;
         Ok(Self { connection, gate, deadline, stop: stop.clone(), wait: limits::FOLD_EVENT_WAIT })
     }
@@ -125,6 +128,20 @@ struct Step<'c> {
     /// And the fields of a line, by their place in the catalogue.
     of_line: Vec<(usize, usize)>,
     line: usize,
+    does: Does,
+}
+
+#[derive(Clone, Copy)]
+enum Does {
+    Write,
+    /// Whether there is anything to do: without a row the statements behind it are left out.
+    Ask,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Leave,
 }
 
 impl<'c> Plan<'c> {
@@ -193,9 +210,12 @@ impl<'c> Plan<'c> {
         for line in 0..lines.map_or(1, Lines::count) {
             for step in &mut *steps {
                 let bound = lines.map_or(Ok(()), |lines| step.bind_line(event, lines, line));
-                bound.and_then(|()| step.run(folding)).map_err(|error| {
+                let then = bound.and_then(|()| step.run(folding)).map_err(|error| {
                     broken(error, step, lines.map(|lines| event.number_of_line(lines, line)))
                 })?;
+                if then == Then::Leave {
+                    break;
+                }
             }
         }
         Ok(lines.map_or(0, |lines| lines.count() as u64))
@@ -228,7 +248,8 @@ impl<'c> Step<'c> {
                 source => of_event.push((place + 1, *source)),
             }
         }
-        Ok(Self { statement, of_event, of_line, line: step.statement.line })
+        let does = if statement.readonly() { Does::Ask } else { Does::Write };
+        Ok(Self { statement, of_event, of_line, line: step.statement.line, does })
     }
 
     /// What is bound stays so until something else is.
@@ -244,12 +265,17 @@ impl<'c> Step<'c> {
         })
     }
 
-    fn run(&mut self, folding: &Folding) -> rusqlite::Result<()> {
+    fn run(&mut self, folding: &Folding) -> rusqlite::Result<Then> {
         let _lifted = folding.deadline.allow(folding.wait);
-        // With RETURNING or not: rows that come are nobody's.
         let mut rows = self.statement.raw_query();
-        while rows.next()?.is_some() {}
-        Ok(())
+        let has_row = rows.next()?.is_some();
+        match self.does {
+            Does::Ask if !has_row => return Ok(Then::Leave),
+            Does::Ask => {}
+            // With RETURNING or not: rows that come are nobody's.
+            Does::Write => while rows.next()?.is_some() {},
+        }
+        Ok(Then::GoOn)
     }
 }
 

@@ -165,3 +165,14 @@ fn who_is_told_to_stop_ends_the_making_of_late_indexes_and_not_the_engines_own_s
     let error = bench.folding.make(&bench.definition.late_indexes).unwrap_err();
     assert!(bench.folding.was_stopped(&error), "{error}");
 }
+
+#[test]
+fn a_question_without_an_answer_ends_the_file_for_this_event_or_line() {
+    let on = "SELECT 1 WHERE :row = 'refund';
+INSERT INTO lines (stream, line) VALUES (:stream, :line);";
+    let bench = bench(SCHEMA, &[("on/BillLines.sql", on)]);
+    let mut plan = Plan::prepare(&bench.folding, &bench.definition).unwrap();
+    let events = [lines(1, COLUMNS, r#"[2,"payment","42",100],[3,"refund","43",30],[4,"payment","44",100]"#)];
+    plan.fold(&events).unwrap();
+    assert_eq!(rows(&bench.folding.connection), ["billday-1900000109.2026-01-01.all 3 - -"]);
+}

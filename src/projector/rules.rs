@@ -78,12 +78,13 @@ impl Rules<'_> {
     }
 
     pub fn check_on_statement(file: &str, statement: &Statement) -> Result<(), Problem> {
-        const ALLOWED: [&[&str]; 5] = [&["INSERT"], &["UPDATE"], &["DELETE"], &["REPLACE"], &["WITH"]];
+        const ALLOWED: [&[&str]; 6] =
+            [&["INSERT"], &["UPDATE"], &["DELETE"], &["REPLACE"], &["WITH"], &["SELECT"]];
         must_begin(
             file,
             statement,
             &ALLOWED,
-            "what an event does is insert, update or delete, or with … of these",
+            "what an event does is insert, update or delete, or with … of these; a SELECT asks whether to go on",
         )
     }
 

@@ -99,6 +99,12 @@ pub async fn resolve(
 }
 
 /// What is judged, where it is still what the person saw.
+/// Programs read facts as JSON and write them anew, in another order perhaps.
+fn are_the_same(seen: &str, facts: &str) -> bool {
+    let json = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    seen == facts || json(seen).is_some_and(|seen| json(facts) == Some(seen))
+}
+
 fn judgement(asked: &Asked<'_>, reason: &str, table: &Table) -> Result<Judgement, CaseError> {
     let Some(row) = table.rows().next() else { return Err(CaseError::NoSuchRow(asked.key.clone())) };
     let text = |column| row.text(column).unwrap_or_default().to_owned();
@@ -106,7 +112,7 @@ fn judgement(asked: &Asked<'_>, reason: &str, table: &Table) -> Result<Judgement
     if asked.status.is_some_and(|seen| seen != status) {
         return Err(CaseError::StatusChanged { status });
     }
-    if asked.facts.is_some_and(|seen| seen != facts) {
+    if asked.facts.is_some_and(|seen| !are_the_same(seen, &facts)) {
         return Err(CaseError::FactsChanged { status });
     }
     if row.text("case_state").is_none() {

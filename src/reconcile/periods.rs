@@ -78,6 +78,10 @@ pub async fn prepare(
     if in_beijing(at).date_naive() <= key.month.last_day() {
         return Err(PeriodError::NotOver(key.month));
     }
+    // Nothing is filed for a month that cannot be prepared.
+    if desk.ledger.period(key).await?.is_closed {
+        return Err(period::PeriodError::Closed.into());
+    }
     let head = *desk.ledger.store().head().borrow();
     let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
     let taken = taken.map_err(ReportError::from)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use order_ledger::domain::app::PriceMeaning;
 use order_ledger::domain::bill::{
-    BillKey, BillKind, BillLine, BillLines, BillOpening, Covers, MerchantId, RowKind, Sha256Hex, Totals,
-    TradeTotals,
+    BillKey, BillKind, BillLine, BillLines, BillOpening, Covers, Direction, FundLine, FundTotals, MerchantId,
+    RowKind, Sha256Hex, Totals, TradeTotals,
 };
 use order_ledger::domain::fen::Fen;
 use order_ledger::ledger::Opened;
@@ -89,21 +89,61 @@ impl Folded {
             line.line = number;
             totals.add(line).unwrap();
         }
-        let key = BillKey { merchant: merchant(), day: day(bill_day), kind: BillKind::all() };
+        let covered = (BillKind::all(), Covers::Both);
+        self.imported(bill_day, covered, BillLines::Trade(lines), Totals::Trade(totals)).await;
+    }
+
+    /// The day's fund flow: so much came in for each of these.
+    pub async fn funded(&self, bill_day: &str, transaction_ids: &[&str]) {
+        let line = |(transaction_id, line): (&&str, u64)| FundLine {
+            line,
+            booked_at: at(0),
+            business_id: Some((*transaction_id).into()),
+            flow_id: None,
+            business_name: Some("交易".into()),
+            business_type: Some("交易".into()),
+            direction: Direction::In,
+            amount_fen: Fen(700),
+            balance_fen: None,
+            applicant: None,
+            note: None,
+            voucher_id: None,
+        };
+        let lines: Vec<_> = transaction_ids.iter().zip(2..).map(line).collect();
+        let mut totals = FundTotals::default();
+        for line in &lines {
+            totals.add(line).unwrap();
+        }
+        let covered = (BillKind::fundflow(), Covers::Funds);
+        self.imported(bill_day, covered, BillLines::Funds(lines), Totals::Funds(totals)).await;
+    }
+
+    async fn imported(
+        &self,
+        bill_day: &str,
+        (kind, covers): (BillKind, Covers),
+        lines: BillLines,
+        totals: Totals,
+    ) {
+        let rows = match &lines {
+            BillLines::Trade(lines) => lines.len(),
+            BillLines::Funds(lines) => lines.len(),
+        };
+        let key = BillKey { merchant: merchant(), day: day(bill_day), kind };
         let opening = BillOpening {
-            covers: Covers::Both,
+            covers,
             sha256: Sha256Hex::of_digest(&Sha256::digest(format!("{bill_day}{lines:?}")).into()),
             file_name: format!("{bill_day}.csv"),
             profile: "wechat_all".into(),
-            rows: lines.len() as u64,
+            rows: rows as u64,
             by: "lin".into(),
             supersede: Some("the one before was wrong".into()),
         };
         let imported = at(0) + TimeDelta::days(31);
         let opened = self.ledger.open_bill(&key, opening, imported).await.unwrap();
         let Opened::Writer(mut writer) = opened else { panic!("it stands already") };
-        self.ledger.append_bill_lines(&mut writer, BillLines::Trade(lines), imported).await.unwrap();
-        self.ledger.seal_bill(writer, &Totals::Trade(totals), imported).await.unwrap();
+        self.ledger.append_bill_lines(&mut writer, lines, imported).await.unwrap();
+        self.ledger.seal_bill(writer, &totals, imported).await.unwrap();
     }
 
     pub async fn without_bill(&self, days: impl IntoIterator<Item = NaiveDate>) {

@@ -7,6 +7,7 @@ use super::asking::{Asked, Client};
 use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
+use super::log_file::LogFile;
 use super::server::{Home, Server};
 
 const DAYS: &str = "from_day=2026-01-01&to_day=2026-01-31";
@@ -26,23 +27,21 @@ pub async fn with_differences(home: &Home) -> Server {
 }
 
 /// The rows of the reconciliation by status, as of now.
-async fn rows(client: &Client) -> Vec<Value> {
-    let asked = fresh(client, &format!("/v1/reconciliation/rows?merchant={MERCHANT}&{DAYS}")).await;
+async fn rows(home: &Home, client: &Client) -> Vec<Value> {
+    let asked = fresh(home, client, &format!("/v1/reconciliation/rows?merchant={MERCHANT}&{DAYS}")).await;
     asked.json()["rows"].as_array().unwrap().clone()
 }
 
 /// An answer that knows all that was written before.
-pub async fn fresh(client: &Client, path: &str) -> Asked {
-    let position = client.get("/v1/projections").await.json();
-    let of = |it: &Value| it["position"].as_str().map_or(0, |position| position.parse::<u64>().unwrap());
-    let highest = position["projections"].as_array().unwrap().iter().map(of).max().unwrap();
-    let asked = client.get(&format!("{path}&min_position={highest}")).await;
+pub async fn fresh(home: &Home, client: &Client, path: &str) -> Asked {
+    let end = LogFile::open(&home.store()).count("SELECT max(position) FROM events");
+    let asked = client.get(&format!("{path}&min_position={end}")).await;
     assert_eq!(asked.status, 200, "{path}: {asked:?}");
     asked
 }
 
-async fn of_status(client: &Client, status: &str) -> Value {
-    let rows = rows(client).await;
+async fn of_status(home: &Home, client: &Client, status: &str) -> Value {
+    let rows = rows(home, client).await;
     let found: Vec<_> = rows.iter().filter(|row| row["status"] == status).collect();
     assert_eq!(found.len(), 1, "{status}: {rows:#?}");
     found[0].clone()
@@ -56,7 +55,7 @@ async fn the_report_is_the_same_in_every_format_and_byte_for_byte_again() {
     let path = format!(
         "/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z"
     );
-    let report = fresh(&finance, &path).await;
+    let report = fresh(&home, &finance, &path).await;
     let mut statuses: Vec<_> = report.json()["rows"]
         .as_array()
         .unwrap()
@@ -121,10 +120,12 @@ async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_a
     let home = home_of_a_merchant();
     let server = with_differences(&home).await;
     let finance = server.client("finance");
-    let row = of_status(&finance, "missing_in_ledger").await;
+    let row = of_status(&home, &finance, "missing_in_ledger").await;
     let (kind, id) = (row["case_kind"].as_str().unwrap(), row["case_id"].as_str().unwrap());
     assert_eq!((kind, id, &row["case_state"]), ("payment", "T9", &json!("open")));
     let case = json!({"merchant": MERCHANT, "kind": kind, "id": id, "reason": "another shop's"});
+    let never = finance.send("POST", "/v1/cases/reopen", &case).await;
+    assert_eq!(never.outcome(), "409 case_stands", "it was never resolved: {never:?}");
     for (field, value, outcome) in [
         ("merchant", json!("x"), "422 body"),
         ("kind", json!("orders"), "422 body"),
@@ -153,9 +154,15 @@ async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_a
     assert_eq!((again.status, &again.json()["recorded"]), (200, &json!(false)), "{again:?}");
 
     let reopen = json!({"merchant": MERCHANT, "kind": kind, "id": id, "reason": "looked at again"});
-    assert_eq!(finance.send("POST", "/v1/cases/reopen", &reopen).await.status, 200);
-    assert_eq!(finance.send("POST", "/v1/cases/reopen", &reopen).await.outcome(), "409 case_stands");
-    assert_eq!(of_status(&finance, "missing_in_ledger").await["case_state"], "open");
+    let stale = [("content-type", "application/json"), ("if-match", "\"7\"")];
+    let stale = finance.ask("POST", "/v1/cases/reopen", &stale, &reopen.to_string()).await;
+    assert_eq!(stale.outcome(), "412 precondition");
+    let known = [("content-type", "application/json"), ("if-match", again.header("etag"))];
+    let reopened = finance.ask("POST", "/v1/cases/reopen", &known, &reopen.to_string()).await;
+    assert_eq!((reopened.status, &reopened.json()["recorded"]), (200, &json!(true)), "{reopened:?}");
+    let again = finance.send("POST", "/v1/cases/reopen", &reopen).await;
+    assert_eq!((again.status, &again.json()["recorded"]), (200, &json!(false)), "{again:?}");
+    assert_eq!(of_status(&home, &finance, "missing_in_ledger").await["case_state"], "open");
 }
 
 #[tokio::test]
@@ -164,7 +171,7 @@ async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed
     let server = with_differences(&home).await;
     let finance = server.client("finance");
     let path = format!("/v1/reconciliation?merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&format=csv");
-    let csv = fresh(&finance, &path).await;
+    let csv = fresh(&home, &finance, &path).await;
     let edited = edited(csv.text(), &["T9", "DEAR"]);
     // Between taking the report and sending it back the bill is corrected.
     let rows = [paid_for(5, "GOOD"), BillRow { fen: 1250, ..paid_for(5, "DEAR") }, paid(5, "T9", 700)];
@@ -178,7 +185,7 @@ async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed
     assert_eq!(done.status, 200, "{done:?}");
     let body = done.json();
     assert_eq!((&body["stopped"], body["refused"].as_array().unwrap().len()), (&Value::Null, 2), "{body}");
-    let fresh_csv = fresh(&finance, &path).await;
+    let fresh_csv = fresh(&home, &finance, &path).await;
     let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
     assert_eq!((&done["recorded"], &done["before"], &done["refused"]), (&json!(2), &json!(0), &json!([])));
     let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();

@@ -49,6 +49,7 @@ mod projections_inventory;
 mod projections_operations;
 mod projections_orders;
 mod projections_plans;
+mod projections_reconciliation;
 mod projections_recovered;
 mod projections_roles;
 mod projector;

@@ -40,6 +40,7 @@ async fn the_cases_of_an_id_are_found_with_any_merchant_that_its_app_was_ever_pa
     ] {
         resolved(&folded, kind, id).await;
     }
+    let configured = [now];
     for (id, found) in [
         ("A", "case-1900000109.order.demo.A CaseResolved"),
         ("R1", "case-1900000109.refund.demo.R1 CaseResolved"),
@@ -47,7 +48,7 @@ async fn the_cases_of_an_id_are_found_with_any_merchant_that_its_app_was_ever_pa
         ("5030", "case-1900000109.bill_refund.5030 CaseResolved"),
         ("1900000109.order.other.A", "case-1900000109.order.other.A CaseResolved"),
     ] {
-        let entries = history::of_merchants(&*folded.store, &[now.clone()], &[&demo()], id).await.unwrap();
+        let entries = history::of_merchants(&*folded.store, &configured, &[&demo()], id).await.unwrap();
         assert_eq!(shown(&entries), [found], "{id}");
         assert!(!entries[0].is_altered(), "{id}");
     }

@@ -62,7 +62,7 @@ async fn a_month_is_closed_by_a_second_person_exactly_as_it_was_prepared() {
     let superseded = upload(&finance, "?supersede=corrected", &all(&rows)).await;
     assert_eq!(superseded.status, 200, "{superseded:?}");
     let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31");
-    let shown = fresh(&finance, &rows).await.json();
+    let shown = fresh(&home, &finance, &rows).await.json();
     let late = shown["rows"].as_array().unwrap().iter().find(|row| row["transaction_id"] == "T9").unwrap();
     assert_eq!((&late["late"], &late["period"]), (&json!(true), &json!("2026-02")), "{late}");
 
@@ -70,12 +70,12 @@ async fn a_month_is_closed_by_a_second_person_exactly_as_it_was_prepared() {
     assert_eq!(finance.send("POST", &path("reopen"), &reason).await.outcome(), "403 role");
     assert_eq!(admin.send("POST", &path("reopen"), &json!({"reason": ""})).await.outcome(), "422 reason");
     assert_eq!(admin.send("POST", &path("reopen"), &reason).await.status, 200);
-    let shown = fresh(&finance, &rows).await.json();
+    let shown = fresh(&home, &finance, &rows).await.json();
     let row = shown["rows"].as_array().unwrap().iter().find(|row| row["transaction_id"] == "T9").unwrap();
     assert_eq!((&row["late"], &row["period"]), (&json!(false), &json!("2026-01")), "{row}");
     let again = finance.send("POST", &path("prepare"), &json!({})).await;
     assert_eq!(again.status, 200, "{again:?}");
     assert_ne!(again.json()["report_sha256"], sha256.as_str());
-    let periods = fresh(&audit, &format!("/v1/periods?merchant={MERCHANT}")).await.json();
+    let periods = fresh(&home, &audit, &format!("/v1/periods?merchant={MERCHANT}")).await.json();
     assert_eq!(periods["rows"].as_array().unwrap().len(), 1, "{periods}");
 }

@@ -18,7 +18,7 @@ use super::folded::{Folded, text};
 use super::worlds::{APPS, Facts, NUMBERS, PLAYERS, REFUNDS, TRANSACTIONS, interleaved, record, world};
 
 /// Columns of tables that hold positions.
-const POSITIONS: [&str; 3] = ["position", "first_position", "last_position"];
+const POSITIONS: [&str; 5] = ["position", "first_position", "last_position", "changed", "order_position"];
 
 /// By table or question, the rows in order.
 type Seen = BTreeMap<String, Vec<Vec<String>>>;
@@ -96,6 +96,11 @@ fn questions(declaration: &QueryDeclaration) -> Vec<Vec<(String, String)>> {
             "limit" => limit.as_deref().into_iter().collect(),
             "app" if parameter.required => APPS.to_vec(),
             "open_id" if parameter.required => PLAYERS.to_vec(),
+            // The worlds know no merchant: all that stands in bills has worlds of its own.
+            "merchant" if parameter.required => vec!["1900000109"],
+            "from_day" if parameter.required => vec!["2025-12-01"],
+            "to_day" if parameter.required => vec!["2026-12-31"],
+            "case_id" if parameter.required => vec!["demo.A"],
             "id" if parameter.required => ids.iter().copied().collect(),
             name if parameter.required => panic!("{} requires {name}", declaration.name),
             _ => continue,

@@ -36,7 +36,9 @@ impl Empty {
         let query = definition.query(query).unwrap();
         let connection = Connection::open(self.path(&definition.name)).unwrap();
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-        connection.create_scalar_function("seconds_between", 2, flags, |_| Ok(0)).unwrap();
+        for function in ["seconds_between", "day_plus"] {
+            connection.create_scalar_function(function, 2, flags, |_| Ok(0)).unwrap();
+        }
         for name in &query.declaration.uses {
             connection.execute(&format!("ATTACH ?1 AS \"{name}\""), [self.path(name)]).unwrap();
         }
@@ -51,7 +53,7 @@ impl Empty {
 
 /// What each query reads from end to end: sums, refunds where all count, and pages that it has cut before. All else
 /// is looked up.
-const SCANS: [(&str, &[&str]); 28] = [
+const SCANS: [(&str, &[&str]); 39] = [
     ("environments/by_day", &["totals", "r", "facts", "p"]),
     ("environments/by_day_and_product", &["totals", "r", "facts", "p"]),
     (
@@ -82,6 +84,18 @@ const SCANS: [(&str, &[&str]); 28] = [
     ("orders/refunds_by_id", &[]),
     // `r`: all refunds, where a state is asked that they decide.
     ("orders/search", &["r", "p"]),
+    // Of reconciliation: pages that were cut before, days and months, words of a list, what people decided.
+    ("reconciliation/carried", &["CONSTANT", "differing", "k", "l", "resolved_rows", "w"]),
+    ("reconciliation/cases", &["c"]),
+    ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
+    ("reconciliation/files", &[]),
+    ("reconciliation/periods", &[]),
+    ("reconciliation/recoveries", &[]),
+    ("reconciliation/report", &["periods", "r"]),
+    ("reconciliation/row", &["p", "periods", "r"]),
+    ("reconciliation/rows", &["p", "periods", "r"]),
+    ("reconciliation/rows_by_id", &["p", "periods", "r"]),
+    ("reconciliation/summary", &["c", "r", "resolved_rows"]),
     ("roles/recent", &[]),
     ("roles/search", &[]),
 ];

@@ -97,7 +97,7 @@ const FORBIDDEN: &[(In, &str, &str)] = &[
     (Schema, "EXPLAIN CREATE TABLE t (a)", CREATES),
     (On, "CREATE TABLE t (a)", CHANGES),
     (On, "DROP TABLE sales", CHANGES),
-    (On, "SELECT 1", CHANGES),
+    (On, "VALUES (1)", CHANGES),
     (On, "VACUUM INTO 'copy.db'", CHANGES),
     (Query, "EXPLAIN SELECT 1 AS x", READS),
     // The clock.
@@ -263,6 +263,7 @@ const ALLOWED: &[(In, &str)] = &[
     (On, "INSERT OR IGNORE INTO sales VALUES (1, 'random()', 1)"),
     (On, "UPDATE sales SET fen = json_extract(:attach, '$.fen') WHERE json_valid(:attach)"),
     (On, "WITH a (n) AS (VALUES (1)) DELETE FROM sales WHERE position IN a"),
+    (On, "SELECT 1 FROM sales WHERE fen > :actual_price_fen"),
     (
         On,
         "UPDATE sales SET fen = fen + 1 FROM (SELECT max(position) AS last FROM sales) WHERE position = last",
@@ -271,6 +272,8 @@ const ALLOWED: &[(In, &str)] = &[
     (Query, "WITH _own AS (SELECT 1 AS a) SELECT a AS x FROM _own"),
     (Query, "WITH pragma_x AS (SELECT 1 AS a) SELECT a AS x FROM pragma_x"),
     (Query, "SELECT seconds_between('2026-01-01T00:00:00Z', :as_of) AS x"),
+    (Query, "SELECT moment_plus(:as_of, -60) AS x"),
+    (Query, "SELECT day_plus('2026-01-01', 1) AS x"),
     (Query, "SELECT key AS x FROM json_tree('{}')"),
     (Query, "SELECT lag(fen) OVER (ORDER BY position ROWS 1 PRECEDING) AS x FROM sales"),
     (Query, "VALUES (1) -- no column is named x\nUNION ALL SELECT 1 AS x"),

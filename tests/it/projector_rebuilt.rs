@@ -5,9 +5,17 @@ use std::fs;
 
 use order_ledger::codec;
 use order_ledger::domain::app::PriceMeaning;
+use order_ledger::domain::bill::Sha256Hex;
+use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::environment::Environment::{Production, Sandbox};
+use order_ledger::domain::fen::Fen;
+use order_ledger::domain::id::{OpenId, OutTradeNo};
+use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
+use order_ledger::domain::push::PaymentIds;
 use order_ledger::domain::quarantine::{Reason, Resolution};
+use order_ledger::domain::recovery::{Proposal, RecoveredOrder};
 
+use super::billed::{day, given_back, merchant, paid};
 use super::digests::digests;
 use super::folded::{Folded, at, demo, evidence};
 use super::log_file::LogFile;
@@ -64,8 +72,59 @@ async fn everything_happens(folded: &Folded) {
             folded.registered(minutes, PriceMeaning::Unit, None).await;
         }
     }
+    finance_happens(folded).await;
     let said = [Pushed(goods("S1")), Granted("S1"), Revoked("S1"), Pushed(goods("S2")), Refused("S2")];
     folded.happened(said.into_iter().chain([Pushed(goods("S3")), Granted("S3")])).await;
+}
+
+/// What finance imports and decides, all of it.
+async fn finance_happens(folded: &Folded) {
+    let ledger = &folded.ledger;
+    folded.registered(5000, PriceMeaning::Unit, Some(&merchant())).await;
+    let paid_lines: Vec<_> = (0..90).map(|place| paid(&format!("TORDER-{place}"), 700, place * 37)).collect();
+    folded.billed("2026-01-01", paid_lines[..60].to_vec()).await;
+    let given =
+        (0..20).map(|place| given_back(&format!("TORDER-{}", place * 3), &format!("W{place}"), 100, 200));
+    let twice = [paid("TORDER-1", 700, 37)];
+    folded.billed("2026-01-01", paid_lines.into_iter().chain(given).chain(twice).collect()).await;
+    folded.without_bill([day("2026-01-02")]).await;
+    folded.funded("2026-01-01", &["TORDER-1", "TORDER-2"]).await;
+
+    let key = CaseKey::new(merchant(), CaseKind::Payment, "TORDER-1").unwrap();
+    let judged = |text: &str| Judgement { status: text.into(), facts: "{}".into(), reason: text.into() };
+    ledger.resolve_case(&key, &judged("missing_in_ledger"), "lin", at(6000)).await.unwrap();
+    ledger.reopen_case(&key, "once more", "lin", at(6001)).await.unwrap();
+
+    let proposal = |number: &str| Proposal {
+        merchant: merchant(),
+        order: RecoveredOrder {
+            open_id: OpenId::parse("oAnna").unwrap(),
+            out_trade_no: OutTradeNo::parse(number).unwrap(),
+            product_id: "gem".into(),
+            quantity: 1,
+            zone_id: None,
+            amount: Fen(700),
+            payment: PaymentIds { mch_order_no: None, transaction_id: Some(format!("T{number}")) },
+            evidence: "the game's own log".into(),
+            bill_sha256: Sha256Hex::parse(&"0".repeat(64)).unwrap(),
+            bill_line: 2,
+        },
+        by: "lin".into(),
+    };
+    for number in ["LOST-1", "LOST-2"] {
+        ledger.propose_recovery(&demo(), &proposal(number), at(6002)).await.unwrap();
+    }
+    let number = |number| OutTradeNo::parse(number).unwrap();
+    ledger.approve_recovery(&demo(), &number("LOST-1"), "wang", at(6003)).await.unwrap();
+    ledger.withdraw_recovery(&demo(), &number("LOST-2"), "it was none", "lin", at(6004)).await.unwrap();
+
+    let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
+    let sha256 = ledger.file_report(&b"a report"[..], at(6005)).await.unwrap();
+    let position = folded.head().unwrap().number();
+    let report = PreparedReport { sha256, position, summary: "{}".into(), by: "lin".into() };
+    ledger.prepare_period(&key, &report, at(6006)).await.unwrap();
+    ledger.close_period(&key, &report.sha256, "wang", at(6007)).await.unwrap();
+    ledger.reopen_period(&key, "one came late", "wang", at(6008)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +135,10 @@ async fn a_deleted_folder_of_views_is_built_again_to_identical_tables() {
     folded.stop().await;
     let followed = digests(&folded.views());
     assert!(followed.len() >= 10, "{followed:#?}");
-    assert!(followed.values().all(|rows| !rows.starts_with("0 rows")), "a table is empty: {followed:#?}");
+    // Two tables hold what one event touches, while it is folded.
+    let is_kept = |name: &str| !name.ends_with(".touched") && !name.ends_with(".counted_lines");
+    let is_empty = |(name, rows): (&String, &String)| is_kept(name) && rows.starts_with("0 rows");
+    assert!(!followed.iter().any(is_empty), "a table is empty: {followed:#?}");
     let log = LogFile::open(&folded.path().join("events.db"));
     let kinds: BTreeSet<_> = log.samples().into_iter().map(|(kind, _)| kind).collect();
     let known = codec::catalogue().iter().map(|event| event.event_type.to_owned());

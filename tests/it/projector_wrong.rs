@@ -138,8 +138,8 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
     (
         ON,
         "INSERT INTO sales",
-        "SELECT 1; --",
-        "on/GoodsDelivered.sql:2: SELECT 1 is not allowed here",
+        "VALUES (1); --",
+        "on/GoodsDelivered.sql:2: VALUES is not allowed here",
         "insert, update or delete",
     ),
     // queries/

@@ -4,7 +4,7 @@ use order_ledger::domain::app::AppSlug;
 use order_ledger::domain::case::{CaseKey, CaseKind};
 use order_ledger::domain::id::OutTradeNo;
 use order_ledger::reconcile::Desk;
-use order_ledger::reconcile::case_file;
+use order_ledger::reconcile::case_file::{self, CaseRow};
 use order_ledger::reconcile::cases::{self, Asked, CaseError};
 use order_ledger::reconcile::recoveries::{self, Proposal, RecoveryError};
 use order_ledger::reconcile::report::Format;
@@ -51,6 +51,13 @@ async fn an_edited_report_resolves_its_cases_once_until_their_facts_change() {
     assert_eq!((bulk.recorded, bulk.before, bulk.refused.len()), (2, 0, 0), "{bulk:?}");
     let again = resolve(&rows).await;
     assert_eq!((again.recorded, again.before, again.refused.len()), (0, 2, 0), "{again:?}");
+    let excel = written(&folded, &january(), Format::Xlsx).await;
+    let from_excel = case_file::read(&excel).unwrap();
+    let told = |rows: &[CaseRow]| -> Vec<[String; 3]> {
+        rows.iter().map(|row| [row.id.clone(), row.facts.clone(), row.reason.clone()]).collect()
+    };
+    assert_eq!(told(&from_excel), told(&rows), "both files tell the same of a row");
+    assert_eq!(resolve(&from_excel).await.before, 2);
     let found = statuses(&folded, february()).await;
     assert_eq!(found["payment 4200002"], "amount_differs resolved");
     assert_eq!(found["payment 4200003"], "missing_in_bill resolved");

@@ -58,6 +58,9 @@ async fn a_month_is_closed_by_another_person_and_its_report_stays_as_it_was_file
     assert!(matches!(close(&other, "wang").await, Err(PeriodError::Refused(_))), "another report");
     assert!(close(&sha256, "wang").await.unwrap().recorded);
 
+    let again = periods::prepare(&desk, &key(), "lin", february()).await;
+    assert!(matches!(again, Err(PeriodError::Refused(_))), "it is closed");
+
     let mut filed = String::new();
     let mut file = periods::filed(&desk, &sha256).await.unwrap().unwrap();
     file.read_to_string(&mut filed).unwrap();

@@ -47,7 +47,7 @@ async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_a
     let withdraw = "/v1/recoveries/demo/LOST/withdraw";
     let reason = json!({"reason": "the wrong product"});
     assert_eq!(finance.send("POST", withdraw, &reason).await.status, 200);
-    assert_eq!(admin.send("POST", approve, &json!({})).await.outcome(), "409 recovery_stands");
+    assert_eq!(admin.send("POST", approve, &json!({})).await.outcome(), "404 unknown_recovery");
     assert_eq!(finance.send("POST", &path, &proposal).await.json()["recorded"], true);
     let approved = admin.send("POST", approve, &json!({})).await;
     assert_eq!(approved.status, 200, "{approved:?}");
@@ -64,7 +64,7 @@ async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_a
     let conflict = server.push(&by_hand::push_of(by_hand::GOODS, &other)).await;
     assert_ne!(conflict.body, SUCCESS_JSON, "another content is a conflict as usual");
     let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31");
-    let rows = fresh(&finance, &rows).await.json();
+    let rows = fresh(&home, &finance, &rows).await.json();
     assert_eq!(rows["rows"][0]["status"], "conflict", "{rows}");
     let after = first["cursor"].as_str().unwrap();
     let more = game.get(&format!("/v1/apps/demo/deliveries?after={after}")).await.json();

@@ -9,7 +9,8 @@ WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND 
 ORDER BY 2;
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT iif(l.wx_refund_id IS NULL, 'unnamed_refund', 'bill_refund'), coalesce(l.wx_refund_id, l.transaction_id), f.merchant
+SELECT iif(l.wx_refund_id IS NULL, 'unnamed_refund', 'bill_refund'), coalesce(l.wx_refund_id, l.transaction_id),
+       f.merchant
 FROM files AS f
 CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
 WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND f.superseded_by IS NOT NULL))
@@ -35,9 +36,10 @@ WHERE stream = :stream AND state = 'sealed' AND superseded_by IS NOT NULL;
 
 UPDATE files
 SET state = 'sealed', rows = :rows, position = :position, at = :recorded_at,
-    payments = :payments, refunds = :refunds, order_fen = :order_fen, settlement_fen = :settlement_fen,
-    coupon_fen = :coupon_fen, refund_fen = :refund_fen, coupon_refund_fen = :coupon_refund_fen, applied_refund_fen = :applied_refund_fen,
-    fee_millifen = :fee_millifen, incomes = :incomes, income_fen = :income_fen, expenses = :expenses,
+    payments = :payments, refunds = :refunds, order_fen = :order_fen,
+    settlement_fen = :settlement_fen, coupon_fen = :coupon_fen, refund_fen = :refund_fen,
+    coupon_refund_fen = :coupon_refund_fen, applied_refund_fen = :applied_refund_fen, fee_millifen = :fee_millifen,
+    incomes = :incomes, income_fen = :income_fen, expenses = :expenses,
     expense_fen = :expense_fen
 WHERE stream = :stream AND state = 'unfinished';
 
@@ -101,13 +103,13 @@ DELETE FROM counted_lines;
 
 -- The same for the touched refunds: each 微信退款单号 once.
 DELETE FROM bill_refunds
-WHERE (merchant, bill_refund) IN (SELECT merchant, id FROM touched WHERE what = 'bill_refund')
-  AND (merchant, bill_refund) NOT IN (SELECT merchant, wx_refund_id FROM best_refund_lines);
+WHERE (bill_refund, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'bill_refund')
+  AND (bill_refund, merchant) NOT IN (SELECT wx_refund_id, merchant FROM best_refund_lines);
 
 DELETE FROM bill_refunds
 WHERE wx_refund_id IS NULL
   AND (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'unnamed_refund')
-  AND (merchant, bill_refund) NOT IN (SELECT merchant, bill_refund FROM unnamed_refund_lines);
+  AND (bill_refund, merchant) NOT IN (SELECT bill_refund, merchant FROM unnamed_refund_lines);
 
 INSERT INTO bill_refunds (merchant, bill_refund, wx_refund_id, transaction_id, line, bill_day, bill_fen, refund_state,
                           refunded_at, app_id, is_other_app, changed, late)
@@ -123,7 +125,7 @@ FROM (SELECT merchant, wx_refund_id AS bill_refund, line, bill_day FROM best_ref
       SELECT merchant, bill_refund, line, bill_day FROM unnamed_refund_lines) AS n
 CROSS JOIN bill_lines AS l ON l.line = n.line
 WHERE true
-ON CONFLICT (merchant, bill_refund) DO UPDATE
+ON CONFLICT (bill_refund, merchant) DO UPDATE
 SET (transaction_id, line, bill_day, bill_fen, refund_state, refunded_at, app_id, is_other_app, changed, late) =
         (excluded.transaction_id, excluded.line, excluded.bill_day, excluded.bill_fen, excluded.refund_state,
          excluded.refunded_at, excluded.app_id, excluded.is_other_app, excluded.changed, excluded.late)
@@ -140,18 +142,18 @@ FROM (SELECT min(f.bill_day) AS bill_day, f.merchant, f.sha256, f.file
 WHERE orders.is_recovered = 1 AND orders.merchant = f.merchant AND orders.evidence_sha256 = f.sha256
   AND EXISTS (SELECT 1 FROM bill_lines AS l WHERE l.line = f.file * 4294967296 + orders.evidence_line);
 
--- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; all
--- orders with one of these are looked at again.
+-- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; where
+-- others have the same, all that have it are looked at again.
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT 'mch_order', b.mch_order_no, b.merchant
-FROM touched AS t
-CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
-UNION ALL
-SELECT 'mch_order', o.mch_order_no, o.merchant
-FROM touched AS t
-CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
-WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+SELECT 'mch_order', m.mch_order_no, m.merchant
+FROM touched_mch_orders AS m
+WHERE EXISTS (SELECT 1 FROM orders AS o
+              WHERE o.mch_order_no = m.mch_order_no AND o.merchant = m.merchant
+                AND o.transaction_id IS NOT m.transaction_id)
+   OR EXISTS (SELECT 1 FROM bill_payments AS b
+              WHERE b.mch_order_no = m.mch_order_no AND b.merchant = m.merchant
+                AND b.transaction_id <> m.transaction_id)
+   OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = m.mch_order_no AND r.transaction_id IS NULL);
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'order', o.position, ''
@@ -271,17 +273,27 @@ WHERE n.position = refunds.position
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
-FROM touched AS t
-CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
-WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+FROM bill_refunds_now AS n
+WHERE n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.transaction_id, bill_refunds.merchant)
+      IN (SELECT id, merchant FROM touched WHERE what = 'refunded_payment')
   AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'refunded_order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
 SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
 FROM refund_limits AS n
-WHERE n.position = refunds.position
-  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
   AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

@@ -3,16 +3,19 @@ INSERT INTO orders (position, app, merchant, out_trade_no, mch_order_no, transac
                     is_covered, changed, late)
 SELECT :position, :app, a.merchant, :out_trade_no, :mch_order_no, :transaction_id, :open_id, :product_id, :quantity,
        :zone_id, :order_source, iif(a.actual_price_is = 'unit', :actual_price_fen * :quantity, :actual_price_fen),
-       :recorded_at, :day, beijing_day(moment_plus(:recorded_at, -86640)),
-       beijing_day(moment_plus(:recorded_at, -43320)), :day, 0, :position,
+       :recorded_at, :day, w.day_from, w.day_mid, w.day_to,
+       EXISTS (SELECT 1 FROM covered_days AS c
+               WHERE c.merchant = a.merchant AND c.day = w.day_to AND c.covers IN ('payments', 'both'))
+           AND EXISTS (SELECT 1 FROM covered_days AS c
+                       WHERE c.merchant = a.merchant AND c.day = w.day_mid AND c.covers IN ('payments', 'both'))
+           AND EXISTS (SELECT 1 FROM covered_days AS c
+                       WHERE c.merchant = a.merchant AND c.day = w.day_from AND c.covers IN ('payments', 'both')),
+       :position,
        EXISTS (SELECT 1 FROM closed_months AS c WHERE c.merchant = a.merchant AND c.month = substr(:day, 1, 7))
-FROM (SELECT 1) LEFT JOIN apps AS a ON a.app = :app
+FROM (SELECT beijing_day(moment_plus(:recorded_at, -86640)) AS day_from,
+             beijing_day(moment_plus(:recorded_at, -43320)) AS day_mid, :day AS day_to) AS w
+LEFT JOIN apps AS a ON a.app = :app
 WHERE :env = 'production';
-
-UPDATE orders
-SET is_covered = n.is_covered
-FROM order_coverage AS n
-WHERE n.position = orders.position AND orders.position = :position AND n.is_covered;
 
 -- Only where a bill, a refund or another order has the same ids is there anything to match.
 INSERT OR IGNORE INTO touched (what, id, merchant)
@@ -49,26 +52,29 @@ WHERE :mch_order_no IS NOT NULL
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'payment', b.transaction_id, b.merchant
 FROM claims AS c
-CROSS JOIN bill_payments AS b ON b.transaction_id = c.id
+CROSS JOIN bill_only AS b ON b.transaction_id = c.id
 WHERE :env = 'sandbox' AND c.claimant = :stream AND c.id_kind = 'transaction_id'
 UNION ALL
 SELECT 'payment', b.transaction_id, b.merchant
 FROM claims AS c
-CROSS JOIN bill_payments AS b ON b.mch_order_no = c.id
+CROSS JOIN bill_only AS b ON b.mch_order_no = c.id
 WHERE :env = 'sandbox' AND c.claimant = :stream AND c.id_kind = 'mch_order_no';
 
--- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; all
--- orders with one of these are looked at again.
+-- Mostly nothing is: then that was all.
+SELECT 1 FROM touched;
+
+-- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; where
+-- others have the same, all that have it are looked at again.
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT 'mch_order', b.mch_order_no, b.merchant
-FROM touched AS t
-CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
-UNION ALL
-SELECT 'mch_order', o.mch_order_no, o.merchant
-FROM touched AS t
-CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
-WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+SELECT 'mch_order', m.mch_order_no, m.merchant
+FROM touched_mch_orders AS m
+WHERE EXISTS (SELECT 1 FROM orders AS o
+              WHERE o.mch_order_no = m.mch_order_no AND o.merchant = m.merchant
+                AND o.transaction_id IS NOT m.transaction_id)
+   OR EXISTS (SELECT 1 FROM bill_payments AS b
+              WHERE b.mch_order_no = m.mch_order_no AND b.merchant = m.merchant
+                AND b.transaction_id <> m.transaction_id)
+   OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = m.mch_order_no AND r.transaction_id IS NULL);
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'order', o.position, ''
@@ -188,17 +194,27 @@ WHERE n.position = refunds.position
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
-FROM touched AS t
-CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
-WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+FROM bill_refunds_now AS n
+WHERE n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.transaction_id, bill_refunds.merchant)
+      IN (SELECT id, merchant FROM touched WHERE what = 'refunded_payment')
   AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'refunded_order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
 SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
 FROM refund_limits AS n
-WHERE n.position = refunds.position
-  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
   AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

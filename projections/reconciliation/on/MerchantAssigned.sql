@@ -45,24 +45,19 @@ WHERE o.app = :app AND o.changed = :position AND o.mch_order_no IS NOT NULL
 UNION ALL
 SELECT 'payment', b.transaction_id, b.merchant
 FROM claims AS c
-CROSS JOIN bill_payments AS b ON b.transaction_id = c.id
+CROSS JOIN bill_only AS b ON b.transaction_id = c.id
 WHERE c.app = :app AND c.id_kind = 'transaction_id'
 UNION ALL
 SELECT 'payment', b.transaction_id, b.merchant
 FROM claims AS c
-CROSS JOIN bill_payments AS b ON b.mch_order_no = c.id
+CROSS JOIN bill_only AS b ON b.mch_order_no = c.id
 WHERE c.app = :app AND c.id_kind = 'mch_order_no';
 
 -- Lines of a bill that name its AppID mean something else now.
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'payment', b.transaction_id, b.merchant
 FROM bill_only AS b
-WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app)
-UNION ALL
-SELECT 'order', o.position, ''
-FROM orders AS o
-JOIN bill_lines AS l ON l.line = o.bill_line
-WHERE l.app_id = (SELECT app_id FROM apps WHERE app = :app);
+WHERE b.app_id = (SELECT app_id FROM apps WHERE app = :app);
 
 UPDATE bill_refunds
 SET is_other_app = n.is_other_app, changed = :position, late = n.late
@@ -71,18 +66,21 @@ WHERE n.merchant = bill_refunds.merchant AND n.bill_refund = bill_refunds.bill_r
   AND bill_refunds.app_id = (SELECT app_id FROM apps WHERE app = :app)
   AND bill_refunds.is_other_app <> n.is_other_app;
 
--- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; all
--- orders with one of these are looked at again.
+-- Mostly nothing is: then that was all.
+SELECT 1 FROM touched;
+
+-- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; where
+-- others have the same, all that have it are looked at again.
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT 'mch_order', b.mch_order_no, b.merchant
-FROM touched AS t
-CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
-UNION ALL
-SELECT 'mch_order', o.mch_order_no, o.merchant
-FROM touched AS t
-CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
-WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+SELECT 'mch_order', m.mch_order_no, m.merchant
+FROM touched_mch_orders AS m
+WHERE EXISTS (SELECT 1 FROM orders AS o
+              WHERE o.mch_order_no = m.mch_order_no AND o.merchant = m.merchant
+                AND o.transaction_id IS NOT m.transaction_id)
+   OR EXISTS (SELECT 1 FROM bill_payments AS b
+              WHERE b.mch_order_no = m.mch_order_no AND b.merchant = m.merchant
+                AND b.transaction_id <> m.transaction_id)
+   OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = m.mch_order_no AND r.transaction_id IS NULL);
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'order', o.position, ''
@@ -202,17 +200,27 @@ WHERE n.position = refunds.position
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
-FROM touched AS t
-CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
-WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+FROM bill_refunds_now AS n
+WHERE n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.transaction_id, bill_refunds.merchant)
+      IN (SELECT id, merchant FROM touched WHERE what = 'refunded_payment')
   AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'refunded_order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
 SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
 FROM refund_limits AS n
-WHERE n.position = refunds.position
-  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
   AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

@@ -4,20 +4,24 @@ INSERT INTO orders (position, app, merchant, out_trade_no, mch_order_no, transac
                     window_mid, window_to, is_covered, changed, late)
 SELECT :position, :app, a.merchant, :out_trade_no, :mch_order_no, :transaction_id, :open_id, :product_id, :quantity,
        :zone_id, :amount_fen, 1, :bill_sha256, :bill_line, :recorded_at, :day,
-       coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -86640))),
-       coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -43320))), coalesce(f.bill_day, :day), 0, :position,
+       w.day_from, w.day_mid, w.day_to,
+       EXISTS (SELECT 1 FROM covered_days AS c
+               WHERE c.merchant = a.merchant AND c.day = w.day_to AND c.covers IN ('payments', 'both'))
+           AND EXISTS (SELECT 1 FROM covered_days AS c
+                       WHERE c.merchant = a.merchant AND c.day = w.day_mid AND c.covers IN ('payments', 'both'))
+           AND EXISTS (SELECT 1 FROM covered_days AS c
+                       WHERE c.merchant = a.merchant AND c.day = w.day_from AND c.covers IN ('payments', 'both')),
+       :position,
        EXISTS (SELECT 1 FROM closed_months AS c WHERE c.merchant = a.merchant AND c.month = substr(:day, 1, 7))
-FROM (SELECT 1)
-LEFT JOIN apps AS a ON a.app = :app
-LEFT JOIN (SELECT f.merchant, min(f.bill_day) AS bill_day
-           FROM files AS f JOIN bill_lines AS l ON l.line = f.file * 4294967296 + :bill_line
-           WHERE f.sha256 = :bill_sha256 AND f.state IN ('sealed', 'superseded')
-           GROUP BY f.merchant) AS f ON f.merchant = a.merchant;
-
-UPDATE orders
-SET is_covered = n.is_covered
-FROM order_coverage AS n
-WHERE n.position = orders.position AND orders.position = :position AND n.is_covered;
+FROM (SELECT coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -86640))) AS day_from,
+             coalesce(f.bill_day, beijing_day(moment_plus(:recorded_at, -43320))) AS day_mid,
+             coalesce(f.bill_day, :day) AS day_to
+      FROM (SELECT min(f.bill_day) AS bill_day
+            FROM files AS f
+            JOIN bill_lines AS l ON l.line = f.file * 4294967296 + :bill_line
+            WHERE f.sha256 = :bill_sha256 AND f.state IN ('sealed', 'superseded')
+              AND f.merchant = (SELECT merchant FROM apps WHERE app = :app)) AS f) AS w
+LEFT JOIN apps AS a ON a.app = :app;
 
 UPDATE recoveries
 SET state = 'approved', decided_by = :approved_by, decided_at = :recorded_at, position = :position
@@ -45,18 +49,21 @@ FROM orders AS o
 WHERE o.position = :position
   AND EXISTS (SELECT 1 FROM refunds AS r WHERE r.out_trade_no = o.out_trade_no AND r.app = o.app);
 
--- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; all
--- orders with one of these are looked at again.
+-- Mostly nothing is: then that was all.
+SELECT 1 FROM touched;
+
+-- Match: orders. Around each touched payment stand the MchOrderNos of its line and of the orders that name it; where
+-- others have the same, all that have it are looked at again.
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT 'mch_order', b.mch_order_no, b.merchant
-FROM touched AS t
-CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
-UNION ALL
-SELECT 'mch_order', o.mch_order_no, o.merchant
-FROM touched AS t
-CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
-WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+SELECT 'mch_order', m.mch_order_no, m.merchant
+FROM touched_mch_orders AS m
+WHERE EXISTS (SELECT 1 FROM orders AS o
+              WHERE o.mch_order_no = m.mch_order_no AND o.merchant = m.merchant
+                AND o.transaction_id IS NOT m.transaction_id)
+   OR EXISTS (SELECT 1 FROM bill_payments AS b
+              WHERE b.mch_order_no = m.mch_order_no AND b.merchant = m.merchant
+                AND b.transaction_id <> m.transaction_id)
+   OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = m.mch_order_no AND r.transaction_id IS NULL);
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT 'order', o.position, ''
@@ -176,17 +183,27 @@ WHERE n.position = refunds.position
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
-FROM touched AS t
-CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
-WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+FROM bill_refunds_now AS n
+WHERE n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.transaction_id, bill_refunds.merchant)
+      IN (SELECT id, merchant FROM touched WHERE what = 'refunded_payment')
   AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'refunded_order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
 SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
 FROM refund_limits AS n
-WHERE n.position = refunds.position
-  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
   AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

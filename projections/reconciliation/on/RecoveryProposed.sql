@@ -1,5 +1,6 @@
 INSERT INTO recoveries (app, out_trade_no, merchant, state, open_id, product_id, quantity, zone_id, amount_fen,
-                        transaction_id, mch_order_no, evidence, bill_sha256, bill_line, proposed_by, proposed_at, position)
+                        transaction_id, mch_order_no, evidence, bill_sha256, bill_line, proposed_by, proposed_at,
+                        position)
 VALUES (:app, :out_trade_no, :merchant, 'open', :open_id, :product_id, :quantity, :zone_id, :amount_fen,
         :transaction_id, :mch_order_no, :evidence, :bill_sha256, :bill_line, :by, :recorded_at, :position)
 ON CONFLICT (app, out_trade_no) DO UPDATE

@@ -8,7 +8,7 @@ WHERE :env = 'production';
 
 INSERT INTO touched (what, id, merchant) SELECT 'refund', :position, '' WHERE :env = 'production';
 
--- Match: refunds. Which payment and which order it is for, and what that means for those beside it.
+-- Which payment and which order it is for, and what that means for those beside it.
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late
 FROM refund_links AS n
@@ -37,17 +37,27 @@ WHERE n.position = refunds.position
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position
-FROM touched AS t
-CROSS JOIN bill_refunds_now AS n ON n.transaction_id = t.id AND n.merchant = t.merchant
-WHERE t.what = 'refunded_payment' AND n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+FROM bill_refunds_now AS n
+WHERE n.bill_refund = bill_refunds.bill_refund AND n.merchant = bill_refunds.merchant
+  AND (bill_refunds.transaction_id, bill_refunds.merchant)
+      IN (SELECT id, merchant FROM touched WHERE what = 'refunded_payment')
   AND (bill_refunds.is_paired <> n.is_paired OR bill_refunds.is_ambiguous <> n.is_ambiguous);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.order_position = t.id
+WHERE t.what = 'refunded_order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM touched AS t
+CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
+WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
 SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
 FROM refund_limits AS n
-WHERE n.position = refunds.position
-  AND (refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-       OR refunds.order_position IN (SELECT id FROM touched WHERE what = 'refunded_order'))
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
   AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

@@ -1,5 +1,5 @@
--- Rows of a time, page by page: payments and refunds of ledger and bills, each with its one status. Where differences or
--- cases are asked for, rows that need no decision are left out; `open` are also cases that have lapsed.
+-- Rows of a time, page by page: payments and refunds of ledger and bills, each with its one status. Where
+-- differences or cases are asked for, rows that need no decision are left out; `open` are also cases that have lapsed.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
@@ -58,35 +58,41 @@
 -- column: row_key id | Orders the rows / 行键
 WITH page AS (
     SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.accounting_day AS accounting_day,
-           o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no AS row_key
+           o.row_key
     FROM orders AS o
-    WHERE o.merchant = :merchant AND o.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
+    WHERE o.merchant = :merchant
+      AND o.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
       AND (:status IS NULL OR o.status = :status)
-      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no > :after)
+      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR o.row_key > :after)
       AND (:app IS NULL OR o.app = :app)
       AND :only_differences = 0 AND :case_state IS NULL
     UNION ALL
     SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.accounting_day AS accounting_day,
-           o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no AS row_key
+           o.row_key
     FROM orders AS o
-    WHERE o.merchant = :merchant AND o.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
+    WHERE o.merchant = :merchant
+      AND o.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
       AND (:status IS NULL OR o.status = :status)
-      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR o.accounting_day || ' payment order ' || o.app || '.' || o.out_trade_no > :after)
+      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR o.row_key > :after)
       AND (:app IS NULL OR o.app = :app)
       AND (:only_differences = 1 OR :case_state IS NOT NULL) AND o.is_difference = 1
       AND (:case_state IS NULL OR EXISTS (SELECT 1 FROM order_rows AS v
                                           WHERE v.ref_number = o.position
-                                            AND ifnull(v.judged, 'open') IN (:case_state, iif(:case_state = 'open', 'reopened', ''))))
+                                            AND CASE ifnull(v.judged, 'open')
+                                                     WHEN 'resolved' THEN :case_state = 'resolved'
+                                                     WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
+                                                     ELSE :case_state = 'open' END))
     UNION ALL
     SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_number, b.bill_day AS accounting_day,
-           b.bill_day || ' payment payment ' || b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS row_key
+           b.row_key
     FROM bill_only AS b
-    WHERE b.merchant = :merchant AND b.bill_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
+    WHERE b.merchant = :merchant
+      AND b.bill_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
       AND (:status IS NULL
            OR b.status = CASE :status WHEN 'awaiting_push' THEN 'missing_in_ledger'
                                    WHEN 'refund_awaiting_push' THEN 'refund_missing_in_ledger'
                                    ELSE :status END)
-      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR b.bill_day || ' payment payment ' || b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) > :after)
+      AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR b.row_key > :after)
       AND (:app IS NULL OR b.app_id = (SELECT app_id FROM apps WHERE app = :app))
       AND (:status IS NOT 'missing_in_ledger' OR seconds_between(b.traded_at, :as_of) >= 86640)
       AND (:status IS NOT 'awaiting_push' OR seconds_between(b.traded_at, :as_of) < 86640)
@@ -94,31 +100,40 @@ WITH page AS (
            OR (b.status <> 'other_app'
                AND (b.status <> 'missing_in_ledger' OR seconds_between(b.traded_at, :as_of) >= 86640)))
       AND (:case_state IS NULL OR EXISTS (SELECT 1 FROM bill_only_rows AS v
-                                          WHERE v.ref_id = b.transaction_id AND v.merchant = b.merchant AND v.ref_number = b.copy
-                                            AND ifnull(v.judged, 'open') IN (:case_state, iif(:case_state = 'open', 'reopened', ''))))
+                                          WHERE v.ref_id = b.transaction_id AND v.merchant = b.merchant
+                                            AND v.ref_number = b.copy
+                                            AND CASE ifnull(v.judged, 'open')
+                                                     WHEN 'resolved' THEN :case_state = 'resolved'
+                                                     WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
+                                                     ELSE :case_state = 'open' END))
     UNION ALL
     SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.accounting_day AS accounting_day,
-           r.accounting_day || ' refund refund ' || r.app || '.' || r.refund_id AS row_key
+           r.row_key
     FROM refunds AS r
-    WHERE r.merchant = :merchant AND r.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
+    WHERE r.merchant = :merchant
+      AND r.accounting_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
       AND (:status IS NULL OR r.status = :status)
-      AND ifnull(:kind, 'refund') = 'refund' AND (:after IS NULL OR r.accounting_day || ' refund refund ' || r.app || '.' || r.refund_id > :after)
+      AND ifnull(:kind, 'refund') = 'refund' AND (:after IS NULL OR r.row_key > :after)
       AND (:app IS NULL OR r.app = :app)
       AND ((:only_differences = 0 AND :case_state IS NULL) OR r.is_difference = 1)
       AND (:case_state IS NULL OR EXISTS (SELECT 1 FROM refund_rows AS v
                                           WHERE v.ref_number = r.position
-                                            AND ifnull(v.judged, 'open') IN (:case_state, iif(:case_state = 'open', 'reopened', ''))))
+                                            AND CASE ifnull(v.judged, 'open')
+                                                     WHEN 'resolved' THEN :case_state = 'resolved'
+                                                     WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
+                                                     ELSE :case_state = 'open' END))
     UNION ALL
     SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, b.bill_day AS accounting_day,
-           b.bill_day || ' refund bill_refund ' || b.bill_refund AS row_key
+           b.row_key
     FROM bill_refunds AS b
-    WHERE b.merchant = :merchant AND b.bill_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
+    WHERE b.merchant = :merchant
+      AND b.bill_day BETWEEN max(:from_day, ifnull(substr(:after, 1, 10), '')) AND :to_day
       AND (:status IS NULL
            OR b.status = CASE :status WHEN 'awaiting_push' THEN 'missing_in_ledger'
                                    WHEN 'refund_awaiting_push' THEN 'refund_missing_in_ledger'
                                    ELSE :status END)
       AND b.is_paired = 0
-      AND ifnull(:kind, 'refund') = 'refund' AND (:after IS NULL OR b.bill_day || ' refund bill_refund ' || b.bill_refund > :after)
+      AND ifnull(:kind, 'refund') = 'refund' AND (:after IS NULL OR b.row_key > :after)
       AND (:app IS NULL OR b.app_id = (SELECT app_id FROM apps WHERE app = :app))
       AND (:status IS NOT 'refund_missing_in_ledger' OR seconds_between(b.refunded_at, :as_of) >= 86640)
       AND (:status IS NOT 'refund_awaiting_push' OR seconds_between(b.refunded_at, :as_of) < 86640)
@@ -127,7 +142,10 @@ WITH page AS (
                AND (b.status <> 'refund_missing_in_ledger' OR seconds_between(b.refunded_at, :as_of) >= 86640)))
       AND (:case_state IS NULL OR EXISTS (SELECT 1 FROM bill_refund_rows AS v
                                           WHERE v.ref_id = b.bill_refund AND v.merchant = b.merchant
-                                            AND ifnull(v.judged, 'open') IN (:case_state, iif(:case_state = 'open', 'reopened', ''))))
+                                            AND CASE ifnull(v.judged, 'open')
+                                                     WHEN 'resolved' THEN :case_state = 'resolved'
+                                                     WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
+                                                     ELSE :case_state = 'open' END))
     ORDER BY 4, 5
     LIMIT :limit
 )

@@ -1,4 +1,4 @@
--- The rows that a number names: OutTradeNo, TransactionId, MchOrderNo, RefundId, 微信退款单号 or 商户退款单号.
+-- The rows that a number names: OutTradeNo, TransactionId, MchOrderNo, RefundId or 微信退款单号.
 -- role: finance, support
 -- parameter: id text required | The number
 -- parameter: merchant text | Only of this merchant
@@ -68,15 +68,13 @@ WITH page AS (
     FROM orders AS o CROSS JOIN refunds AS r ON r.order_position = o.position WHERE o.out_trade_no = :id
     UNION
     SELECT 'refund', '', '', r.position
-    FROM bill_lines AS l CROSS JOIN bill_refunds AS b ON b.transaction_id = l.transaction_id
+    FROM bill_refunds AS b
     CROSS JOIN refunds AS r ON r.payment = b.transaction_id AND r.bill_refund = b.bill_refund
-    WHERE l.wx_refund_id = :id AND b.bill_refund = :id
+    WHERE b.bill_refund = :id
     UNION
     SELECT 'bill_refund', b.bill_refund, b.merchant, 0 FROM bill_refunds AS b WHERE b.transaction_id = :id
     UNION
-    SELECT 'bill_refund', b.bill_refund, b.merchant, 0
-    FROM bill_lines AS l CROSS JOIN bill_refunds AS b ON b.transaction_id = l.transaction_id
-    WHERE l.wx_refund_id = :id AND b.bill_refund = :id
+    SELECT 'bill_refund', b.bill_refund, b.merchant, 0 FROM bill_refunds AS b WHERE b.bill_refund = :id
 )
 SELECT r.merchant, r.app, r.kind,
        CASE WHEN r.since IS NULL OR seconds_between(r.since, :as_of) >= 86640 THEN r.status

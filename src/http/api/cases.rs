@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::code::Code;
@@ -46,10 +46,9 @@ pub struct CaseToResolve {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100, example = "missing_in_bill")]
     pub status: Option<String>,
-    /// The row's `facts` as they were seen.
+    /// The row's `facts` as they were seen: as JSON, or as the text of a CSV.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 4000)]
-    pub facts: Option<String>,
+    pub facts: Option<Value>,
 }
 
 /// A resolved case, and why it is looked at again.
@@ -79,7 +78,7 @@ pub struct CaseResolved {
     /// The status that was judged.
     pub status: String,
     /// The facts that were judged: where the row tells others, the case is open again.
-    pub facts: String,
+    pub facts: Value,
     /// `min_position` for reading what was written.
     #[schema(required)]
     pub position: Option<String>,
@@ -168,13 +167,17 @@ pub async fn resolve(
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
-    let (status, facts) = (body.status.as_deref(), body.facts.as_deref());
+    let facts = body.facts.map(|facts| match facts {
+        Value::String(text) => text,
+        json => json.to_string(),
+    });
+    let (status, facts) = (body.status.as_deref(), facts.as_deref());
     let asked = Asked { key: &key, status, facts, reason };
     let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
     let resolved = CaseResolved {
         recorded: judged.recorded,
         status: judged.status,
-        facts: judged.facts,
+        facts: serde_json::from_str(&judged.facts).unwrap_or(Value::String(judged.facts)),
         position: judged.position.map(|position| position.to_string()),
     };
     Ok(precondition::answer(service.ledger.case(&key).await?.revision, resolved))

@@ -29,26 +29,6 @@ fn moments() -> [DateTime<Utc>; 3] {
 }
 
 async fn reconciling() -> Folded {
-    if let Ok(dir) = std::env::var("TRY_DIR") {
-        let mut files = BTreeMap::new();
-        for sub in ["", "on", "queries"] {
-            for entry in std::fs::read_dir(std::path::Path::new(&dir).join(sub)).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_file() {
-                    let name = path.strip_prefix(&dir).unwrap().to_str().unwrap().to_owned();
-                    files.insert(
-                        name,
-                        std::fs::read_to_string(path)
-                            .unwrap()
-                            .replace("millifen\"", "count\"")
-                            .replace(" millifen", " count"),
-                    );
-                }
-            }
-        }
-        let files: Vec<_> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        return Folded::over(vec![super::folded::folder("reconciliation", &files)]).await;
-    }
     let ours = |folder: &Folder| folder.name == "reconciliation";
     Folded::over(Folder::built_in().into_iter().filter(ours).collect()).await
 }

@@ -15,7 +15,7 @@ use rand::seq::SliceRandom;
 
 use crate::codec;
 use crate::domain::app::{AppSlug, PriceMeaning};
-use crate::domain::bill::{BillKind, BillLine, Direction, FundLine, MerchantId, RowKind};
+use crate::domain::bill::{BillLine, Direction, FundLine, MerchantId, RowKind};
 use crate::domain::environment::Environment;
 use crate::domain::event::Event;
 use crate::store::StreamName;
@@ -56,14 +56,6 @@ pub enum Layout {
 }
 
 impl Layout {
-    pub fn kind(self) -> BillKind {
-        match self {
-            Self::All | Self::Legacy => BillKind::all(),
-            Self::Success => BillKind::success(),
-            Self::Refund => BillKind::refund(),
-        }
-    }
-
     fn holds(self, row: RowKind) -> bool {
         match self {
             Self::All | Self::Legacy => true,

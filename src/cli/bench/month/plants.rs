@@ -95,7 +95,7 @@ impl Planting {
 
 fn matched(planting: &mut Planting, sale: &Sale) -> anyhow::Result<()> {
     let granted = Event::GoodsGranted { by: "game".into(), reason: None };
-    let later = if sale.number % 3 == 0 { vec![granted] } else { vec![] };
+    let later = if sale.number.is_multiple_of(3) { vec![granted] } else { vec![] };
     planting.goods(sale, sale.goods()?, later);
     planting.lines.push(sale.line());
     planting.expect(PAYMENT, "matched", sale.fen, sale.fen);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
 
 use super::month::{Month, ORDERS_PER_DAY_MIN};
 use super::{machine, server};
@@ -58,6 +59,8 @@ const PHASES: [Phase; 6] =
 
 /// 商户号 of the month.
 pub const MERCHANT: &str = "1900000109";
+/// Of a server that lives as long as the benchmark.
+pub const TOKEN: &str = "olt_bench";
 const APP: &str = "demo";
 const SEED: u64 = 20_260_101;
 const SMALL_ORDERS: u32 = 6_000;
@@ -153,7 +156,11 @@ fn told(judged: &[Judged], args: &ReconcileArgs) -> ExitCode {
 fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     let folder = server::Folder::new()?;
     let mut text = std::fs::read_to_string(folder.config())?;
-    text.push_str(&format!("\n[merchant.{MERCHANT}]\napps = [\"{APP}\"]\n"));
+    let token_sha256 = hex::encode(Sha256::digest(TOKEN));
+    text.push_str(&format!(
+        "\n[merchant.{MERCHANT}]\napps = [\"{APP}\"]\n\
+         [access.bench]\nrole = \"admin\"\ntoken_sha256 = \"{token_sha256}\"\n"
+    ));
     std::fs::write(folder.config(), text)?;
     machine::print(folder.path())?;
     let mut is_well = true;

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use super::super::server::{BenchServer, Folder, Serves};
 use super::super::{Load, ms};
 use super::log::bill_files;
-use super::{Judged, MERCHANT, Run};
+use super::{Judged, MERCHANT, Run, TOKEN};
 
 // What must be reached.
 const P99_US: u64 = 100_000;
@@ -27,8 +27,8 @@ pub fn pushes(folder: &Folder, run: &Run, rate: u32) -> anyhow::Result<Vec<Judge
         .args(["bill", "import", "--merchant", MERCHANT, "--config"])
         .arg(folder.config())
         .env("ORDER_LEDGER__STORE__PATH", server.log().join("events.db"))
+        .env("ORDER_LEDGER_TOKEN", TOKEN)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
         .args(&files);
     let mut import = import.spawn().context("the import did not start")?;
     let (mut rounds, mut p99, mut max, mut pushed) = (0, 0, 0, 0);
