@@ -307,6 +307,7 @@ CREATE TABLE refunds (
     payment TEXT,                           -- the TransactionId that it gives back of, where anybody says it
     order_position INTEGER,                 -- its order, where the ledger has it
     is_excessive INTEGER NOT NULL DEFAULT 0, -- 1: the order's refunds exceed its amount
+    is_other_channel INTEGER NOT NULL DEFAULT 0, -- 1: its order was not paid through WeChat Pay
     is_covered INTEGER NOT NULL DEFAULT 0,  -- 1: every day it could stand in has a bill
     -- What its bill refund says:
     bill_refund TEXT,
@@ -320,13 +321,14 @@ CREATE TABLE refunds (
     accounting_day TEXT AS (coalesce(bill_day, refund_day)),
     status TEXT AS (CASE
         WHEN is_ambiguous THEN 'refund_ambiguous'
+        WHEN bill_line IS NULL AND is_other_channel THEN 'other_channel'
         WHEN bill_line IS NULL THEN iif(is_covered, 'refund_missing_in_bill', 'refund_awaiting_bill')
         WHEN amount_fen IS NOT bill_fen THEN 'refund_amount_differs'
         WHEN is_excessive THEN 'refund_exceeds_payment'
         WHEN order_position IS NULL THEN 'refund_without_order'
         WHEN ifnull(refund_state, 'SUCCESS') <> 'SUCCESS' THEN 'refund_not_successful'
         ELSE 'refund_matched' END),
-    is_difference INTEGER AS (status NOT IN ('refund_awaiting_bill', 'refund_matched')),
+    is_difference INTEGER AS (status NOT IN ('other_channel', 'refund_awaiting_bill', 'refund_matched')),
     row_key TEXT AS (accounting_day || ' refund refund ' || app || '.' || refund_id)
 ) STRICT;
 
@@ -338,6 +340,7 @@ CREATE INDEX refunds_by_payment ON refunds (payment, merchant) WHERE payment IS 
 CREATE INDEX refunds_by_order ON refunds (order_position) WHERE order_position IS NOT NULL;
 CREATE INDEX refunds_by_day ON refunds (merchant, accounting_day, status, app, amount_fen, bill_fen);
 CREATE INDEX refunds_unbilled ON refunds (merchant, refund_day) WHERE bill_line IS NULL;
+CREATE INDEX refunds_unnamed ON refunds (merchant) WHERE transaction_id IS NULL;
 CREATE INDEX refunds_late ON refunds (merchant) WHERE late = 1;
 
 -- Payment ids that stand for no order of production: in a bill they are alarming.
@@ -730,12 +733,15 @@ SELECT o.position,
            AS is_covered
 FROM orders AS o;
 
--- Whether an order's refunds exceed its amount, and whether every day of a refund has a bill: from its payment on, but
--- no more than 15 days before its push.
+-- Whether an order's refunds exceed its amount; whether it was paid by other means, so that no bill can have the
+-- refund either; and whether every day of a refund has a bill: from its payment on, but no more than 15 days before
+-- its push.
 CREATE VIEW refund_limits AS
 SELECT r.position,
        ifnull((SELECT sum(s.amount_fen) FROM refunds AS s WHERE s.order_position = r.order_position) > o.amount_fen, 0)
            AS is_excessive,
+       o.position IS NOT NULL AND coalesce(o.transaction_id, o.mch_order_no, r.transaction_id, r.mch_order_no) IS NULL
+           AS is_other_channel,
        -- As many days as there are.
        (SELECT count(DISTINCT c.day) FROM covered_days AS c
         WHERE c.merchant = r.merchant AND c.day BETWEEN max(r.earliest_day, ifnull(o.window_from, '')) AND r.refund_day

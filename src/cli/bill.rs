@@ -156,7 +156,8 @@ async fn import(args: Import) -> anyhow::Result<ExitCode> {
         Door::Here(store) => {
             let here = Here::open(store).await?;
             super::serve::register(&here.ledger, &config).await?;
-            Importer::Here { here, keys: Keys::of(&config)?, spool: Spool::beside(&config.store_path) }
+            let (keys, spool) = (Keys::of(&config)?, Spool::beside(&config.store_path));
+            Importer::Alone(Box::new(Alone { here, keys, spool }))
         }
     };
     let mut exit = ExitCode::SUCCESS;
@@ -180,9 +181,16 @@ async fn import(args: Import) -> anyhow::Result<ExitCode> {
     Ok(exit)
 }
 
+/// No server runs: this process imports.
+struct Alone {
+    here: Here,
+    keys: Keys,
+    spool: Spool,
+}
+
 enum Importer {
     Server(AdminClient),
-    Here { here: Here, keys: Keys, spool: Spool },
+    Alone(Box<Alone>),
 }
 
 impl Importer {
@@ -194,7 +202,7 @@ impl Importer {
     ) -> Result<BillImported, Refusal> {
         let done = match self {
             Self::Server(client) => through_server(client, file, args, supersede).await,
-            Self::Here { here, keys, spool } => alone(here, keys, spool, file, args, supersede).await,
+            Self::Alone(alone) => alone.import(file, args, supersede).await,
         };
         // One file that cannot even be opened does not keep the others out.
         done.unwrap_or_else(|error| Err(Refusal::of(&error)))
@@ -203,7 +211,7 @@ impl Importer {
     async fn close(self) {
         match self {
             Self::Server(_) => {}
-            Self::Here { here, .. } => here.close().await,
+            Self::Alone(alone) => alone.here.close().await,
         }
     }
 }
@@ -244,52 +252,54 @@ async fn through_server(
     answered
 }
 
-async fn alone(
-    here: &Here,
-    keys: &Keys,
-    spool: &Spool,
-    file: &Path,
-    args: &Import,
-    supersede: Option<&str>,
-) -> anyhow::Result<Result<BillImported, Refusal>> {
-    // A copy, for the file may change while it is read.
-    let (from, spool) = (file.to_owned(), spool.clone());
-    let copied = tokio::task::spawn_blocking(move || {
-        let mut original = File::open(from)?;
-        let mut copy = spool.file()?;
-        std::io::copy(&mut original, &mut copy)?;
-        anyhow::Ok(copy)
-    });
-    let copy = copied.await??;
-    let hints = Hints {
-        merchant: args.merchant.clone(),
-        day: args.day,
-        kind: args.kind.clone(),
-        profile: args.profile.clone(),
-    };
-    let (supersede, by, at) = (supersede.map(str::to_owned), here.by.clone(), clock::now());
-    let request = ImportRequest { hints, supersede, file_name: file_name(file), by, at };
-    let bar = bar("{msg} {spinner} {human_pos} lines checked, {per_sec}", None);
-    bar.set_message(request.file_name.clone());
-    let shown = bar.clone();
-    let watcher: import::Watcher = Arc::new(move |progress| match progress {
-        Progress::Checked { lines } => shown.set_position(lines),
-        Progress::Appended { lines, of } => {
-            if shown.length() != Some(of) {
-                shown.set_length(of);
-                shown.set_style(style(
-                    "{msg} {wide_bar} {human_pos} of {human_len} lines, {per_sec}, {eta} left",
-                ));
+impl Alone {
+    async fn import(
+        &self,
+        file: &Path,
+        args: &Import,
+        supersede: Option<&str>,
+    ) -> anyhow::Result<Result<BillImported, Refusal>> {
+        let Self { here, keys, spool } = self;
+        // A copy, for the file may change while it is read.
+        let (from, spool) = (file.to_owned(), spool.clone());
+        let copied = tokio::task::spawn_blocking(move || {
+            let mut original = File::open(from)?;
+            let mut copy = spool.file()?;
+            std::io::copy(&mut original, &mut copy)?;
+            anyhow::Ok(copy)
+        });
+        let copy = copied.await??;
+        let hints = Hints {
+            merchant: args.merchant.clone(),
+            day: args.day,
+            kind: args.kind.clone(),
+            profile: args.profile.clone(),
+        };
+        let (supersede, by, at) = (supersede.map(str::to_owned), here.by.clone(), clock::now());
+        let request = ImportRequest { hints, supersede, file_name: file_name(file), by, at };
+        let bar = bar("{msg} {spinner} {human_pos} lines checked, {per_sec}", None);
+        bar.set_message(request.file_name.clone());
+        let shown = bar.clone();
+        let watcher: import::Watcher = Arc::new(move |progress| match progress {
+            Progress::Checked { lines } => shown.set_position(lines),
+            Progress::Appended { lines, of } => {
+                if shown.length() != Some(of) {
+                    shown.set_length(of);
+                    shown.set_style(style(
+                        "{msg} {wide_bar} {human_pos} of {human_len} lines, {per_sec}, {eta} left",
+                    ));
+                }
+                shown.set_position(lines);
             }
-            shown.set_position(lines);
+        });
+        let done =
+            import::run(&here.ledger, &keys.profiles, &keys.routes, copy.path(), &request, &watcher).await;
+        bar.finish_and_clear();
+        match done {
+            Ok(imported) => Ok(Ok(imported.into())),
+            Err(ImportError::Ledger(error)) => Err(error).context("the bill could not be recorded"),
+            Err(error) => Ok(Err(Refusal::of_api(error.into()))),
         }
-    });
-    let done = import::run(&here.ledger, &keys.profiles, &keys.routes, copy.path(), &request, &watcher).await;
-    bar.finish_and_clear();
-    match done {
-        Ok(imported) => Ok(Ok(imported.into())),
-        Err(ImportError::Ledger(error)) => Err(error).context("the bill could not be recorded"),
-        Err(error) => Ok(Err(Refusal::of_api(error.into()))),
     }
 }
 

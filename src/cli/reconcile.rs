@@ -123,11 +123,11 @@ struct Quiet<W>(W);
 
 impl<W: Write> Write for Quiet<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).or_else(|error| end_or(error))
+        self.0.write(bytes).or_else(end_or)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush().or_else(|error| end_or(error))
+        self.0.flush().or_else(end_or)
     }
 }
 

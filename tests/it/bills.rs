@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::asking::{Asked, Client, home_of_all_roles};
 use super::bill_text::{BillRow, MERCHANT, all, fund_flow, paid, refunded};
+use super::finance_api::settled;
 use super::folded::at;
 use super::log_file::LogFile;
 use super::server::{APP_ID, Home};
@@ -320,8 +321,7 @@ async fn a_bill_is_imported_through_the_admin_listener_and_listed() {
     let files = format!(
         "/v1/bills?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31&min_position={position}"
     );
-    let files = server.client("audit").get(&files).await;
-    assert_eq!(files.status, 200, "{files:?}");
+    let files = settled(&server.client("audit"), &files).await;
     assert_eq!(files.json()["rows"][0]["file_name"], "5.csv");
 }
 

@@ -1,5 +1,7 @@
 //! Finance at the admin listener: the report, cases, and who may do what.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -14,7 +16,7 @@ const DAYS: &str = "from_day=2026-01-01&to_day=2026-01-31";
 
 /// An order of a push that a bill knows too, one that it tells another amount of, and a payment without a push.
 pub async fn with_differences(home: &Home) -> Server {
-    let server = home.serve();
+    let server = serving(home).await;
     for number in ["GOOD", "DEAR"] {
         let pushed = server.push(&by_hand::push_of(by_hand::GOODS, &by_hand::goods(number, 0))).await;
         assert_eq!(pushed.body, SUCCESS_JSON);
@@ -35,9 +37,28 @@ async fn rows(home: &Home, client: &Client) -> Vec<Value> {
 /// An answer that knows all that was written before.
 pub async fn fresh(home: &Home, client: &Client, path: &str) -> Asked {
     let end = LogFile::open(&home.store()).count("SELECT max(position) FROM events");
-    let asked = client.get(&format!("{path}&min_position={end}")).await;
-    assert_eq!(asked.status, 200, "{path}: {asked:?}");
-    asked
+    settled(client, &format!("{path}&min_position={end}")).await
+}
+
+/// The answer when the projection is built and has come so far.
+pub async fn settled(client: &Client, path: &str) -> Asked {
+    let begun = Instant::now();
+    loop {
+        let asked = client.get(path).await;
+        if asked.status == 200 {
+            return asked;
+        }
+        let is_on_its_way = asked.status == 503 && begun.elapsed() < Duration::from_secs(60);
+        assert!(is_on_its_way, "{path}: {asked:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A server whose reconciliation answers.
+pub async fn serving(home: &Home) -> Server {
+    let server = home.serve();
+    settled(&server.client("audit"), &format!("/v1/periods?merchant={MERCHANT}")).await;
+    server
 }
 
 async fn of_status(home: &Home, client: &Client, status: &str) -> Value {
@@ -86,7 +107,7 @@ async fn the_report_is_the_same_in_every_format_and_byte_for_byte_again() {
 #[tokio::test]
 async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
     let home = home_of_a_merchant();
-    let server = home.serve();
+    let server = serving(&home).await;
     let scope = format!("merchant={MERCHANT}&from=2026-01-01&to=2026-01-31");
     for (client, query, outcome) in [
         ("finance", "", "422 parameter"),
@@ -147,7 +168,7 @@ async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_a
     assert_eq!((resolved.status, &resolved.json()["recorded"]), (200, &json!(true)), "{resolved:?}");
     let position = resolved.json()["position"].as_str().unwrap().to_owned();
     let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&{DAYS}&min_position={position}");
-    let rows = finance.get(&rows).await.json();
+    let rows = settled(&finance, &rows).await.json();
     let shown = rows["rows"].as_array().unwrap().iter().find(|it| it["case_id"] == id).unwrap();
     assert_eq!((&shown["case_state"], &shown["case_by"]), (&json!("resolved"), &json!("finance")));
     let again = finance.send("POST", "/v1/cases/resolve", &seen).await;

@@ -94,7 +94,9 @@ async fn killed_20_times_while_folding_and_building_every_table_is_that_of_a_fre
     let (_, _) = load.stop().await;
     let log = LogFile::open(&home.store());
     let last = log.count("SELECT max(position) FROM events");
-    for projection in ["tally", "orders", "inventory", "environments", "roles", "operations"] {
+    for projection in
+        ["tally", "orders", "inventory", "environments", "roles", "operations", "reconciliation"]
+    {
         until(&format!("seed {seed}: {projection} stands at {last}"), || {
             let file = super::digests::current(&home.views(), projection);
             file.is_some_and(|file| {

@@ -139,7 +139,7 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
         ON,
         "INSERT INTO sales",
         "VALUES (1); --",
-        "on/GoodsDelivered.sql:2: VALUES is not allowed here",
+        "on/GoodsDelivered.sql:2: VALUES 1 is not allowed here",
         "insert, update or delete",
     ),
     // queries/

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::bill_text::{MERCHANT, all, paid_for};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
-use super::finance_api::fresh;
+use super::finance_api::{fresh, serving, settled};
 
 #[tokio::test]
 async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_again() {
     let home = home_of_a_merchant();
-    let server = home.serve();
+    let server = serving(&home).await;
     let (finance, admin, game) = (server.client("finance"), server.client("admin"), server.client("game"));
     let imported = upload(&finance, "", &all(&[paid_for(5, "LOST")])).await.json();
     let position = imported["position"].as_str().unwrap();
@@ -74,7 +74,7 @@ async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_a
 #[tokio::test]
 async fn a_recovered_order_is_matched_by_operator() {
     let home = home_of_a_merchant();
-    let server = home.serve();
+    let server = serving(&home).await;
     let (finance, admin) = (server.client("finance"), server.client("admin"));
     let imported = upload(&finance, "", &all(&[paid_for(5, "LOST")])).await.json();
     let path = format!("/v1/recoveries?min_position={}", imported["position"].as_str().unwrap());
@@ -87,7 +87,7 @@ async fn a_recovered_order_is_matched_by_operator() {
     let position = approved["position"].as_str().unwrap();
     let days = "from_day=2026-01-01&to_day=2026-01-31";
     let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&{days}&min_position={position}");
-    let rows = finance.get(&rows).await.json();
+    let rows = settled(&finance, &rows).await.json();
     assert_eq!(rows["rows"][0]["status"], "matched_by_operator", "{rows}");
     let open = finance.get(&format!("/v1/recoveries?merchant={MERCHANT}&min_position={position}")).await;
     assert_eq!(open.json()["rows"][0]["out_trade_no"], "LOST", "{open:?}");

@@ -41,8 +41,11 @@ FROM orders AS o
 WHERE o.position = :position AND o.merchant IS NOT NULL AND o.mch_order_no IS NOT NULL
   AND (EXISTS (SELECT 1 FROM bill_payments AS b WHERE b.mch_order_no = o.mch_order_no AND b.merchant = o.merchant)
        OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.mch_order_no = o.mch_order_no)
-       OR EXISTS (SELECT 1 FROM orders AS s
-                  WHERE s.mch_order_no = o.mch_order_no AND s.merchant = o.merchant AND s.position <> o.position))
+       -- A refund that names no TransactionId may take it from another order with the same MchOrderNo.
+       OR (EXISTS (SELECT 1 FROM refunds AS r WHERE r.merchant = o.merchant AND r.transaction_id IS NULL)
+           AND EXISTS (SELECT 1 FROM orders AS s
+                       WHERE s.mch_order_no = o.mch_order_no AND s.merchant = o.merchant
+                         AND s.position <> o.position)))
 UNION ALL
 SELECT 'order', o.position, ''
 FROM orders AS o
@@ -201,9 +204,11 @@ CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
 WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
-SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
+SET is_excessive = n.is_excessive, is_other_channel = n.is_other_channel, is_covered = n.is_covered,
+    changed = :position, late = n.late
 FROM refund_limits AS n
 WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
+  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_other_channel <> n.is_other_channel
+       OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

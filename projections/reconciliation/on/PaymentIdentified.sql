@@ -207,9 +207,11 @@ CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
 WHERE t.what = 'refunded_payment';
 
 UPDATE refunds
-SET is_excessive = n.is_excessive, is_covered = n.is_covered, changed = :position, late = n.late
+SET is_excessive = n.is_excessive, is_other_channel = n.is_other_channel, is_covered = n.is_covered,
+    changed = :position, late = n.late
 FROM refund_limits AS n
 WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
-  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_covered <> n.is_covered);
+  AND (refunds.is_excessive <> n.is_excessive OR refunds.is_other_channel <> n.is_other_channel
+       OR refunds.is_covered <> n.is_covered);
 
 DELETE FROM touched;

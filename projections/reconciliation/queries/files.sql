@@ -39,4 +39,4 @@ SELECT f.bill_day, f.kind, f.state, f.covers, f.file_name, f.profile, f.sha256, 
 FROM files AS f
 WHERE f.merchant = :merchant AND f.bill_day BETWEEN :from_day AND :to_day
   AND (:app IS NULL OR EXISTS (SELECT 1 FROM app_merchants AS m WHERE m.app = :app AND m.merchant = :merchant))
-ORDER BY f.bill_day, f.kind_place, f.kind, f.position
+ORDER BY f.bill_day, f.kind_place, f.kind, f.file

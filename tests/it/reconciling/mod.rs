@@ -180,6 +180,7 @@ const STATUSES: [(&str, &[&str]); 2] = [
         "refund",
         &[
             "other_app",
+            "other_channel",
             "refund_matched",
             "refund_ambiguous",
             "refund_awaiting_bill",

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::facts::{Order, Refund, beijing_day, same};
+use super::facts::{Ids, Order, Refund, beijing_day, same};
 use super::oracle::{Counted, Row, Scope, bill_columns, days, repeats, text};
 
 /// How long a refund may take from its request to its push.
@@ -197,6 +197,7 @@ fn status(
         return "refund_ambiguous";
     }
     match (side, counted) {
+        (Some(side), None) if is_of_other_channel(side) => "other_channel",
         (Some(side), None) if is_window_covered(scope, side) => "refund_missing_in_bill",
         (Some(_), None) => "refund_awaiting_bill",
         (None, Some(counted)) if is_successful => {
@@ -211,6 +212,11 @@ fn status(
         (Some(_), Some(_)) if order.is_none() => "refund_without_order",
         _ => "refund_not_successful",
     }
+}
+
+/// Its order was not paid through WeChat Pay, as far as anybody says: no bill can have the refund.
+fn is_of_other_channel(side: &Side<'_>) -> bool {
+    side.refund.ids == Ids::default() && side.order.is_some_and(|order| order.ids == Ids::default())
 }
 
 fn is_window_covered(scope: &Scope<'_>, side: &Side<'_>) -> bool {
