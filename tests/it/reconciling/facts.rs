@@ -375,6 +375,9 @@ fn refund_of(
     })
 }
 
+/// A file that is not sealed yet: its SHA-256, its lines, its fund lines.
+type Open = (String, Vec<(u64, Line)>, Vec<Fund>);
+
 fn bill_of(
     merchant: &str,
     day: NaiveDate,
@@ -390,7 +393,7 @@ fn bill_of(
         lines: vec![],
         funds: vec![],
     };
-    let mut open: Option<(String, Vec<(u64, Line)>, Vec<Fund>)> = None;
+    let mut open: Option<Open> = None;
     for (_, fact, _) in facts {
         match fact {
             Fact::BillOpened { sha, .. } => open = Some((sha.clone(), vec![], vec![])),

@@ -20,7 +20,7 @@ use order_ledger::domain::push::{
 use order_ledger::domain::quarantine::Reason;
 use order_ledger::domain::recovery::RecoveredOrder;
 use order_ledger::store::{
-    Append, AppendOutcome, EventStore, ExpectedVersion, NewEvent, Position, StreamName, Urgency,
+    Append, AppendOutcome, EventStore, ExpectedVersion, Fault, NewEvent, Position, StreamName, Urgency,
 };
 
 use super::super::folded::evidence;
@@ -46,14 +46,23 @@ pub async fn record(store: &dyn EventStore, world: &[Stream], order: &[(usize, u
             events: Arc::from(events),
             urgency: Urgency::Push,
         };
-        let outcome = store.append(append).await;
-        let AppendOutcome::Appended { position, repeated: false, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
+        let position = appended(store, append).await;
         positions.extend((0..together).map(|_| position));
         rest = later;
     }
     positions
+}
+
+/// A busy machine may be slow: the same again is always safe.
+pub async fn appended(store: &dyn EventStore, append: Append) -> Position {
+    loop {
+        match store.append(append.clone()).await {
+            AppendOutcome::Appended { position, .. } => return position,
+            AppendOutcome::Unknown(Fault::Slow)
+            | AppendOutcome::NotWritten(Fault::Slow | Fault::QueueFull) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 fn env(is_sandbox: bool) -> Environment {

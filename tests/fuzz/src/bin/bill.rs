@@ -8,13 +8,15 @@ use libfuzzer_sys::fuzz_target;
 use order_ledger::bill::Profiles;
 
 #[path = "../bill.rs"]
-#[allow(dead_code)]
 mod bill;
-
+#[path = "../seeding.rs"]
+mod seeding;
 #[path = "../workbook.rs"]
-#[allow(dead_code)]
 mod workbook;
 
 static PROFILES: LazyLock<Profiles> = LazyLock::new(bill::profiles);
 
-fuzz_target!(|bytes: &[u8]| bill::check(&PROFILES, bytes));
+fuzz_target!(
+    init: seeding::write(bill::seeds()),
+    |bytes: &[u8]| bill::check(&PROFILES, bytes)
+);

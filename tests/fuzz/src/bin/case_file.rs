@@ -5,11 +5,13 @@
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../case_file.rs"]
-#[allow(dead_code)]
 mod case_file;
-
+#[path = "../seeding.rs"]
+mod seeding;
 #[path = "../workbook.rs"]
-#[allow(dead_code)]
 mod workbook;
 
-fuzz_target!(|bytes: &[u8]| case_file::check(bytes));
+fuzz_target!(
+    init: seeding::write(case_file::seeds()),
+    |bytes: &[u8]| case_file::check(bytes)
+);
