@@ -96,17 +96,18 @@ fn evidence() -> Evidence {
 #[tokio::test]
 async fn an_order_without_a_push_is_recovered_by_two_people_and_granted_and_its_push_is_a_repeat() {
     let (ledger, _folder) = empty_ledger().await;
-    let elsewhere = ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap_err();
+    let elsewhere = ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap_err();
     assert_eq!(elsewhere.to_string(), RecoveryError::OtherMerchant.to_string());
     registered(&ledger).await;
-    assert!(ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap().recorded);
+    assert!(ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap().recorded);
     let number = samples::recovered().out_trade_no;
-    let own = ledger.approve_recovery(&app(), &number, "wang", at()).await.unwrap_err();
+    let own = ledger.recovering().await.approve(&app(), &number, "wang", at()).await.unwrap_err();
     assert_eq!(own.to_string(), "wang has proposed it: another person must approve it");
-    let approved = ledger.approve_recovery(&app(), &number, "lin", at()).await.unwrap();
+    let approved = ledger.recovering().await.approve(&app(), &number, "lin", at()).await.unwrap();
     assert_eq!(approved, Recorded { recorded: true, position: head(&ledger) });
-    assert!(!ledger.approve_recovery(&app(), &number, "lin", at()).await.unwrap().recorded);
-    let withdrawn = ledger.withdraw_recovery(&app(), &number, "no", "wang", at()).await.unwrap_err();
+    assert!(!ledger.recovering().await.approve(&app(), &number, "lin", at()).await.unwrap().recorded);
+    let withdrawn =
+        ledger.recovering().await.withdraw(&app(), &number, "no", "wang", at()).await.unwrap_err();
     assert_eq!(withdrawn.to_string(), "the order has been recovered, approved by lin: that stands");
 
     let (env, grant) = (Environment::Production, GrantCommand::Grant);
@@ -127,15 +128,22 @@ async fn an_order_that_its_push_has_brought_is_not_recovered() {
     let (ledger, _folder) = empty_ledger().await;
     registered(&ledger).await;
     let number = samples::recovered().out_trade_no;
-    ledger.propose_recovery(&app(), &proposal(), at()).await.unwrap();
+    ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap();
     let push = Push::Goods(samples::goods());
     assert_eq!(ledger.record(&app(), &push, &evidence()).await.unwrap(), order::Answer::Success);
-    for refused in [
-        ledger.approve_recovery(&app(), &number, "lin", at()).await,
-        ledger.propose_recovery(&app(), &proposal(), at()).await,
-    ] {
+    let approved = ledger.recovering().await.approve(&app(), &number, "lin", at()).await;
+    let proposed = ledger.recovering().await.propose(&app(), &proposal(), at()).await;
+    for refused in [approved, proposed] {
         let refused = refused.unwrap_err();
         assert!(matches!(refused, RecoveryCommandError::Refused(RecoveryError::Pushed)), "{refused}");
     }
-    assert!(ledger.withdraw_recovery(&app(), &number, "the push came", "wang", at()).await.unwrap().recorded);
+    assert!(
+        ledger
+            .recovering()
+            .await
+            .withdraw(&app(), &number, "the push came", "wang", at())
+            .await
+            .unwrap()
+            .recorded
+    );
 }

@@ -33,7 +33,7 @@ pub use case::CaseCommandError;
 pub use grant::{GrantOrderError, GrantOutcome};
 pub use period::PeriodCommandError;
 pub use quarantine::{Held, ResolveQuarantineError};
-pub use recovery::RecoveryCommandError;
+pub use recovery::{Recovering, RecoveryCommandError};
 pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;

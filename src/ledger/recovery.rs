@@ -1,11 +1,13 @@
 //! Orders whose push never came: proposed by one person, approved by another.
 
 use chrono::{DateTime, Utc};
+use tokio::sync::MutexGuard;
 
 use super::settle::command_target;
 use super::{Ledger, LedgerError, Recorded};
 use crate::codec;
 use crate::domain::app::{AppSlug, Registration};
+use crate::domain::bill::MerchantId;
 use crate::domain::environment::Environment;
 use crate::domain::id::OutTradeNo;
 use crate::domain::order::Order;
@@ -19,34 +21,46 @@ pub enum RecoveryCommandError {
     Ledger(#[from] LedgerError),
 }
 
+/// The turn to say something about recovered orders. While it is held nobody else says anything, so that what a
+/// read model tells as of the log's head still holds of them; of a push that comes at that moment it does not.
+///
+/// It is held in this process, which is the only one that writes to a log in SQLite. A store that several
+/// processes write to, such as KurrentDB, needs a stream of the payment that only one recovery can begin.
+pub struct Recovering<'a> {
+    ledger: &'a Ledger,
+    _turn: MutexGuard<'a, ()>,
+}
+
 impl Ledger {
+    pub async fn recovering(&self) -> Recovering<'_> {
+        Recovering { ledger: self, _turn: self.recovering.lock().await }
+    }
+
     pub async fn recovery(&self, app: &AppSlug, out_trade_no: &OutTradeNo) -> Result<Recovery, LedgerError> {
         Ok(self.read(&codec::recovery_stream(app, out_trade_no), Recovery::evolve).await?.state)
     }
+}
 
+impl Recovering<'_> {
     /// Proposes an order that no push brought. It must not stand in the ledger, and the app's orders must be
     /// paid to the merchant whose bill names it.
-    pub async fn propose_recovery(
+    pub async fn propose(
         &self,
         app: &AppSlug,
         proposal: &Proposal,
         at: DateTime<Utc>,
     ) -> Result<Recorded, RecoveryCommandError> {
-        let _turn = self.recovering.lock().await;
-        let known = self.read(&codec::app_stream(app), Registration::evolve).await?;
-        if known.state.merchant.as_ref() != Some(&proposal.merchant) {
-            return Err(RecoveryError::OtherMerchant.into());
-        }
+        self.check_merchant(app, &proposal.merchant).await?;
         let out_trade_no = &proposal.order.out_trade_no;
         self.order(app, out_trade_no).await?.decide_recover(proposal, &proposal.by)?;
         let stream = codec::recovery_stream(app, out_trade_no);
         let target = command_target(&stream, Some(app), at);
         let decide = |recovery: &Recovery| recovery.decide_propose(proposal);
-        Ok(self.say(&target, Recovery::evolve, decide).await??)
+        Ok(self.ledger.say(&target, Recovery::evolve, decide).await??)
     }
 
     /// Takes a proposal back that has not been approved.
-    pub async fn withdraw_recovery(
+    pub async fn withdraw(
         &self,
         app: &AppSlug,
         out_trade_no: &OutTradeNo,
@@ -54,36 +68,58 @@ impl Ledger {
         by: &str,
         at: DateTime<Utc>,
     ) -> Result<Recorded, RecoveryCommandError> {
-        let _turn = self.recovering.lock().await;
         if let Some(recovered) = self.order(app, out_trade_no).await?.recovered {
             return Err(RecoveryError::Recovered { by: recovered.approved_by }.into());
         }
         let stream = codec::recovery_stream(app, out_trade_no);
         let target = command_target(&stream, Some(app), at);
         let decide = |recovery: &Recovery| recovery.decide_withdraw(reason, by);
-        Ok(self.say(&target, Recovery::evolve, decide).await??)
+        Ok(self.ledger.say(&target, Recovery::evolve, decide).await??)
+    }
+
+    /// What `by` may make an order of the ledger; `None` where it is one already.
+    pub async fn to_approve(
+        &self,
+        app: &AppSlug,
+        out_trade_no: &OutTradeNo,
+        by: &str,
+    ) -> Result<Option<Proposal>, RecoveryCommandError> {
+        let recovery = self.ledger.recovery(app, out_trade_no).await?;
+        let proposal = recovery.to_approve(by)?;
+        let is_new = self.order(app, out_trade_no).await?.decide_recover(proposal, by)?.is_some();
+        if is_new {
+            self.check_merchant(app, &proposal.merchant).await?;
+        }
+        Ok(is_new.then(|| proposal.clone()))
     }
 
     /// Makes what another person has proposed an order of the ledger. Where the push comes at the same moment,
-    /// the one that is first stands.
-    pub async fn approve_recovery(
+    /// the one that is first stands. Whether the payment is still without an order is looked at by whoever asks.
+    pub async fn approve(
         &self,
         app: &AppSlug,
         out_trade_no: &OutTradeNo,
         by: &str,
         at: DateTime<Utc>,
     ) -> Result<Recorded, RecoveryCommandError> {
-        let _turn = self.recovering.lock().await;
-        let recovery = self.recovery(app, out_trade_no).await?;
+        let recovery = self.ledger.recovery(app, out_trade_no).await?;
         let proposal = recovery.to_approve(by)?;
         let stream = codec::order_stream(app, Environment::Production, out_trade_no);
         let target = command_target(&stream, Some(app), at);
         let decide = |order: &Order| order.decide_recover(proposal, by);
-        Ok(self.say(&target, Order::evolve, decide).await??)
+        Ok(self.ledger.say(&target, Order::evolve, decide).await??)
+    }
+
+    async fn check_merchant(&self, app: &AppSlug, merchant: &MerchantId) -> Result<(), RecoveryCommandError> {
+        let known = self.ledger.read(&codec::app_stream(app), Registration::evolve).await?;
+        if known.state.merchant.as_ref() == Some(merchant) {
+            return Ok(());
+        }
+        Err(RecoveryError::OtherMerchant.into())
     }
 
     async fn order(&self, app: &AppSlug, out_trade_no: &OutTradeNo) -> Result<Order, LedgerError> {
         let stream = codec::order_stream(app, Environment::Production, out_trade_no);
-        Ok(self.read(&stream, Order::evolve).await?.state)
+        Ok(self.ledger.read(&stream, Order::evolve).await?.state)
     }
 }

@@ -17,7 +17,7 @@ use crate::ledger::{LedgerError, Recorded, RecoveryCommandError};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
-use crate::table::Row;
+use crate::table::{Row, Table};
 
 /// Statuses of a payment whose push may never have come.
 const RECOVERABLE: [&str; 2] = ["missing_in_ledger", "awaiting_push"];
@@ -40,10 +40,23 @@ pub struct Proposal {
     pub evidence: String,
 }
 
+const WITHDRAW: &str = "withdraw the proposal";
+
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     #[error("the bills of merchant {merchant} hold no payment {transaction_id} without an order")]
     NoSuchPayment { merchant: MerchantId, transaction_id: String },
+    #[error(
+        "no bill of merchant {merchant} holds the payment {transaction_id} without an order any more: {WITHDRAW}"
+    )]
+    NoLongerMissing { merchant: MerchantId, transaction_id: String },
+    #[error("{0} is not what it was when the order was proposed: {WITHDRAW}, and propose it anew")]
+    Changed(&'static str),
+    #[error(
+        "the payment {transaction_id} is that of order {out_trade_no} of {app}, whose recovery is {state}: one payment \
+         is one order; withdraw that first where it is wrong"
+    )]
+    Taken { transaction_id: String, app: String, out_trade_no: String, state: String },
     #[error("the payment's status is {status}: only missing_in_ledger and awaiting_push can be recovered")]
     NotMissing { status: String },
     #[error("{0}: the bill names another one")]
@@ -85,32 +98,103 @@ pub struct Proposed {
     pub position: Option<Position>,
 }
 
+/// Proposes an order for a payment that stands in a bill only, as far as everything that is recorded tells.
 pub async fn propose(
     desk: &Desk<'_>,
     proposal: &Proposal,
-    min_position: Option<Position>,
     by: &str,
     at: DateTime<Utc>,
 ) -> Result<Proposed, RecoveryError> {
-    let Proposal { merchant, transaction_id, .. } = proposal;
-    let key = CaseKey::new(merchant.clone(), CaseKind::Payment, transaction_id)?;
-    let table = row::of_case(desk, &key, min_position, at).await?;
-    let Some(row) = table.rows().next() else {
+    let Proposal { merchant, transaction_id, out_trade_no, .. } = proposal;
+    let turn = desk.ledger.recovering().await;
+    let seen = Seen::of(desk, merchant, transaction_id, at).await?;
+    let Some(row) = seen.payment.rows().next() else {
         let (merchant, transaction_id) = (merchant.clone(), transaction_id.clone());
         return Err(RecoveryError::NoSuchPayment { merchant, transaction_id });
     };
     let (app, order) = recovered(proposal, row)?;
+    seen.check_other_recoveries(&app, out_trade_no, &["open", "approved"])?;
     let proposed = recovery::Proposal { merchant: merchant.clone(), order, by: by.to_owned() };
-    let Recorded { recorded, position } = desk.ledger.propose_recovery(&app, &proposed, at).await?;
+    let Recorded { recorded, position } = turn.propose(&app, &proposed, at).await?;
     Ok(Proposed { app, order: proposed.order, recorded, position })
+}
+
+/// A payment, and what was entered from it, as of the log's head: whoever holds the turn sees every recovery.
+struct Seen {
+    transaction_id: String,
+    /// Its row where it has no order.
+    payment: Table,
+    recoveries: Table,
+}
+
+impl Seen {
+    async fn of(
+        desk: &Desk<'_>,
+        merchant: &MerchantId,
+        transaction_id: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Self, RecoveryError> {
+        let key = CaseKey::new(merchant.clone(), CaseKind::Payment, transaction_id)?;
+        let head = *desk.ledger.store().head().borrow();
+        let payment = row::of_case(desk, &key, head, at).await?;
+        let recoveries = row::recoveries_of(desk, merchant, transaction_id, head, at).await?;
+        Ok(Self { transaction_id: transaction_id.to_owned(), payment, recoveries })
+    }
+
+    /// No other order may have been entered from the payment, in one of these states.
+    fn check_other_recoveries(
+        &self,
+        app: &AppSlug,
+        out_trade_no: &OutTradeNo,
+        states: &[&str],
+    ) -> Result<(), RecoveryError> {
+        for row in self.recoveries.rows() {
+            let text = |column| row.text(column).unwrap_or_default().to_owned();
+            let (other_app, other, state) = (text("app"), text("out_trade_no"), text("state"));
+            let is_this = other_app == app.as_str() && other == out_trade_no.as_str();
+            if !is_this && states.contains(&state.as_str()) {
+                let transaction_id = self.transaction_id.clone();
+                return Err(RecoveryError::Taken {
+                    transaction_id,
+                    app: other_app,
+                    out_trade_no: other,
+                    state,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The payment must be without an order still, and what was proposed must be what the bill tells now.
+    fn check_unchanged(&self, proposal: &recovery::Proposal) -> Result<(), RecoveryError> {
+        let Some(row) = self.payment.rows().next() else {
+            let (merchant, transaction_id) = (proposal.merchant.clone(), self.transaction_id.clone());
+            return Err(RecoveryError::NoLongerMissing { merchant, transaction_id });
+        };
+        check_status(row)?;
+        let order = &proposal.order;
+        let line = row.integer("bill_line").and_then(|line| u64::try_from(line).ok());
+        if row.integer("bill_fen") != Some(order.amount.0) {
+            return Err(RecoveryError::Changed("the payment's amount"));
+        }
+        if row.text("bill_sha256") != Some(order.bill_sha256.as_str()) || line != Some(order.bill_line) {
+            return Err(RecoveryError::Changed("the line of the bill that tells of the payment"));
+        }
+        Ok(())
+    }
+}
+
+fn check_status(row: Row<'_>) -> Result<(), RecoveryError> {
+    let status = row.text("status").unwrap_or_default();
+    if RECOVERABLE.contains(&status) {
+        return Ok(());
+    }
+    Err(RecoveryError::NotMissing { status: status.to_owned() })
 }
 
 /// The order as the bill's line and the person tell it together.
 fn recovered(proposal: &Proposal, row: Row<'_>) -> Result<(AppSlug, RecoveredOrder), RecoveryError> {
-    let status = row.text("status").unwrap_or_default();
-    if !RECOVERABLE.contains(&status) {
-        return Err(RecoveryError::NotMissing { status: status.to_owned() });
-    }
+    check_status(row)?;
     let given_app = proposal.app.as_ref().map(AppSlug::as_str);
     let app = one_of("app", row.text("app"), given_app)?;
     let given_player = proposal.open_id.as_ref().map(OpenId::as_str);
@@ -159,7 +243,8 @@ fn one_of<'t>(
     }
 }
 
-/// Makes the proposed order an order; `by` must be another than who proposed it.
+/// Makes the proposed order an order; `by` must be another than who proposed it. As far as everything that is
+/// recorded tells, its payment must be without an order still, on the same line of the same bill.
 pub async fn approve(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -167,7 +252,15 @@ pub async fn approve(
     by: &str,
     at: DateTime<Utc>,
 ) -> Result<Recorded, RecoveryError> {
-    Ok(desk.ledger.approve_recovery(app, out_trade_no, by, at).await?)
+    let turn = desk.ledger.recovering().await;
+    if let Some(proposal) = turn.to_approve(app, out_trade_no, by).await? {
+        let payment = proposal.order.payment.transaction_id.as_deref();
+        let payment = payment.ok_or(RecoveryError::Incomplete("transaction_id"))?;
+        let seen = Seen::of(desk, &proposal.merchant, payment, at).await?;
+        seen.check_other_recoveries(app, out_trade_no, &["approved"])?;
+        seen.check_unchanged(&proposal)?;
+    }
+    Ok(turn.approve(app, out_trade_no, by, at).await?)
 }
 
 pub async fn withdraw(
@@ -179,7 +272,7 @@ pub async fn withdraw(
     at: DateTime<Utc>,
 ) -> Result<Recorded, RecoveryError> {
     let reason = usable_reason(reason).ok_or(RecoveryError::Reason)?;
-    Ok(desk.ledger.withdraw_recovery(app, out_trade_no, reason, by, at).await?)
+    Ok(desk.ledger.recovering().await.withdraw(app, out_trade_no, reason, by, at).await?)
 }
 
 #[cfg(test)]

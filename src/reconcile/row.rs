@@ -1,9 +1,10 @@
-//! One row of the reconciliation, by its case, as it stands.
+//! One row of the reconciliation, by its case, and what was entered of a payment, as they stand.
 
 use chrono::{DateTime, Utc};
 
 use super::Desk;
 use super::source::PROJECTION;
+use crate::domain::bill::MerchantId;
 use crate::domain::case::CaseKey;
 use crate::limits;
 use crate::projector::{AskError, Question};
@@ -20,13 +21,30 @@ pub async fn of_case(
     let parameters =
         [("merchant", key.merchant.as_str()), ("case_kind", key.kind.as_str()), ("case_id", key.id())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let question = Question {
-        projection: PROJECTION,
-        query: "row",
-        parameters: &parameters,
-        as_of,
-        min_position,
-        wait: limits::QUERY_POSITION_WAIT,
-    };
+    asked(desk, "row", &parameters, min_position, as_of).await
+}
+
+/// The orders that people entered from one payment of the bills.
+pub async fn recoveries_of(
+    desk: &Desk<'_>,
+    merchant: &MerchantId,
+    transaction_id: &str,
+    min_position: Option<Position>,
+    as_of: DateTime<Utc>,
+) -> Result<Table, AskError> {
+    let parameters = [("merchant", merchant.as_str()), ("transaction_id", transaction_id)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    asked(desk, "recoveries", &parameters, min_position, as_of).await
+}
+
+async fn asked(
+    desk: &Desk<'_>,
+    query: &str,
+    parameters: &[(String, String)],
+    min_position: Option<Position>,
+    as_of: DateTime<Utc>,
+) -> Result<Table, AskError> {
+    let (projection, wait) = (PROJECTION, limits::QUERY_POSITION_WAIT);
+    let question = Question { projection, query, parameters, as_of, min_position, wait };
     Ok(desk.projector.ask(&question).await?.table)
 }

@@ -70,6 +70,7 @@ mod quotas;
 mod receiving;
 mod reconcile_cases;
 mod reconcile_periods;
+mod reconcile_recoveries;
 mod reconcile_report;
 mod reconciling;
 mod recoveries;

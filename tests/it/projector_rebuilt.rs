@@ -112,11 +112,16 @@ async fn finance_happens(folded: &Folded) {
         by: "lin".into(),
     };
     for number in ["LOST-1", "LOST-2"] {
-        ledger.propose_recovery(&demo(), &proposal(number), at(6002)).await.unwrap();
+        ledger.recovering().await.propose(&demo(), &proposal(number), at(6002)).await.unwrap();
     }
     let number = |number| OutTradeNo::parse(number).unwrap();
-    ledger.approve_recovery(&demo(), &number("LOST-1"), "wang", at(6003)).await.unwrap();
-    ledger.withdraw_recovery(&demo(), &number("LOST-2"), "it was none", "lin", at(6004)).await.unwrap();
+    ledger.recovering().await.approve(&demo(), &number("LOST-1"), "wang", at(6003)).await.unwrap();
+    ledger
+        .recovering()
+        .await
+        .withdraw(&demo(), &number("LOST-2"), "it was none", "lin", at(6004))
+        .await
+        .unwrap();
 
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
     let sha256 = ledger.file_report(&b"a report"[..], at(6005)).await.unwrap();

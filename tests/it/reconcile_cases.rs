@@ -1,12 +1,9 @@
 //! Cases and recovered orders: what finance says of differences, and what becomes of it.
 
-use order_ledger::domain::app::AppSlug;
 use order_ledger::domain::case::{CaseKey, CaseKind};
-use order_ledger::domain::id::OutTradeNo;
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::case_file::{self, CaseRow};
 use order_ledger::reconcile::cases::{self, Asked, CaseError};
-use order_ledger::reconcile::recoveries::{self, Proposal, RecoveryError};
 use order_ledger::reconcile::report::Format;
 use order_ledger::table::csv::Bom;
 
@@ -100,34 +97,4 @@ async fn a_case_is_resolved_and_opened_again_by_its_key() {
         cases::reopen(&desk(&folded), &nothing, "why not", "wang", february()).await,
         Err(CaseError::Refused(_))
     ));
-}
-
-#[tokio::test]
-async fn an_order_without_push_is_recovered_by_two_people() {
-    let folded = planted().await;
-    let proposal = Proposal {
-        merchant: merchant(),
-        transaction_id: "4200004".into(),
-        app: None,
-        out_trade_no: OutTradeNo::parse("RECOVERED").unwrap(),
-        open_id: None,
-        product_id: "gem".into(),
-        quantity: 1,
-        zone_id: Some("1".into()),
-        evidence: "the game's own log".into(),
-    };
-    let matched = Proposal { transaction_id: "4200001".into(), ..proposal.clone() };
-    let desk = desk(&folded);
-    let error = recoveries::propose(&desk, &matched, folded.head(), "lin", february()).await.unwrap_err();
-    assert!(matches!(error, RecoveryError::NoSuchPayment { .. }), "{error}");
-    let proposed = recoveries::propose(&desk, &proposal, folded.head(), "lin", february()).await.unwrap();
-    assert_eq!((proposed.order.amount.0, proposed.order.open_id.as_str()), (1000, "oAnna"));
-    let (app, number) = (AppSlug::parse("demo").unwrap(), &proposal.out_trade_no);
-    let alone = recoveries::approve(&desk, &app, number, "lin", february()).await;
-    assert!(matches!(alone, Err(RecoveryError::Refused(_))), "{alone:?}");
-    recoveries::approve(&desk, &app, number, "wang", february()).await.unwrap();
-    let found = statuses(&folded, february()).await;
-    assert_eq!(found["payment 4200004"], "matched_by_operator -");
-    let withdrawn = recoveries::withdraw(&desk, &app, number, "too late", "lin", february()).await;
-    assert!(matches!(withdrawn, Err(RecoveryError::Refused(_))), "{withdrawn:?}");
 }

@@ -214,8 +214,8 @@ impl Folded {
         self.registered(minutes, PriceMeaning::Order, Some(&merchant)).await;
         let proposal = Proposal { merchant, order: recovered_order(told), by: "wang".into() };
         let number = proposal.order.out_trade_no.clone();
-        self.ledger.propose_recovery(&demo(), &proposal, at(minutes)).await.unwrap();
-        self.ledger.approve_recovery(&demo(), &number, "lin", at(minutes)).await.unwrap();
+        self.ledger.recovering().await.propose(&demo(), &proposal, at(minutes)).await.unwrap();
+        self.ledger.recovering().await.approve(&demo(), &number, "lin", at(minutes)).await.unwrap();
     }
 
     async fn said(&self, minutes: i64, command: GrantCommand, number: &str) {

@@ -3,6 +3,7 @@
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: state text of open,approved,withdrawn | Only those
 -- parameter: app text | The app's slug
+-- parameter: transaction_id text | Only those of this payment / 微信订单号
 -- parameter: before position | Only those before this position (the next page)
 -- parameter: limit integer = 50 max 1000 | Rows at most
 -- next: before = position
@@ -30,6 +31,7 @@ SELECT r.app, r.out_trade_no, r.state, r.open_id, r.product_id, r.quantity, r.zo
        r.decided_reason, r.decided_at, r.position
 FROM recoveries AS r
 WHERE r.merchant = :merchant AND (:state IS NULL OR r.state = :state) AND (:app IS NULL OR r.app = :app)
+  AND (:transaction_id IS NULL OR r.transaction_id = :transaction_id)
   AND r.position < ifnull(:before, 9223372036854775807)
 ORDER BY r.position DESC
 LIMIT :limit

@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::code::Code;
 use super::error::{ApiError, Failure};
-use super::extract::{self, Body, NoParams, Params, Segments};
+use super::extract::{self, Body, NoParams, Segments};
 use super::quarantine::required_reason;
-use super::{precondition, present, questions};
+use super::{precondition, questions};
 use crate::clock;
 use crate::domain::app::AppSlug;
 use crate::domain::bill::MerchantId;
@@ -105,33 +105,29 @@ pub struct Withdrawal {
 
 /// Propose an order that no push brought.
 ///
-/// Somebody else approves it. The same again changes nothing, so no Idempotency-Key is needed. Needs the role
-/// finance or admin.
+/// Somebody else approves it. The payment is looked at as of everything that is recorded; one payment is one
+/// order. The same again changes nothing, so no Idempotency-Key is needed. Needs the role finance or admin.
 #[utoipa::path(
     post, path = PATH, tag = "recoveries", operation_id = "propose_recovery", security(("bearer" = [])),
-    params(("min_position" = Option<String>, Query, description = "The bill is looked at as of this position or later", pattern = "^(0|[1-9][0-9]{0,18})$")),
     request_body = OrderToRecover,
     responses(
         (status = 200, description = "It is proposed, now or before", body = RecoveryProposed),
         (status = 404, description = "No bill has the payment, or no app is configured", body = Failure),
-        (status = 409, description = "The payment is not missing, or something else stands", body = Failure),
+        (status = 409, description = "The payment is not missing, or is that of another recovery, or something else stands", body = Failure),
     ),
 )]
 pub async fn propose(
     holder: Holder,
     State(service): State<Arc<Service>>,
-    mut params: Params,
+    _: NoParams,
     Body(body): Body<OrderToRecover>,
 ) -> Result<Json<RecoveryProposed>, ApiError> {
     holder.may(Permission::RecoverOrders)?;
     holder.may_see_all_apps()?;
-    let min_position = present::min_position(&mut params)?;
-    params.finish("min_position")?;
     questions::begun(&service).await?;
-    questions::within_log(&service, min_position)?;
     let proposal = proposal(&service, body)?;
     let by = holder.name();
-    let proposed = recoveries::propose(&service.desk(), &proposal, min_position, by, clock::now()).await?;
+    let proposed = recoveries::propose(&service.desk(), &proposal, by, clock::now()).await?;
     let order = proposed.order;
     Ok(Json(RecoveryProposed {
         recorded: proposed.recorded,
@@ -171,7 +167,9 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
 
 /// Approve a proposed order: it stands, can be granted, and comes in the delivery feed.
 ///
-/// By another token than proposed it. The same again changes nothing. Needs the role finance or admin.
+/// By another token than proposed it. As far as everything that is recorded tells, the payment must still be
+/// without an order, on the same line of the same bill. The same again changes nothing. Needs the role finance
+/// or admin.
 #[utoipa::path(
     post, path = APPROVE_PATH, tag = "recoveries", operation_id = "approve_recovery", security(("bearer" = [])),
     params(
@@ -181,7 +179,7 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
     ),
     responses(
         (status = 200, description = "It is an order, now or before", body = RecoveryStanding),
-        (status = 409, description = "It takes a second person, or something else stands", body = Failure),
+        (status = 409, description = "It takes a second person, the payment is not as it was when it was proposed, or something else stands", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
@@ -194,6 +192,7 @@ pub async fn approve(
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
+    questions::begun(&service).await?;
     let by = holder.name();
     let recorded = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
     standing(&service, &app, &number, recorded).await
@@ -262,9 +261,12 @@ impl From<RecoveryError> for ApiError {
             RecoveryError::Refused(recovery::RecoveryError::SamePerson { .. }) => {
                 Self::new(Code::SamePerson, message)
             }
-            RecoveryError::NotMissing { .. } | RecoveryError::Incomplete(_) | RecoveryError::Refused(_) => {
-                Self::new(Code::RecoveryStands, message)
-            }
+            RecoveryError::NotMissing { .. }
+            | RecoveryError::NoLongerMissing { .. }
+            | RecoveryError::Changed(_)
+            | RecoveryError::Taken { .. }
+            | RecoveryError::Incomplete(_)
+            | RecoveryError::Refused(_) => Self::new(Code::RecoveryStands, message),
             RecoveryError::Contradicted(field) | RecoveryError::NotNamed(field) => {
                 Self::at(Code::Body, &format!("body.{field}"), message)
             }

@@ -1,0 +1,144 @@
+//! Recovered orders: two people enter one from a payment of a bill, and one payment is one order.
+
+use order_ledger::domain::id::OutTradeNo;
+use order_ledger::domain::recovery;
+use order_ledger::ledger::Recorded;
+use order_ledger::reconcile::Desk;
+use order_ledger::reconcile::recoveries::{self, Proposal, Proposed, RecoveryError};
+
+use super::billed::{merchant, paid, statuses};
+use super::folded::{Folded, demo};
+use super::reconcile_report::{february, planted};
+use super::told::goods;
+
+fn desk(folded: &Folded) -> Desk<'_> {
+    Desk { ledger: &folded.ledger, projector: folded.projector() }
+}
+
+fn number(text: &str) -> OutTradeNo {
+    OutTradeNo::parse(text).unwrap()
+}
+
+/// An order of this number for a payment.
+fn order_of(transaction_id: &str, out_trade_no: &str) -> Proposal {
+    Proposal {
+        merchant: merchant(),
+        transaction_id: transaction_id.into(),
+        app: None,
+        out_trade_no: number(out_trade_no),
+        open_id: None,
+        product_id: "gem".into(),
+        quantity: 1,
+        zone_id: Some("1".into()),
+        evidence: "the game's own log".into(),
+    }
+}
+
+/// For the payment 4200004, that no push brought.
+async fn propose(folded: &Folded, out_trade_no: &str) -> Result<Proposed, RecoveryError> {
+    recoveries::propose(&desk(folded), &order_of("4200004", out_trade_no), "lin", february()).await
+}
+
+async fn approve(folded: &Folded, out_trade_no: &str) -> Result<Recorded, RecoveryError> {
+    recoveries::approve(&desk(folded), &demo(), &number(out_trade_no), "wang", february()).await
+}
+
+async fn withdraw(folded: &Folded, out_trade_no: &str) -> Result<Recorded, RecoveryError> {
+    let reason = "it was another";
+    recoveries::withdraw(&desk(folded), &demo(), &number(out_trade_no), reason, "lin", february()).await
+}
+
+#[tokio::test]
+async fn an_order_without_push_is_recovered_by_two_people() {
+    let folded = planted().await;
+    let matched = order_of("4200001", "RECOVERED");
+    let error = recoveries::propose(&desk(&folded), &matched, "lin", february()).await.unwrap_err();
+    assert!(matches!(error, RecoveryError::NoSuchPayment { .. }), "{error}");
+    let proposed = propose(&folded, "RECOVERED").await.unwrap();
+    assert_eq!((proposed.order.amount.0, proposed.order.open_id.as_str()), (1000, "oAnna"));
+    assert!(!propose(&folded, "RECOVERED").await.unwrap().recorded, "the same again is nothing");
+    let own = recoveries::approve(&desk(&folded), &demo(), &number("RECOVERED"), "lin", february()).await;
+    assert!(matches!(own, Err(RecoveryError::Refused(_))), "{own:?}");
+    assert!(approve(&folded, "RECOVERED").await.unwrap().recorded);
+    assert!(!approve(&folded, "RECOVERED").await.unwrap().recorded, "the same again is nothing");
+    let found = statuses(&folded, february()).await;
+    assert_eq!(found["payment 4200004"], "matched_by_operator -");
+    let withdrawn = withdraw(&folded, "RECOVERED").await;
+    assert!(matches!(withdrawn, Err(RecoveryError::Refused(_))), "{withdrawn:?}");
+}
+
+#[tokio::test]
+async fn a_payment_is_proposed_under_one_number_at_a_time() {
+    let folded = planted().await;
+    propose(&folded, "DBL-1").await.unwrap();
+    let second = propose(&folded, "DBL-2").await.unwrap_err();
+    assert_eq!(
+        second.to_string(),
+        "the payment 4200004 is that of order DBL-1 of demo, whose recovery is open: one payment is one order; \
+         withdraw that first where it is wrong"
+    );
+    withdraw(&folded, "DBL-1").await.unwrap();
+    propose(&folded, "DBL-2").await.unwrap();
+    approve(&folded, "DBL-2").await.unwrap();
+    let third = propose(&folded, "DBL-3").await.unwrap_err();
+    assert!(matches!(third, RecoveryError::NoSuchPayment { .. }), "{third}");
+}
+
+#[tokio::test]
+async fn of_two_proposals_for_one_payment_one_becomes_an_order() {
+    let folded = planted().await;
+    let Proposed { app, order, .. } = propose(&folded, "DBL-1").await.unwrap();
+    // As an earlier version let it be said.
+    let other = recovery::RecoveredOrder { out_trade_no: number("DBL-2"), ..order };
+    let other = recovery::Proposal { merchant: merchant(), order: other, by: "lin".into() };
+    folded.ledger.recovering().await.propose(&app, &other, february()).await.unwrap();
+    let (first, second) = tokio::join!(approve(&folded, "DBL-1"), approve(&folded, "DBL-2"));
+    let (refused, taken) = match (first, second) {
+        (Ok(_), Err(error)) => (error, "DBL-1"),
+        (Err(error), Ok(_)) => (error, "DBL-2"),
+        both => panic!("{both:?}"),
+    };
+    match refused {
+        RecoveryError::Taken { out_trade_no, state, .. } => {
+            assert_eq!((out_trade_no.as_str(), state.as_str()), (taken, "approved"));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_payment_whose_push_came_under_another_number_is_not_recovered() {
+    let folded = planted().await;
+    propose(&folded, "GUESSED").await.unwrap();
+    folded.told(36 * 60, goods("REAL").priced(1000).paid("M4200004", "4200004")).await;
+    let refused = approve(&folded, "GUESSED").await.unwrap_err();
+    assert!(matches!(refused, RecoveryError::NoLongerMissing { .. }), "{refused}");
+    let found = statuses(&folded, february()).await;
+    assert_eq!(found["payment 4200004"], "matched -");
+    assert!(withdraw(&folded, "GUESSED").await.unwrap().recorded);
+    let anew = propose(&folded, "GUESSED").await.unwrap_err();
+    assert!(matches!(anew, RecoveryError::NoSuchPayment { .. }), "{anew}");
+}
+
+#[tokio::test]
+async fn what_a_bill_no_longer_tells_is_not_recovered() {
+    let minutes = 26 * 60;
+    for (lines, refusal) in [
+        (vec![paid("4200001", 600, minutes)], "no bill of merchant 1900000109 holds the payment 4200004"),
+        (vec![paid("4200004", 999, minutes)], "the payment's amount is not what it was"),
+        (
+            vec![paid("4200004", 1000, minutes), paid("4200001", 600, minutes)],
+            "the line of the bill that tells of the payment is not what it was",
+        ),
+    ] {
+        let folded = planted().await;
+        propose(&folded, "R").await.unwrap();
+        folded.billed("2026-01-02", lines).await;
+        let error = approve(&folded, "R").await.unwrap_err().to_string();
+        assert!(error.starts_with(refusal), "{error}");
+        withdraw(&folded, "R").await.unwrap();
+        if propose(&folded, "R").await.is_ok() {
+            assert!(approve(&folded, "R").await.unwrap().recorded, "as the bill tells it now");
+        }
+    }
+}
