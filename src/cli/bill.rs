@@ -14,8 +14,9 @@ use serde_json::json;
 use super::admin_client::{self, AdminClient, Refusal, TokenSource};
 use super::door::{Door, Here};
 use super::folding::Projections;
-use super::query::{self, Shown};
-use super::{ConfigFile, FOUND_WRONG};
+use super::output::Shown;
+use super::query;
+use super::{ConfigFile, FOUND_WRONG, merchant};
 use crate::bill::Hints;
 use crate::config::Config;
 use crate::decision::usable_reason;
@@ -109,10 +110,6 @@ pub struct DeclareEmpty {
     /// The result as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn merchant(text: &str) -> Result<MerchantId, String> {
-    MerchantId::parse(text).map_err(|error| error.to_string())
 }
 
 fn kind(text: &str) -> Result<BillKind, String> {

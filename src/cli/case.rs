@@ -8,7 +8,8 @@ use anyhow::Context;
 
 use super::admin_client::{Refusal, TokenSource};
 use super::folding::Projections;
-use super::query::{self, Shown};
+use super::output::Shown;
+use super::query;
 use super::{ConfigFile, FOUND_WRONG, admin_client, door};
 use crate::http::api::{CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
 
