@@ -8,6 +8,7 @@ macro_rules! out {
 }
 
 mod admin_client;
+mod answered;
 // In tests too: what it plants in a month is what the report must find.
 #[cfg(any(feature = "bench", test))]
 mod bench;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::admin_client::TokenSource;
-use super::case::told;
+use super::answered::told;
 use super::folding::Projections;
 use super::output::{OutFile, Shown};
 use super::query;
-use super::{ConfigFile, FOUND_WRONG, door, merchant};
+use super::{ConfigFile, door, merchant};
 use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::domain::period::Month;
 use crate::http::api::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
@@ -183,7 +183,7 @@ async fn report(args: Report) -> anyhow::Result<ExitCode> {
     };
     if let Err(refusal) = answered {
         eprintln!("{}", refusal.message);
-        return Ok(FOUND_WRONG.into());
+        return Ok(refusal.exit().into());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::admin_client::TokenSource;
-use super::case::told;
+use super::answered::told;
 use super::folding::Projections;
 use super::output::Shown;
 use super::query;
