@@ -250,6 +250,8 @@ pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A command that waits for a projection which keeps failing gives up after this time.
 pub const FOLD_GIVE_UP_AFTER: Duration = Duration::from_secs(5);
+/// How long a report waits for a read model that another process folds and that does not move.
+pub const FOLD_STANDSTILL: Duration = Duration::from_secs(30);
 /// How much folding yields to pushes (`nice`).
 pub const FOLD_NICENESS: i32 = 15;
 /// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each

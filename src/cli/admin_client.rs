@@ -1,6 +1,8 @@
 //! Speaks to a running server's admin listener, for commands that write while it holds the log.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use futures_util::stream;
@@ -15,7 +17,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::http::api::{ApiError, percent_encoded};
+use super::{COULD_NOT_RUN, FOUND_WRONG};
+use crate::http::api::{ApiError, Code, percent_encoded};
 use crate::limits;
 use crate::wechat::secret::Secret;
 
@@ -65,6 +68,23 @@ impl Refusal {
         Self { code: code.as_str().to_owned(), message, detail }
     }
 
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.as_str()
+    }
+
+    /// 2 where the command was asked for something wrong or unknown, or it cannot be done now; 1 where what it is
+    /// about stands against it.
+    pub fn exit(&self) -> u8 {
+        let code = Code::ALL.iter().find(|code| self.is(**code));
+        match code {
+            Some(Code::Parameter | Code::Body | Code::Reason | Code::UnknownMerchant | Code::UnknownApp) => {
+                COULD_NOT_RUN
+            }
+            Some(code) if !IS_ABOUT_CONTENT.contains(&code.status()) => COULD_NOT_RUN,
+            Some(_) | None => FOUND_WRONG,
+        }
+    }
+
     /// What has no code.
     pub fn of(error: &anyhow::Error) -> Self {
         Self { code: "failed".to_owned(), message: format!("{error:#}"), detail: Value::Null }
@@ -95,14 +115,22 @@ impl AdminClient {
     pub async fn upload<T: DeserializeOwned>(
         &self,
         path: &str,
-        file: std::fs::File,
+        file: File,
         sent: impl Fn(u64) + Send + 'static,
     ) -> Answered<T> {
-        let bytes = file.metadata()?.len();
-        let request = Request::post(path)
-            .header(header::CONTENT_TYPE, "application/octet-stream")
-            .header(header::CONTENT_LENGTH, bytes);
-        self.send(request, pieces_of(file, sent)).await
+        let about = file.metadata()?;
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/octet-stream");
+        // Of a pipe nobody knows how much is to come.
+        if about.is_file() {
+            request = request.header(header::CONTENT_LENGTH, about.len());
+        }
+        let is_gone = |error: &anyhow::Error| error.to_string() == GONE;
+        match self.send(request, pieces_of(file, sent)).await {
+            Err(error) if is_gone(&error) => {
+                bail!("{GONE}; import the file again and it goes on ({})", error.root_cause())
+            }
+            answered => answered,
+        }
     }
 
     /// An answer as it is sent, piece by piece.
@@ -117,7 +145,7 @@ impl AdminClient {
         }
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
-            if let Ok(piece) = frame?.into_data() {
+            if let Ok(piece) = frame.context(GONE)?.into_data() {
                 to.write_all(&piece)?;
             }
         }
@@ -133,7 +161,7 @@ impl AdminClient {
         if !response.status().is_success() {
             return refused(response).await.map(Err);
         }
-        let bytes = response.into_body().collect().await?.to_bytes();
+        let bytes = response.into_body().collect().await.context(GONE)?.to_bytes();
         Ok(Ok(serde_json::from_slice(&bytes).context("the server's answer cannot be read")?))
     }
 
@@ -151,33 +179,50 @@ impl AdminClient {
             .header(header::HOST, &self.address)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
             .body(body)?;
-        Ok(sender.send_request(request).await?)
+        let answered = sender.send_request(request).await;
+        // What cannot be read here is not the server's fault.
+        answered.map_err(|error| {
+            if error.is_user() { error.into() } else { anyhow::Error::from(error).context(GONE) }
+        })
     }
 }
 
-/// What is wrong with what was asked is told with exit code 1, everything else with 2.
+/// With these, what was asked was understood and is refused.
+const IS_ABOUT_CONTENT: [StatusCode; 5] = [
+    StatusCode::NOT_FOUND,
+    StatusCode::CONFLICT,
+    StatusCode::PRECONDITION_FAILED,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+];
+
+/// What else goes wrong, as a token that may not do this, is an error.
 async fn refused(response: Response<Incoming>) -> anyhow::Result<Refusal> {
     let status = response.status();
-    let bytes = response.into_body().collect().await?.to_bytes();
-    let refusal = serde_json::from_slice::<Refusal>(&bytes);
-    match (status, refusal) {
-        (
-            StatusCode::NOT_FOUND
-            | StatusCode::CONFLICT
-            | StatusCode::PRECONDITION_FAILED
-            | StatusCode::UNPROCESSABLE_ENTITY,
-            Ok(refusal),
-        ) => Ok(refusal),
-        (_, Ok(refusal)) => bail!("the server refuses: {}", refusal.message),
-        (status, Err(_)) => bail!("the server answers {status}"),
+    let bytes = response.into_body().collect().await.context(GONE)?.to_bytes();
+    match serde_json::from_slice::<Refusal>(&bytes) {
+        Ok(refusal) if IS_ABOUT_CONTENT.contains(&status) => Ok(refusal),
+        Ok(refusal) => bail!("the server refuses: {}", refusal.message),
+        Err(_) => bail!("the server answers {status}"),
     }
+}
+
+const GONE: &str = "the server has ended or closed the connection";
+
+/// A file to be sent, or a pipe.
+pub fn open(path: &Path) -> anyhow::Result<File> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    if file.metadata()?.is_dir() {
+        bail!("{} is a directory: name a file in it", path.display());
+    }
+    Ok(file)
 }
 
 fn whole(bytes: Bytes) -> Sent {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
-fn pieces_of(mut file: std::fs::File, sent: impl Fn(u64) + Send + 'static) -> Sent {
+fn pieces_of(mut file: File, sent: impl Fn(u64) + Send + 'static) -> Sent {
     let (sender, pieces) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(limits::PIECES_WAITING);
     tokio::task::spawn_blocking(move || {
         let mut bytes: u64 = 0;

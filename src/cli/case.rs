@@ -1,14 +1,13 @@
 //! `order-ledger case`: rows of the reconciliation that a person resolves.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
-use super::admin_client::{Refusal, TokenSource};
+use super::admin_client::TokenSource;
+use super::answered::told;
 use super::folding::Projections;
-use super::query::{self, Shown};
+use super::output::Shown;
+use super::query;
 use super::{ConfigFile, FOUND_WRONG, admin_client, door};
 use crate::http::api::{CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
 
@@ -163,11 +162,12 @@ async fn reopen(args: Reopen) -> anyhow::Result<ExitCode> {
 
 async fn import(args: Import) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
-    let file = File::open(&args.file).with_context(|| args.file.display().to_string())?;
+    let file = admin_client::open(&args.file)?;
     let query = admin_client::query(&[("merchant", Some(&args.merchant))]);
     let path = format!("/v1/cases/upload{query}");
     let answered = client.upload::<CasesResolved>(&path, file, |_| {}).await?;
-    let is_whole = answered.as_ref().is_ok_and(|done| done.refused.is_empty() && done.stopped.is_none());
+    let is_part = |done: &CasesResolved| !done.refused.is_empty() || done.stopped.is_some();
+    let is_part = answered.as_ref().is_ok_and(is_part);
     let exit = told(answered, args.json, |done| {
         let CasesResolved { recorded, before, refused, stopped, .. } = done;
         out!("{recorded} resolved, {before} had been resolved before, {} refused", refused.len());
@@ -178,25 +178,5 @@ async fn import(args: Import) -> anyhow::Result<ExitCode> {
             eprintln!("the rest was not looked at: {why}; import the file again and it goes on");
         }
     })?;
-    Ok(if is_whole { exit } else { FOUND_WRONG.into() })
-}
-
-/// Shows an answer, or why there is none.
-pub fn told<T: serde::Serialize>(
-    answered: Result<T, Refusal>,
-    json: bool,
-    tell: impl FnOnce(&T),
-) -> anyhow::Result<ExitCode> {
-    match answered {
-        Ok(done) if json => out!("{}", serde_json::to_string(&done)?),
-        Ok(done) => tell(&done),
-        Err(refusal) => {
-            if json {
-                out!("{}", serde_json::to_string(&refusal)?);
-            }
-            eprintln!("{}", refusal.message);
-            return Ok(FOUND_WRONG.into());
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_part { FOUND_WRONG.into() } else { exit })
 }

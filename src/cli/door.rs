@@ -9,6 +9,7 @@ use super::admin_client::{AdminClient, TokenSource};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::quota::Quotas;
+use crate::spool::Spool;
 use crate::store::EventStore;
 use crate::store::sqlite::{OpenError, Settings, SqliteStore, lock_holder};
 
@@ -21,7 +22,12 @@ pub enum Door {
 impl Door {
     pub fn open(config: &Config, token: &TokenSource) -> anyhow::Result<Self> {
         match SqliteStore::open(&Settings::at(&config.store_path)) {
-            Ok(store) => Ok(Self::Here(store)),
+            Ok(store) => {
+                // Copies of files that a process has left that was killed; the lock says that none is in use.
+                let spool = Spool::beside(&config.store_path);
+                spool.clear().with_context(|| spool.folder().display().to_string())?;
+                Ok(Self::Here(store))
+            }
             Err(OpenError::InUse { holder, .. }) => {
                 let Some(admin) = holder.admin else {
                     bail!(

@@ -41,16 +41,17 @@ async fn find(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(app) = &args.app {
         super::choose_apps(&config, Some(app.as_str()))?;
     }
-    let models = ReadModels::open(&args.config, &args.projections).await?;
-    let sources = ReadModelsAndRing {
-        projector: models.projector.clone(),
-        ring: config.refused_path.clone(),
-        app: args.app.clone(),
-        head: models.last,
-        wait: limits::QUERY_POSITION_WAIT,
-    };
-    let lookup = lookup::find(&sources, args.id.trim(), clock::now(), Players::Shown).await;
-    models.close().await?;
+    let lookup = ReadModels::with(&args.config, &args.projections, async |models| {
+        let sources = ReadModelsAndRing {
+            projector: models.projector.clone(),
+            ring: config.refused_path.clone(),
+            app: args.app.clone(),
+            head: models.last,
+            wait: limits::QUERY_POSITION_WAIT,
+        };
+        Ok(lookup::find(&sources, args.id.trim(), clock::now(), Players::Shown).await)
+    })
+    .await?;
     if args.json {
         out!("{}", serde_json::to_string(&lookup)?);
     } else {

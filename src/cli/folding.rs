@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,7 +12,7 @@ use tracing::error;
 use super::ConfigFile;
 use crate::config::Config;
 use crate::limits;
-use crate::projector::{Listed, Projector, Usable, Views, ViewsError};
+use crate::projector::{AskError, Listed, Projector, Snapshot, Usable, Views, ViewsError};
 use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
@@ -114,8 +114,25 @@ pub struct ReadModels {
 pub const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 impl ReadModels {
-    /// Folds what has not been folded yet, unless a server does that.
-    pub async fn open(file: &ConfigFile, projections: &Projections) -> anyhow::Result<Self> {
+    /// Opens them for some work, and closes them whatever becomes of it: threads that fold must end before the
+    /// runtime does.
+    pub async fn with<T>(
+        file: &ConfigFile,
+        projections: &Projections,
+        work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let models = Self::open(file, projections).await?;
+        let done = match models.fold().await {
+            Ok(()) => work(&models).await,
+            Err(error) => Err(error),
+        };
+        let closed = models.close().await;
+        let done = done?;
+        closed?;
+        Ok(done)
+    }
+
+    async fn open(file: &ConfigFile, projections: &Projections) -> anyhow::Result<Self> {
         let config = super::load_config(file)?;
         let log: Arc<dyn ReadLog> = Arc::new(Readers::open(&config.store_path)?);
         let last = log.last().await?;
@@ -143,10 +160,18 @@ impl ReadModels {
         }
         let has_wrong_folders = !usable.problems.0.is_empty();
         let begun = projector.clone();
-        tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await??;
+        let begun = tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await?;
         let models = Self { projector, log, last, is_folded_elsewhere: false, has_wrong_folders };
-        models.catch_up(last).await?;
+        if let Err(error) = begun {
+            models.close().await?;
+            return Err(error.into());
+        }
         Ok(models)
+    }
+
+    /// Folds what has not been folded yet, unless a server does that.
+    async fn fold(&self) -> anyhow::Result<()> {
+        if self.is_folded_elsewhere { Ok(()) } else { self.catch_up(self.last).await }
     }
 
     /// Waits until all is folded, with a progress bar.
@@ -157,9 +182,57 @@ impl ReadModels {
         Ok(done?)
     }
 
-    pub async fn close(self) -> anyhow::Result<()> {
+    /// A state that knows of the log's end as it was when the command began: what was written before it counts.
+    /// Waits for the server that folds, as long as that goes on.
+    pub async fn snapshot(&self, projection: &str) -> anyhow::Result<Snapshot> {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        let mut standing = Standing::new(Instant::now());
+        let mut told = false;
+        let taken = loop {
+            let asked = self.projector.snapshot(projection, self.last, limits::QUERY_POSITION_WAIT).await;
+            let behind = match asked {
+                Err(error @ (AskError::Behind { .. } | AskError::NotBuilt { .. })) => error,
+                other => break other.map_err(anyhow::Error::from),
+            };
+            let at = behind.to_string();
+            if !self.is_folded_elsewhere || standing.is_over(&at, Instant::now()) {
+                break Err(anyhow::Error::from(behind).context(STANDS_STILL));
+            }
+            if !std::mem::replace(&mut told, true) {
+                eprintln!("waiting for the server to fold what has been written: {at}");
+            }
+            bar.set_message(at);
+        };
+        bar.finish_and_clear();
+        taken
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
         let projector = self.projector;
         Ok(tokio::task::spawn_blocking(move || projector.close()).await?)
+    }
+}
+
+const STANDS_STILL: &str = "the read model does not come to the log's end, so the answer would leave out what was \
+    written last; `order-ledger projections list` and the server's log say why";
+
+/// How long what another process folds has not moved.
+struct Standing {
+    at: String,
+    since: Instant,
+}
+
+impl Standing {
+    fn new(now: Instant) -> Self {
+        Self { at: String::new(), since: now }
+    }
+
+    /// Whether it has stood where it stands for too long.
+    fn is_over(&mut self, at: &str, now: Instant) -> bool {
+        if self.at != at {
+            *self = Self { at: at.to_owned(), since: now };
+        }
+        now.duration_since(self.since) >= limits::FOLD_STANDSTILL
     }
 }
 
@@ -197,5 +270,22 @@ fn show(bar: &ProgressBar, listed: &[Listed]) {
     if let Some(slowest) = slowest {
         bar.set_position(at(slowest));
         bar.set_message(slowest.definition.name.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_is_waited_for_and_what_stands_still_is_not() {
+        let begin = Instant::now();
+        let mut standing = Standing::new(begin);
+        let half = limits::FOLD_STANDSTILL / 2;
+        assert!(!standing.is_over("position 1", begin + 3 * half));
+        assert!(!standing.is_over("position 1", begin + 4 * half));
+        assert!(!standing.is_over("position 2", begin + 5 * half));
+        assert!(!standing.is_over("position 2", begin + 6 * half));
+        assert!(standing.is_over("position 2", begin + 7 * half));
     }
 }

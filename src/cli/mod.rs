@@ -8,6 +8,7 @@ macro_rules! out {
 }
 
 mod admin_client;
+mod answered;
 // In tests too: what it plants in a month is what the report must find.
 #[cfg(any(feature = "bench", test))]
 mod bench;
@@ -20,6 +21,7 @@ mod folding;
 mod fresh;
 mod history;
 mod init;
+mod output;
 mod period;
 mod projections;
 mod quarantine;
@@ -36,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::{self, AppConfig, Config};
+use crate::domain::bill::MerchantId;
 use crate::store::sqlite::lock_holder;
 
 /// Exit code: done, and something was found wrong.
@@ -189,6 +192,24 @@ fn load_config(file: &ConfigFile) -> anyhow::Result<Config> {
         let lines = errors.lines().join("\n  ");
         anyhow::anyhow!("the configuration cannot be used:\n  {lines}")
     })
+}
+
+/// A 商户号, as an option.
+fn merchant(text: &str) -> Result<MerchantId, String> {
+    MerchantId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Fails where nothing is said of a merchant: a typing error is no merchant without bills.
+fn is_configured(config: &Config, merchant: &MerchantId) -> anyhow::Result<()> {
+    let mut known = config.merchants.iter().map(|merchant| merchant.id.as_str());
+    if known.clone().any(|id| id == merchant.as_str()) {
+        return Ok(());
+    }
+    let others = match known.next() {
+        None => "none is".to_owned(),
+        Some(first) => known.fold(first.to_owned(), |all, id| format!("{all}, {id}")),
+    };
+    anyhow::bail!("--merchant: no merchant {merchant} is configured; known: {others}")
 }
 
 /// Where a server of this configuration listens for pushes on this machine.

@@ -1,16 +1,14 @@
 //! `order-ledger period`: a merchant's month, prepared by one person and closed by another.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::admin_client::TokenSource;
-use super::case::told;
+use super::answered::told;
 use super::folding::Projections;
-use super::query::{self, Shown};
-use super::{ConfigFile, FOUND_WRONG, door};
+use super::output::{OutFile, Shown};
+use super::query;
+use super::{ConfigFile, door, merchant};
 use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::domain::period::Month;
 use crate::http::api::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
@@ -46,10 +44,6 @@ struct Key {
     /// A month in Beijing, such as 2026-01
     #[arg(long, value_parser = month)]
     month: Month,
-}
-
-fn merchant(text: &str) -> Result<MerchantId, String> {
-    MerchantId::parse(text).map_err(|error| error.to_string())
 }
 
 fn month(text: &str) -> Result<Month, String> {
@@ -119,7 +113,7 @@ pub struct Report {
     #[arg(value_parser = sha256)]
     sha256: Sha256Hex,
     /// Write to a file and not to stdout
-    #[arg(long, alias = "out", value_name = "FILE")]
+    #[arg(long, visible_alias = "out", value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     token: TokenSource,
@@ -179,13 +173,17 @@ async fn report(args: Report) -> anyhow::Result<ExitCode> {
     let answered = match &args.output {
         None => client.download(&path, &mut std::io::stdout()).await?,
         Some(file) => {
-            let mut out = File::create(file).with_context(|| file.display().to_string())?;
-            client.download(&path, &mut out).await?
+            let mut out = OutFile::begin(file)?;
+            let answered = client.download(&path, &mut out).await?;
+            if answered.is_ok() {
+                out.finish()?;
+            }
+            answered
         }
     };
     if let Err(refusal) = answered {
         eprintln!("{}", refusal.message);
-        return Ok(FOUND_WRONG.into());
+        return Ok(refusal.exit().into());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -104,11 +104,11 @@ impl Line {
 }
 
 async fn list(args: List) -> anyhow::Result<ExitCode> {
-    let models = ReadModels::open(&args.config, &args.projections).await?;
-    let last = models.log.last().await?;
-    let lines: Vec<_> = models.projector.list().iter().map(Line::of).collect();
-    let has_wrong_folders = models.has_wrong_folders;
-    models.close().await?;
+    let work = async |models: &ReadModels| {
+        let lines: Vec<_> = models.projector.list().iter().map(Line::of).collect();
+        Ok((models.log.last().await?, lines, models.has_wrong_folders))
+    };
+    let (last, lines, has_wrong_folders) = ReadModels::with(&args.config, &args.projections, work).await?;
     for line in &lines {
         if args.json {
             out!("{}", serde_json::to_string(line)?);
@@ -197,12 +197,18 @@ async fn rebuild(args: Rebuild) -> anyhow::Result<ExitCode> {
     if let Some(admin) = lock_holder(&config.store_path).and_then(|holder| holder.admin) {
         return rebuild_in_server(admin, &args).await;
     }
-    let models = ReadModels::open(&args.config, &args.projections).await?;
-    if models.is_folded_elsewhere {
-        bail!("{} is in use by another process: let it end first", config.views_dir.display());
-    }
+    ReadModels::with(&args.config, &args.projections, async |models| {
+        if models.is_folded_elsewhere {
+            bail!("{} is in use by another process: let it end first", config.views_dir.display());
+        }
+        rebuild_here(models, &args.names).await
+    })
+    .await
+}
+
+async fn rebuild_here(models: &ReadModels, names: &[String]) -> anyhow::Result<ExitCode> {
     let last = models.log.last().await?;
-    let names: Vec<_> = match args.names.as_slice() {
+    let names: Vec<_> = match names {
         [] => models.projector.list().iter().map(|listed| listed.definition.name.clone()).collect(),
         names => names.to_vec(),
     };
@@ -216,7 +222,6 @@ async fn rebuild(args: Rebuild) -> anyhow::Result<ExitCode> {
         failed |= problem.is_some();
         out!("{}: {}", listed.definition.name, problem.unwrap_or_else(|| "is built".into()));
     }
-    models.close().await?;
     Ok(if failed { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
 }
 

@@ -1,15 +1,12 @@
 //! `order-ledger query`: asks a named query of a read model.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::Write;
 use std::process::ExitCode;
-
-use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
 
 use super::ConfigFile;
 use super::folding::{Projections, ReadModels};
-use crate::projector::{Answer, Parameter, QueryDeclaration, Question};
+use super::output::{Format, OutFile, Shown};
+use crate::projector::{Answer, AskError, Parameter, QueryDeclaration, Question};
 use crate::store::Position;
 use crate::table;
 use crate::{clock, limits};
@@ -34,48 +31,6 @@ pub struct Args {
     shown: Shown,
 }
 
-/// How an answer is shown.
-#[derive(clap::Args, Clone)]
-pub struct Shown {
-    /// How the answer is written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// One JSON object with the rows and the position they are as of; the same as --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
-    /// Write to a file and not to stdout
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// CSV begins with a byte order mark, which older Excel needs
-    #[arg(long)]
-    bom: bool,
-    /// The moment that ages are counted to, RFC 3339. Without it: now
-    #[arg(long, value_name = "MOMENT")]
-    as_of: Option<DateTime<Utc>>,
-}
-
-impl Shown {
-    fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
-    }
-
-    /// A workbook is nothing for a terminal.
-    fn check(&self) -> anyhow::Result<()> {
-        if self.format() == Format::Xlsx && self.out.is_none() && std::io::stdout().is_terminal() {
-            bail!("--format xlsx is no text: name a file with --out, or redirect stdout");
-        }
-        Ok(())
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Csv,
-    Xlsx,
-}
-
 fn named_value(text: &str) -> Result<(String, String), String> {
     let named = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
     named.ok_or_else(|| "write NAME=VALUE".to_owned())
@@ -88,19 +43,19 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn ask(args: Args) -> anyhow::Result<ExitCode> {
     let Args { config, projections, projection, query, parameters, shown } = args;
-    shown.check()?;
-    let models = ReadModels::open(&config, &projections).await?;
-    let (Some(projection), Some(query)) = (&projection, &query) else {
-        for declaration in models.projector.queries() {
-            if projection.as_ref().is_none_or(|name| *name == declaration.projection) {
-                describe(&declaration);
+    shown.format()?;
+    ReadModels::with(&config, &projections, async |models| {
+        let (Some(projection), Some(query)) = (&projection, &query) else {
+            for declaration in models.projector.queries() {
+                if projection.as_ref().is_none_or(|name| *name == declaration.projection) {
+                    describe(&declaration);
+                }
             }
-        }
-        models.close().await?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    show(&models, projection, query, &parameters, &shown).await?;
-    models.close().await?;
+            return Ok(());
+        };
+        show(models, projection, query, &parameters, &shown).await
+    })
+    .await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,10 +73,9 @@ pub async fn list(
     parameters: &[(String, String)],
     shown: &Shown,
 ) -> anyhow::Result<ExitCode> {
-    shown.check()?;
-    let models = ReadModels::open(config, projections).await?;
-    show(&models, projection, query, parameters, shown).await?;
-    models.close().await?;
+    shown.format()?;
+    let work = async |models: &ReadModels| show(models, projection, query, parameters, shown).await;
+    ReadModels::with(config, projections, work).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -134,13 +88,23 @@ async fn show(
 ) -> anyhow::Result<()> {
     let as_of = shown.as_of.unwrap_or_else(clock::now);
     let wait = limits::QUERY_POSITION_WAIT;
-    let question = Question { projection, query, parameters, as_of, min_position: None, wait };
-    let answer = models.projector.ask(&question).await?;
+    // What was written just before the command is to be seen, where the server folds it soon.
+    let question = Question { projection, query, parameters, as_of, min_position: models.last, wait };
+    let answer = match models.projector.ask(&question).await {
+        Err(AskError::Behind { .. }) => {
+            models.projector.ask(&Question { min_position: None, ..question }).await
+        }
+        answered => answered,
+    }?;
     tell_if_behind(models, answer.position).await?;
     let log_id = models.projector.log_id().0.to_string();
     let bytes = written(shown, &answer, &log_id)?;
-    match &shown.out {
-        Some(path) => std::fs::write(path, bytes).with_context(|| path.display().to_string())?,
+    match &shown.file {
+        Some(path) => {
+            let mut file = OutFile::begin(path)?;
+            file.write_all(&bytes)?;
+            file.finish()?;
+        }
         None => write_out(&bytes),
     }
     if let (Some(next), Some(declared)) = (&answer.next, &answer.declaration.next) {
@@ -171,7 +135,7 @@ struct Written<'a> {
 
 fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
     let bom = if shown.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
-    Ok(match shown.format() {
+    Ok(match shown.format()? {
         Format::Table => table::text::write(&answer.table).into_bytes(),
         Format::Json => {
             let position = answer.position.map(|position| position.to_string());

@@ -1,26 +1,29 @@
 //! `order-ledger reconcile`: the reconciliation's report.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use chrono::{DateTime, NaiveDate, Utc};
+use anyhow::Context;
+use chrono::NaiveDate;
 
 use super::folding::{Projections, ReadModels};
-use super::{ConfigFile, query};
+use super::output::{Format, OutFile, Shown, Stdout};
+use super::{ConfigFile, FOUND_WRONG, is_configured, merchant, query};
+use crate::clock;
 use crate::domain::bill::MerchantId;
 use crate::projector::Snapshot;
+use crate::reconcile::header::Header;
 use crate::reconcile::report::{self, Written};
 use crate::reconcile::scope::Scope;
+use crate::reconcile::source::PROJECTION;
 use crate::table::csv::Bom;
-use crate::{clock, limits};
 
 /// Hold the ledger against the bills: what matches, what differs, and what is missing on either side
 ///
 /// Reads the files that a running server folds. Where none runs, what has not been folded yet is folded first.
-/// The same log, days and --as-of give the same bytes.
+/// The same log, days and --as-of give the same bytes. A table shows sums, gaps and the first differences. The
+/// exit code is 0 when the report is written, whatever it says; with --check it is 1 where something is left to
+/// be done; 2 when it could not be written, or a server does not come to fold what has been written before.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -39,33 +42,11 @@ pub struct Args {
     /// Only rows of this status, such as missing_in_bill; the sums are of all
     #[arg(long)]
     status: Option<String>,
-    /// How the report is written; a table shows sums, gaps and the first differences
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
-    /// Write to a file and not to stdout
-    #[arg(long, alias = "out", value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// CSV begins with a byte order mark, which older Excel needs
+    /// Exit 1 where a difference waits for a decision, its case open or lapsed, or a day is without bill
     #[arg(long)]
-    bom: bool,
-    /// The moment that ages are counted to, RFC 3339. Without it: now
-    #[arg(long, value_name = "MOMENT")]
-    as_of: Option<DateTime<Utc>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Table,
-    Csv,
-    Xlsx,
-    Json,
-}
-
-fn merchant(text: &str) -> Result<MerchantId, String> {
-    MerchantId::parse(text).map_err(|error| error.to_string())
+    check: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -74,66 +55,53 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn reconcile(args: Args) -> anyhow::Result<ExitCode> {
-    let bom = if args.bom { Bom::With } else { Bom::Without };
-    let format = match if args.json { Format::Json } else { args.format } {
+    let Args { config, projections, shown, .. } = args;
+    let bom = if shown.bom { Bom::With } else { Bom::Without };
+    let format = match shown.format()? {
         Format::Table => report::Format::Table,
         Format::Csv => report::Format::Csv(bom),
         Format::Xlsx => report::Format::Xlsx,
         Format::Json => report::Format::Json,
     };
-    if format == report::Format::Xlsx && args.output.is_none() && std::io::stdout().is_terminal() {
-        bail!("--format xlsx is no text: name a file with --output, or redirect stdout");
-    }
-    let as_of = args.as_of.unwrap_or_else(clock::now);
+    let as_of = shown.as_of.unwrap_or_else(clock::now);
     let scope = Scope::new(args.merchant, (args.from, args.to), args.status, as_of)?;
-    let models = ReadModels::open(&args.config, &args.projections).await?;
-    let snapshot = models.projector.snapshot("reconciliation", None, limits::QUERY_POSITION_WAIT).await?;
-    query::tell_if_behind(&models, snapshot.position()).await?;
-    let output = args.output.clone();
-    let written = tokio::task::spawn_blocking(move || write(snapshot, &scope, format, output)).await??;
-    if let Some(path) = &args.output {
-        let Written { rows, bytes, sha256, .. } = written;
+    is_configured(&super::load_config(&config)?, &scope.merchant)?;
+    let written = ReadModels::with(&config, &projections, async |models| {
+        let snapshot = models.snapshot(PROJECTION).await?;
+        query::tell_if_behind(models, snapshot.position()).await?;
+        let output = shown.file.clone();
+        tokio::task::spawn_blocking(move || write(&snapshot, &scope, format, output)).await?
+    })
+    .await?;
+    if let Some(path) = &shown.file {
+        let Written { rows, bytes, sha256, .. } = &written;
         eprintln!("{}: {rows} rows, {bytes} bytes, SHA-256 {sha256}", path.display());
     }
-    models.close().await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if args.check { checked(&written.header) } else { ExitCode::SUCCESS })
 }
 
 fn write(
-    snapshot: Snapshot,
+    snapshot: &Snapshot,
     scope: &Scope,
     format: report::Format,
     output: Option<PathBuf>,
 ) -> anyhow::Result<Written> {
     let Some(path) = output else {
-        let mut out = Quiet(BufWriter::new(std::io::stdout()));
-        let written = report::write(&snapshot, scope, format, &mut out)?;
-        out.flush()?;
-        return Ok(written);
+        return Ok(report::write(snapshot, scope, format, Stdout)?);
     };
-    let place = || path.display().to_string();
-    let mut out = BufWriter::new(File::create(&path).with_context(place)?);
-    let written = report::write(&snapshot, scope, format, &mut out)?;
-    out.flush().with_context(place)?;
+    let mut file = OutFile::begin(&path)?;
+    let written =
+        report::write(snapshot, scope, format, &mut file).with_context(|| path.display().to_string())?;
+    file.finish()?;
     Ok(written)
 }
 
-/// Where nobody reads on, as behind `| head`, the program ends quietly.
-struct Quiet<W>(W);
-
-impl<W: Write> Write for Quiet<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).or_else(end_or)
+/// 1 where something is left to be done, and what it is, on stderr.
+fn checked(header: &Header) -> ExitCode {
+    let (open, gaps) = (header.open_rows(), header.gaps().rows.len());
+    if open == 0 && gaps == 0 {
+        return ExitCode::SUCCESS;
     }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush().or_else(end_or)
-    }
-}
-
-fn end_or<T>(error: std::io::Error) -> std::io::Result<T> {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        super::end_where_nobody_reads(&error);
-    }
-    Err(error)
+    eprintln!("--check: {open} differences wait for a decision; {gaps} days are without bill");
+    FOUND_WRONG.into()
 }

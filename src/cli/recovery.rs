@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use super::admin_client::TokenSource;
-use super::case::told;
+use super::answered::told;
 use super::folding::Projections;
-use super::query::{self, Shown};
+use super::output::Shown;
+use super::query;
 use super::{ConfigFile, door};
 use crate::http::api::{OrderToRecover, RecoveryProposed, RecoveryStanding, Withdrawal};
 

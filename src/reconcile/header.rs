@@ -5,7 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::report::ReportError;
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use super::source::{self, Source};
 use crate::moment::stamp;
 use crate::store::{LogId, Position};
@@ -115,6 +115,17 @@ impl Header {
         let is_gap = |row: &Row<'_>| ["payments", "refunds"].iter().any(|side| row.text(side) == Some("no"));
         let rows = self.coverage.rows().filter(is_gap).map(|row| row.cells().to_vec());
         Table { columns: self.coverage.columns.clone(), rows: rows.collect() }
+    }
+
+    /// Differences that wait for a decision.
+    pub fn open_rows(&self) -> i64 {
+        let count = |row: Row<'_>| match row.text("status") {
+            Some(status) if scope::is_difference(status) => {
+                row.integer("rows").unwrap_or(0) - row.integer("resolved_rows").unwrap_or(0)
+            }
+            Some(_) | None => 0,
+        };
+        self.summary.rows().map(count).sum()
     }
 
     /// The facts of the report itself, as lines.

@@ -6,6 +6,53 @@ use crate::domain::bill::MerchantId;
 use crate::domain::period::Month;
 use crate::limits;
 
+/// What a row may say, in words that need no decision.
+const SETTLED: [&str; 10] = [
+    "awaiting_bill",
+    "awaiting_push",
+    "matched",
+    "matched_by_operator",
+    "other_app",
+    "other_channel",
+    "refund_awaiting_bill",
+    "refund_awaiting_push",
+    "refund_matched",
+    "test_order",
+];
+
+/// What a row may say, in words that a person decides about.
+const DIFFERENCES: [&str; 19] = [
+    "amount_differs",
+    "amount_rule_suspect",
+    "conflict",
+    "currency_differs",
+    "duplicate_in_bill",
+    "ids_disagree",
+    "missing_in_bill",
+    "missing_in_ledger",
+    "mock_in_bill",
+    "quarantined",
+    "refund_ambiguous",
+    "refund_amount_differs",
+    "refund_exceeds_payment",
+    "refund_missing_in_bill",
+    "refund_missing_in_ledger",
+    "refund_not_successful",
+    "refund_without_order",
+    "revoked_in_bill",
+    "sandbox_in_bill",
+];
+
+/// All statuses that a row may have.
+pub fn statuses() -> impl Iterator<Item = &'static str> {
+    DIFFERENCES.into_iter().chain(SETTLED)
+}
+
+/// Whether rows of this status wait for a decision.
+pub fn is_difference(status: &str) -> bool {
+    DIFFERENCES.contains(&status)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     pub merchant: MerchantId,
@@ -18,12 +65,24 @@ pub struct Scope {
     pub as_of: DateTime<Utc>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
     #[error("from {from} to {to} is no time: `from` must not be after `to`")]
     Backwards { from: NaiveDate, to: NaiveDate },
     #[error("{days} days are more than a report takes, {}: ask for a shorter time", limits::REPORT_DAYS_MAX)]
     TooLong { days: i64 },
+    #[error("status: no row has the status {status:?}; known: {}", statuses().collect::<Vec<_>>().join(", "))]
+    Status { status: String },
+}
+
+impl ScopeError {
+    /// The parameter that is wrong.
+    pub fn parameter(&self) -> &'static str {
+        match self {
+            Self::Backwards { .. } | Self::TooLong { .. } => "to",
+            Self::Status { .. } => "status",
+        }
+    }
 }
 
 impl Scope {
@@ -40,7 +99,10 @@ impl Scope {
         if days > limits::REPORT_DAYS_MAX {
             return Err(ScopeError::TooLong { days });
         }
-        Ok(Self { merchant, from, to, status, as_of })
+        match status {
+            Some(status) if !statuses().any(|known| known == status) => Err(ScopeError::Status { status }),
+            status => Ok(Self { merchant, from, to, status, as_of }),
+        }
     }
 
     /// All rows of a month.

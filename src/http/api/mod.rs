@@ -40,6 +40,7 @@ use crate::store::Health;
 
 pub use bills::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
 pub use cases::{CaseRefused, CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
+pub use code::Code;
 pub use error::ApiError;
 pub use periods::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
 pub use present::percent_encoded;

@@ -119,7 +119,7 @@ fn take_scope(params: &mut Params) -> Result<Scope, ApiError> {
     let merchant = merchant.ok_or_else(|| missing("merchant"))?;
     let days = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
     Scope::new(merchant, days, status, as_of.unwrap_or_else(clock::now))
-        .map_err(|error| extract::wrong_parameter("to", error))
+        .map_err(|error| extract::wrong_parameter(error.parameter(), error))
 }
 
 fn status(text: &str) -> Option<String> {
