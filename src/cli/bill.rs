@@ -22,7 +22,7 @@ use crate::decision::usable_reason;
 use crate::domain::bill::{BillKey, BillKind, MerchantId};
 use crate::http::Keys;
 use crate::http::api::{BillDayImported, BillImported, DayOutcome, EmptyDay, EmptyDeclared};
-use crate::import::{self, ImportError, ImportRequest, Progress};
+use crate::import::{self, EmptyError, ImportError, ImportRequest, Progress};
 use crate::ledger::BillImportError;
 use crate::spool::Spool;
 use crate::{clock, limits};
@@ -415,9 +415,11 @@ async fn declare_here(
         bail!("--kind: no profile has the kind {}", args.kind);
     };
     let key = BillKey { merchant: args.merchant.clone(), day: args.day, kind: args.kind.clone() };
-    match here.ledger.declare_empty(&key, covers, reason, &here.by, clock::now()).await {
+    match import::declare_empty(&here.ledger, &key, covers, reason, &here.by, clock::now()).await {
         Ok(declared) => Ok(Ok(declared.into())),
-        Err(BillImportError::Ledger(error)) => Err(error).context("it could not be recorded"),
+        Err(EmptyError::Bill(BillImportError::Ledger(error))) => {
+            Err(error).context("it could not be recorded")
+        }
         Err(error) => Ok(Err(Refusal::of_api(error.into()))),
     }
 }
