@@ -291,8 +291,16 @@ pub const PARAMETER_CHARS_MAX: usize = 1000;
 
 /// A bill file that is sent to the admin listener.
 pub const BILL_UPLOAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Files that are received at once.
+pub const UPLOADS_MAX: usize = 4;
 /// An upload of which nothing has come for this time is given up.
 pub const UPLOAD_WAIT: Duration = Duration::from_secs(30);
+/// So is one that has come more slowly than this, in bytes a second, for as long.
+pub const UPLOAD_RATE_MIN: u64 = 8 * 1024;
+/// A file that has come waits so long for its turn to be imported or read.
+pub const IMPORT_TURN_WAIT: Duration = Duration::from_secs(60);
+/// A client that takes nothing of a report for this time gets no more of it.
+pub const SEND_WAIT: Duration = Duration::from_secs(60);
 /// Pieces of an upload, or of a report that is sent, that wait for the disk or the network.
 pub const PIECES_WAITING: usize = 4;
 /// How much of a file is read to be sent at once.

@@ -31,6 +31,9 @@ impl fmt::Display for CellPlace {
     }
 }
 
+/// Where a file begins that is no bill at all.
+static BEGINNING: CellPlace = CellPlace { line: 1, column: 1, name: String::new() };
+
 /// What stands in a file, at most [`limits::ECHOED_CHARS_MAX`] of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Echo(String);
@@ -56,6 +59,7 @@ pub enum Found {
     Page,
     Json,
     Archive,
+    Utf16,
     OtherText,
 }
 
@@ -66,6 +70,10 @@ impl fmt::Display for Found {
             Self::Json => "it is JSON, such as an error answer; download the bill again",
             Self::Archive => {
                 "it is a ZIP or Excel file; unpack it, or name the profile that describes it (--profile)"
+            }
+            Self::Utf16 => {
+                "its text is UTF-16, as some programs save it; take the file as it was downloaded, or save it as \
+                 CSV UTF-8"
             }
             Self::OtherText => {
                 "its first line holds no column of a bill of WeChat Pay; name the profile that describes it \
@@ -88,7 +96,7 @@ pub enum BillError {
         "WeChat Pay answered that there is no bill for the day; where nothing was traded, say so with `order-ledger bill declare-empty`"
     )]
     NoStatement,
-    #[error("the file is no bill: {0}")]
+    #[error("{BEGINNING}: the file is no bill: {0}")]
     NotABill(Found),
     #[error("the GZIP file is torn: {0}; download it again")]
     GzipTorn(String),
@@ -114,12 +122,18 @@ pub enum BillError {
     DuplicateColumn { at: CellPlace, first: usize },
     #[error("{at}: there are more than {columns_max} columns; keep those that are needed")]
     TooManyColumns { at: CellPlace, columns_max: usize },
+    /// `at`: the first cell that is missing.
     #[error(
-        "line {line}: the row is torn: it has {found} cells, and the header {expected}; download the file again"
+        "{at}: the row is torn: it has {found} cells, and the header {expected}; download the file again"
     )]
-    Torn { line: u64, found: usize, expected: usize },
+    Torn { at: CellPlace, found: usize, expected: usize },
+    /// `at`: the first cell that is too many.
     #[error(
-        "line {line}: the row does not begin with a backtick, as every row of WeChat Pay's does; take the file as it was downloaded, not saved again by another program"
+        "{at}: the row has more cells than the header: {found} instead of {expected}; download the file again"
+    )]
+    ExtraCells { at: CellPlace, found: usize, expected: usize },
+    #[error(
+        "line {line}, column 1: the row does not begin with a backtick, as every row of WeChat Pay's does; take the file as it was downloaded, not saved again by another program"
     )]
     NoBacktick { line: u64 },
     #[error("{at}: the text is not {encoding}{hint}; take the file as it was downloaded")]
@@ -160,7 +174,7 @@ pub enum BillError {
     NoHeader { line: u64, header_line: u64 },
     #[error("line {line}: the summary is missing, so the file may be torn; download it again")]
     NoSummary { line: u64 },
-    #[error("line {line}: something follows the summary; download the file again")]
+    #[error("line {line}, column 1: something follows the summary; download the file again")]
     AfterSummary { line: u64 },
     #[error("{at}: the summary says {says}, and the rows come to {rows_say}; download the file again")]
     SummaryDiffers { at: CellPlace, says: String, rows_say: String },
@@ -178,7 +192,6 @@ impl BillError {
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::MissingColumn { line, .. }
-            | Self::Torn { line, .. }
             | Self::NoBacktick { line }
             | Self::NoHeader { line, .. }
             | Self::LineTooLong { line, .. }
@@ -195,6 +208,8 @@ impl BillError {
         match self {
             Self::UnknownColumn { at, .. }
             | Self::DuplicateColumn { at, .. }
+            | Self::Torn { at, .. }
+            | Self::ExtraCells { at, .. }
             | Self::TooManyColumns { at, .. }
             | Self::Encoding { at, .. }
             | Self::CellTooLarge { at, .. }
@@ -204,6 +219,7 @@ impl BillError {
             | Self::OtherMerchant { at, .. }
             | Self::OtherDay { at, .. }
             | Self::SummaryDiffers { at, .. } => Some(at),
+            Self::NotABill(_) => Some(&BEGINNING),
             _ => None,
         }
     }

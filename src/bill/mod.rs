@@ -213,6 +213,9 @@ fn detect<'p>(input: &mut dyn Input, profiles: &'p Profiles) -> Result<&'p Profi
 /// What is saved in place of a bill where it could not be downloaded.
 fn refuse_answer(beginning: &[u8]) -> Result<(), BillError> {
     const NO_STATEMENT: [&str; 3] = ["NO_STATEMENT_EXIST", "No Bill Exist", "账单不存在"];
+    if is_utf16(beginning) {
+        return Err(BillError::NotABill(Found::Utf16));
+    }
     let found = match beginning.trim_ascii_start().first() {
         None => return Err(BillError::Empty),
         Some(b'<') => Found::Page,
@@ -222,6 +225,19 @@ fn refuse_answer(beginning: &[u8]) -> Result<(), BillError> {
     let text = String::from_utf8_lossy(&beginning[..beginning.len().min(4096)]);
     let is_no_statement = NO_STATEMENT.iter().any(|word| text.contains(word));
     Err(if is_no_statement { BillError::NoStatement } else { BillError::NotABill(found) })
+}
+
+/// Whether it begins with the mark of UTF-16, or every other byte is often zero, as in UTF-16 without a mark.
+fn is_utf16(beginning: &[u8]) -> bool {
+    if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
+        return true;
+    }
+    let beginning = &beginning[..beginning.len().min(4096)];
+    let zeros = |parity: usize| beginning.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let many = (beginning.len() / 32).max(4);
+    // A character may have a zero in its other byte too.
+    even.min(odd) * 8 <= even.max(odd) && even.max(odd) >= many
 }
 
 /// Opens a file as its profile says. With its hash where that is wanted, everything was read, and it is of the

@@ -140,7 +140,7 @@ impl<'a, 'r> Reader<'a, 'r> {
                     return Err(BillError::NoBacktick { line: self.row.line });
                 }
                 if self.row.len() != summary.names.len() {
-                    return Err(self.torn(summary.names.len()));
+                    return Err(torn(&summary, &self.row));
                 }
                 self.claims = claims(&summary, &self.row)?;
                 self.stage = Stage::Below;
@@ -167,11 +167,7 @@ impl<'a, 'r> Reader<'a, 'r> {
             // A sheet's row ends with its last cell that holds something.
             Format::Xlsx { .. } => self.row.len() <= expected,
         };
-        if is_right { Ok(()) } else { Err(self.torn(expected)) }
-    }
-
-    fn torn(&self, expected: usize) -> BillError {
-        BillError::Torn { line: self.row.line, found: self.row.len(), expected }
+        if is_right { Ok(()) } else { Err(torn(&self.layout, &self.row)) }
     }
 
     fn check_merchant(&mut self) -> Result<(), BillError> {
@@ -192,6 +188,17 @@ impl<'a, 'r> Reader<'a, 'r> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Of a row that has more or fewer cells than its header: at the first that is missing, or too many.
+fn torn(layout: &Layout<'_>, row: &Row) -> BillError {
+    let (found, expected) = (row.len(), layout.names.len());
+    let at = layout.place(row, found.min(expected));
+    if found < expected {
+        BillError::Torn { at, found, expected }
+    } else {
+        BillError::ExtraCells { at, found, expected }
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Metrics {
     commit_failures: IntGauge,
     refused_dropped: IntGauge,
     waiting: IntGauge,
+    importing: IntGauge,
+    bills_imported: IntCounter,
+    bills_refused: IntCounter,
+    lines_imported: IntCounter,
     projection_position: IntGaugeVec,
     projection_lag: IntGaugeVec,
     projection_state: IntGaugeVec,
@@ -35,6 +39,8 @@ pub struct Observed<'a> {
     pub refused_dropped: u64,
     /// Long polls and streams of deliveries.
     pub waiting: usize,
+    /// Bill files.
+    pub importing: usize,
     pub projections: Vec<Listed>,
 }
 
@@ -43,6 +49,7 @@ impl Metrics {
         // Up to WeChat's patience of 3 s.
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
         let gauge = |name: &str, help: &str| IntGauge::new(format!("order_ledger_{name}"), help);
+        let counter = |name: &str, help: &str| IntCounter::new(format!("order_ledger_{name}_total"), help);
         let of_projection = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(format!("order_ledger_projection_{name}"), help), labels)
         };
@@ -66,6 +73,13 @@ impl Metrics {
             commit_failures: gauge("commit_failures", "Transactions that failed since the start")?,
             refused_dropped: gauge("refused_not_remembered", "Refused pushes that were only counted")?,
             waiting: gauge("deliveries_waiting", "Long polls and streams of deliveries now")?,
+            importing: gauge("bills_importing", "Bill files that are being imported now")?,
+            bills_imported: counter(
+                "bills_imported",
+                "Bill files imported, those that stood already included",
+            )?,
+            bills_refused: counter("bills_refused", "Bill files that came whole and were not imported")?,
+            lines_imported: counter("bill_lines_imported", "Lines of bills appended and sealed")?,
             projection_position: of_projection("position", "Up to where it has folded", &["projection"])?,
             projection_lag: of_projection("lag", "Events of the log not folded yet", &["projection"])?,
             projection_state: of_projection(
@@ -78,6 +92,9 @@ impl Metrics {
         registry.register(Box::new(metrics.pushes.clone()))?;
         registry.register(Box::new(metrics.push_seconds.clone()))?;
         registry.register(Box::new(metrics.url_checks_refused.clone()))?;
+        for counter in [&metrics.bills_imported, &metrics.bills_refused, &metrics.lines_imported] {
+            registry.register(Box::new(counter.clone()))?;
+        }
         for gauge in [
             &metrics.writable,
             &metrics.events,
@@ -85,6 +102,7 @@ impl Metrics {
             &metrics.commit_failures,
             &metrics.refused_dropped,
             &metrics.waiting,
+            &metrics.importing,
         ] {
             registry.register(Box::new(gauge.clone()))?;
         }
@@ -108,9 +126,21 @@ impl Metrics {
         self.url_checks_refused.inc();
     }
 
+    pub fn bill_imported(&self) {
+        self.bills_imported.inc();
+    }
+
+    pub fn bill_refused(&self) {
+        self.bills_refused.inc();
+    }
+
+    pub fn lines_imported(&self, lines: u64) {
+        self.lines_imported.inc_by(lines);
+    }
+
     /// Everything as Prometheus reads it.
     pub fn render(&self, observed: &Observed<'_>) -> Result<String, prometheus::Error> {
-        let Observed { store, refused_dropped, waiting, projections } = observed;
+        let Observed { store, refused_dropped, waiting, importing, projections } = observed;
         let counters = store.counters();
         let count = |counter: &std::sync::atomic::AtomicU64| signed(counter.load(Ordering::Relaxed));
         self.writable.set(i64::from(*store.health().borrow() == Health::Writable));
@@ -119,6 +149,7 @@ impl Metrics {
         self.commit_failures.set(count(&counters.commit_failures));
         self.refused_dropped.set(signed(*refused_dropped));
         self.waiting.set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        self.importing.set(i64::try_from(*importing).unwrap_or(i64::MAX));
         self.look_at(projections, *store.head().borrow());
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -88,6 +88,8 @@ pub struct Service {
     pub projector: Arc<Projector>,
     /// Files that are needed for a moment.
     pub spool: Spool,
+    /// Files that may still be received.
+    pub uploads: Arc<Semaphore>,
     /// Bill files that may still be imported.
     pub imports: Arc<Semaphore>,
     /// Files with cases that may still be read.
@@ -129,6 +131,7 @@ impl Service {
             ring,
             projector,
             spool,
+            uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS_MAX)),
             case_files: Arc::new(Semaphore::new(limits::CASE_FILES_MAX)),
             roles,

@@ -4,6 +4,7 @@
 mod append;
 mod chunk;
 mod compare;
+mod days;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -20,6 +21,7 @@ use crate::limits;
 use crate::store::Position;
 
 pub use compare::{Change, ColumnDifference, Difference, Differences, StandingDay};
+pub use days::{EmptyError, declare_empty};
 
 /// Where lines belong, as it is configured now.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +114,10 @@ pub enum ImportError {
         "the bill is of the merchant {merchant}, which is not configured: add [merchant.{merchant}] with its apps"
     )]
     UnknownMerchant { merchant: MerchantId },
+    #[error(
+        "the bill is of {day}, and in Beijing it is {today}: such a day has no bill yet; take the right file, or the right --day"
+    )]
+    NotBegun { day: NaiveDate, today: NaiveDate },
     #[error("{0}")]
     Differs(Box<Differences>),
     #[error("the file changed while it was read: import it again")]
@@ -173,6 +179,7 @@ pub async fn run(
     if !routes.merchants.contains(&bill.merchant) {
         return Err(ImportError::UnknownMerchant { merchant: bill.merchant });
     }
+    days::refuse_future(bill.days.iter().map(|totals| totals.day), request.at)?;
     let source = source.known(&bill);
     let days = what_stands(ledger, &source, &bill, request).await?;
     let work = append::Work { ledger, source: &source, bill: &bill, request, watcher };

@@ -170,7 +170,8 @@ async fn import_with(ledger: &Ledger, file: &Path, supersede: Option<&str>) -> R
         supersede: supersede.map(str::to_owned),
         file_name: "bill.csv".into(),
         by: "tester".into(),
-        at: at(0),
+        // A month later: the days of all bills are over.
+        at: at(31 * 24 * 60),
     };
     let watcher: import::Watcher = Arc::new(|_| {});
     import::run(ledger, &Arc::new(Profiles::built_in()), &routes, file, &request, &watcher).await
@@ -381,6 +382,7 @@ async fn a_day_without_a_bill_is_declared_empty_and_a_bill_that_comes_later_is_t
         ("merchant", json!("12"), "404 unknown_merchant"),
         ("merchant", json!("x"), "422 body"),
         ("day", json!("2026-02-30"), "422 body"),
+        ("day", json!("2999-01-31"), "422 body"),
         ("kind", json!("nothing"), "422 body"),
         ("reason", json!(" "), "422 reason"),
     ] {

@@ -28,7 +28,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["bill", "domain", "limits", "moment", "wechat"]),
     ("spool", &[]),
-    ("import", &["bill", "codec", "domain", "ledger", "limits", "store"]),
+    ("import", &["bill", "codec", "domain", "ledger", "limits", "moment", "store"]),
     (
         "http",
         &[

@@ -110,7 +110,7 @@ fn words_tell_what_a_row_is_and_which_are_none() {
         (
             "说明",
             "a5;2026/01/01 00:00;9;;支付;成功;\r\n说明",
-            "line 9: something follows the summary; download the file again",
+            "line 9, column 1: something follows the summary; download the file again",
         ),
         (
             "退款;成功",
@@ -143,7 +143,7 @@ fn a_csv_that_is_wrong_is_named_with_its_place() {
     for (text, expected) in [
         (
             row("a1,2026/01/01 00:00,1"),
-            "line 2: the row is torn: it has 3 cells, and the header 4; download the file again",
+            "line 2, column 4 (商品): the row is torn: it has 3 cells, and the header 4; download the file again",
         ),
         (
             row("a1,2026/01/01 00:00,\"1.00"),

@@ -47,17 +47,17 @@ fn a_row_that_is_wrong_is_named_with_line_and_column() {
         (
             ",`0.01,`0.00,`\r\n",
             "\r\n",
-            "line 2: the row is torn: it has 24 cells, and the header 27; download the file again",
+            "line 2, column 25 (订单金额): the row is torn: it has 24 cells, and the header 27; download the file again",
         ),
         (
             ",`0.01,`0.00,`\r\n",
             ",`0.01,`0.00,`,`\r\n",
-            "line 2: the row is torn: it has 28 cells, and the header 27; download the file again",
+            "line 2, column 28: the row has more cells than the header: 28 instead of 27; download the file again",
         ),
         (
             "`2021-01-28 17:08:12",
             "2021-01-28 17:08:12",
-            "line 3: the row does not begin with a backtick, as every row of WeChat Pay's does; take the file as it \
+            "line 3, column 1: the row does not begin with a backtick, as every row of WeChat Pay's does; take the file as it \
              was downloaded, not saved again by another program",
         ),
         // Values.
@@ -133,7 +133,11 @@ fn a_row_that_is_wrong_is_named_with_line_and_column() {
             "line 3, column 1 (交易时间): the row is of 2021-01-29, and the bill of 2021-01-28; a bill holds one day",
         ),
         // The summary.
-        ("`0.00\r\n", "`0.00\r\n`more\r\n", "line 7: something follows the summary; download the file again"),
+        (
+            "`0.00\r\n",
+            "`0.00\r\n`more\r\n",
+            "line 7, column 1: something follows the summary; download the file again",
+        ),
         (
             ",申请退款总金额",
             "",
@@ -148,7 +152,7 @@ fn a_row_that_is_wrong_is_named_with_line_and_column() {
         (
             "`0.00\r\n",
             "",
-            "line 6: the row is torn: it has 6 cells, and the header 7; download the file again",
+            "line 6, column 7 (申请退款总金额): the row is torn: it has 6 cells, and the header 7; download the file again",
         ),
         (
             "`3,`0.03",
@@ -235,26 +239,41 @@ fn what_is_no_bill_is_told_by_what_it_is() {
         ),
         (
             br#"{"code":"SIGN_ERROR"}"#,
-            "the file is no bill: it is JSON, such as an error answer; download the bill again".to_owned(),
+            "line 1, column 1: the file is no bill: it is JSON, such as an error answer; download the bill again".to_owned(),
         ),
         (
             b"<!doctype html><title>502</title>",
-            "the file is no bill: it is XML or a web page, such as an error answer; download the bill again".to_owned(),
+            "line 1, column 1: the file is no bill: it is XML or a web page, such as an error answer; download the bill again".to_owned(),
         ),
         (
             b"PK\x03\x04....",
-            "the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
+            "line 1, column 1: the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
              (--profile)"
                 .to_owned(),
         ),
         (
             b"name,amount\nx,1\n",
-            "the file is no bill: its first line holds no column of a bill of WeChat Pay; name the profile that \
+            "line 1, column 1: the file is no bill: its first line holds no column of a bill of WeChat Pay; name the profile that \
              describes it (--profile)"
                 .to_owned(),
         ),
     ] {
         assert_eq!(said_of(bytes), expected);
+    }
+}
+
+#[test]
+fn a_text_in_utf16_is_named_as_such_with_and_without_its_mark() {
+    let little: Vec<u8> = SAMPLE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = SAMPLE.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let marked = [b"\xff\xfe".as_slice(), &little].concat();
+    let marked_big = [b"\xfe\xff".as_slice(), &big].concat();
+    for bytes in [little, big, marked, marked_big] {
+        assert_eq!(
+            said_of(&bytes),
+            "line 1, column 1: the file is no bill: its text is UTF-16, as some programs save it; take the file as \
+             it was downloaded, or save it as CSV UTF-8"
+        );
     }
 }
 

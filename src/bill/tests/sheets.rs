@@ -103,7 +103,7 @@ fn a_sheet_that_is_wrong_is_named_with_its_place() {
             book(|sheet| {
                 sheet.write(1, 5, "beyond").unwrap();
             }),
-            "line 2: the row is torn: it has 6 cells, and the header 4; download the file again",
+            "line 2, column 5: the row has more cells than the header: 6 instead of 4; download the file again",
         ),
         (named("none"), good.clone(), "there is no sheet \"none\"; the sheets are \"about, rows\""),
         (
@@ -119,7 +119,7 @@ fn a_sheet_that_is_wrong_is_named_with_its_place() {
         (
             by_sign(),
             good.clone(),
-            "the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
+            "line 1, column 1: the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
              (--profile)",
         ),
     ] {

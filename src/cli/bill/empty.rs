@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::bill::{BillKey, BillKind, Covers, MerchantId};
 use crate::http::Keys;
 use crate::http::api::{EmptyDay, EmptyDeclared};
+use crate::import::{self, EmptyError};
 use crate::ledger::BillImportError;
 use crate::{clock, limits};
 
@@ -138,9 +139,11 @@ async fn alone(
     reason: &str,
 ) -> anyhow::Result<Result<EmptyDeclared, Refusal>> {
     let key = BillKey { merchant: args.merchant.clone(), day, kind: args.kind.clone() };
-    match here.ledger.declare_empty(&key, covers, reason, &here.by, clock::now()).await {
+    match import::declare_empty(&here.ledger, &key, covers, reason, &here.by, clock::now()).await {
         Ok(declared) => Ok(Ok(declared.into())),
-        Err(BillImportError::Ledger(error)) => Err(error).context("it could not be recorded"),
+        Err(EmptyError::Bill(BillImportError::Ledger(error))) => {
+            Err(error).context("it could not be recorded")
+        }
         Err(error) => Ok(Err(Refusal::of_api(error.into()))),
     }
 }

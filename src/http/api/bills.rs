@@ -1,6 +1,5 @@
 //! Bill files: uploaded and imported, and days declared to have none.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,8 +7,12 @@ use axum::extract::{Request, State};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument, info};
 use utoipa::ToSchema;
 
+use super::bill_answers::detail;
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{Body, NoParams, Params};
@@ -17,204 +20,23 @@ use super::quarantine::required_reason;
 use super::upload;
 use crate::bill::{BillError, Hints};
 use crate::decision;
-use crate::domain::bill::{BillKey, BillKind, MerchantId, Totals};
+use crate::domain::bill::{BillKey, BillKind, MerchantId};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::import::{
-    self, Change, Difference, Differences, ImportError, ImportRequest, Imported, Outcome, StandingDay,
-};
+use crate::import::{self, EmptyError, ImportError, ImportRequest, Imported};
 use crate::ledger::{BillImportError, Recorded};
 use crate::{clock, limits};
+
+pub use super::bill_answers::{BillDayImported, BillImported, DayOutcome};
 
 pub const PATH: &str = "/v1/bills";
 pub const EMPTY_PATH: &str = "/v1/bills/empty";
 
-/// What a bill's lines come to; of a fund flow bill `incomes` to `expense_fen` only, of others all but these.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BillTotals {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub payments: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub refunds: Option<u64>,
-    /// 订单金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub order_fen: Option<i64>,
-    /// 应结订单金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub settlement_fen: Option<i64>,
-    /// 代金券金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub coupon_fen: Option<i64>,
-    /// 退款金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub refund_fen: Option<i64>,
-    /// 充值券退款金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub coupon_refund_fen: Option<i64>,
-    /// 申请退款金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub applied_refund_fen: Option<i64>,
-    /// 手续费, in thousandths of a fen
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub fee_millifen: Option<i64>,
-    /// 收入笔数
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub incomes: Option<u64>,
-    /// 收入金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub income_fen: Option<i64>,
-    /// 支出笔数
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub expenses: Option<u64>,
-    /// 支出金额
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub expense_fen: Option<i64>,
-}
-
-impl From<Totals> for BillTotals {
-    fn from(totals: Totals) -> Self {
-        match totals {
-            Totals::Trade(totals) => Self {
-                payments: Some(totals.payments),
-                refunds: Some(totals.refunds),
-                order_fen: Some(totals.order_fen.0),
-                settlement_fen: Some(totals.settlement_fen.0),
-                coupon_fen: Some(totals.coupon_fen.0),
-                refund_fen: Some(totals.refund_fen.0),
-                coupon_refund_fen: Some(totals.coupon_refund_fen.0),
-                applied_refund_fen: Some(totals.applied_refund_fen.0),
-                fee_millifen: Some(totals.fee_millifen.0),
-                ..Self::default()
-            },
-            Totals::Funds(totals) => Self {
-                incomes: Some(totals.incomes),
-                income_fen: Some(totals.income_fen.0),
-                expenses: Some(totals.expenses),
-                expense_fen: Some(totals.expense_fen.0),
-                ..Self::default()
-            },
-        }
-    }
-}
-
-/// What became of one day of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DayOutcome {
-    /// Its lines stand now, and count.
-    Imported,
-    /// The same, and a part of them had been appended by a run that was interrupted.
-    Resumed,
-    /// It had been imported before: nothing was appended.
-    Stands,
-}
-
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BillDayImported {
-    /// A day in Beijing.
-    #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    pub day: NaiveDate,
-    pub rows: u64,
-    pub outcome: DayOutcome,
-    /// Lines that an interrupted run had appended.
-    pub lines_stood: u64,
-    /// SHA-256 of the content that it took the place of.
-    #[schema(required)]
-    pub superseded: Option<String>,
-    pub totals: BillTotals,
-}
-
-/// How many lines are of whom.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LinesOf {
-    /// By app.
-    pub apps: BTreeMap<String, u64>,
-    /// With an AppID that is not configured.
-    pub other_apps: u64,
-    /// That name no app, as those of a fund flow bill.
-    pub no_app: u64,
-}
-
-/// What became of a bill file.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BillImported {
-    /// 商户号
-    #[schema(example = "1900000109")]
-    pub merchant: String,
-    #[schema(example = "all")]
-    pub kind: String,
-    /// payments, refunds, both or funds
-    #[schema(example = "both")]
-    pub covers: String,
-    /// The layout by which it was read.
-    pub profile: String,
-    /// Of the content, uncompressed.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    pub sha256: String,
-    pub rows: u64,
-    pub totals: BillTotals,
-    pub days: Vec<BillDayImported>,
-    pub lines: LinesOf,
-    /// `min_position` for reading what was written; null where nothing was.
-    #[schema(required)]
-    pub position: Option<String>,
-}
-
-impl From<Imported> for BillImported {
-    fn from(imported: Imported) -> Self {
-        let day = |day: import::ImportedDay| {
-            let (outcome, lines_stood) = match day.outcome {
-                Outcome::Imported => (DayOutcome::Imported, 0),
-                Outcome::Resumed { lines } => (DayOutcome::Resumed, lines),
-                Outcome::Stands => (DayOutcome::Stands, 0),
-            };
-            BillDayImported {
-                day: day.day,
-                rows: day.rows,
-                outcome,
-                lines_stood,
-                superseded: day.superseded.map(|sha256| sha256.to_string()),
-                totals: day.totals.into(),
-            }
-        };
-        let import::LinesOf { apps, other_apps, no_app } = imported.lines;
-        let apps = apps.into_iter().map(|(slug, count)| (slug.to_string(), count)).collect();
-        Self {
-            merchant: imported.merchant.to_string(),
-            kind: imported.kind.to_string(),
-            covers: imported.covers.as_str().to_owned(),
-            profile: imported.profile,
-            sha256: imported.sha256.to_string(),
-            rows: imported.rows,
-            totals: imported.totals.into(),
-            days: imported.days.into_iter().map(day).collect(),
-            lines: LinesOf { apps, other_apps, no_app },
-            position: imported.position.map(|position| position.to_string()),
-        }
-    }
-}
-
 /// Import a bill file: the body is the file, plain, GZIP or XLSX.
 ///
 /// The same content again changes nothing, so no Idempotency-Key is needed; an import that was interrupted goes
-/// on when the file is sent again. Needs the role finance or admin. One file at a time.
+/// on when the file is sent again. One that has begun goes on though the client leaves. Needs the role finance or
+/// admin. One file is imported at a time; those that have come wait a minute for their turn.
 #[utoipa::path(
     post, path = PATH, tag = "bills", security(("bearer" = [])),
     params(
@@ -246,19 +68,56 @@ pub async fn import(
     let supersede = params.take("supersede");
     let supersede = supersede.as_deref().map(|reason| reason_at(reason, "query.supersede")).transpose()?;
     params.finish("merchant, day, kind, profile, file_name and supersede")?;
-    let turn = service.imports.clone().try_acquire_owned();
-    let _turn = turn.map_err(|_| {
-        let message = "another bill is being imported: wait until it is done";
-        ApiError::new(Code::TooManyAtOnce, message).retry_after(limits::IMPORT_RETRY_AFTER)
-    })?;
+    let seat = upload::seat(&service.uploads)?;
     let file = upload::receive(&service.spool, request.into_body(), limits::BILL_UPLOAD_BYTES_MAX).await?;
-    let keys = service.keys.load_full();
+    let turn =
+        upload::turn(&service.imports, "another bill is being imported: wait until it is done").await?;
+    drop(seat);
     let (by, at) = (holder.name().to_owned(), clock::now());
     let request = ImportRequest { hints, supersede, file_name, by, at };
-    let watcher: import::Watcher = Arc::new(|_| {});
-    let imported =
-        import::run(&service.ledger, &keys.profiles, &keys.routes, file.path(), &request, &watcher).await?;
+    // By itself: it goes on where the client leaves, and keeps its turn to the end.
+    let importing = tokio::spawn(run(service, file, request, turn).in_current_span());
+    let imported = importing.await.map_err(|error| ApiError::internal(&error))??;
     Ok(Json(imported.into()))
+}
+
+async fn run(
+    service: Arc<Service>,
+    file: NamedTempFile,
+    request: ImportRequest,
+    turn: OwnedSemaphorePermit,
+) -> Result<Imported, ApiError> {
+    info!(by = request.by, "a bill import begins");
+    let keys = service.keys.load_full();
+    let watcher: import::Watcher = Arc::new(|_| {});
+    let done =
+        import::run(&service.ledger, &keys.profiles, &keys.routes, file.path(), &request, &watcher).await;
+    let done = done.map_err(ApiError::from);
+    match &done {
+        Ok(imported) => tell(&service, imported, &request.by),
+        Err(error) => {
+            service.metrics.bill_refused();
+            info!(by = request.by, code = error.code().as_str(), "a bill is refused");
+        }
+    }
+    drop(turn);
+    done
+}
+
+/// One line a day: what an accountant asks the server's log for.
+fn tell(service: &Service, imported: &Imported, by: &str) {
+    let Imported { merchant, kind, days, .. } = imported;
+    for import::ImportedDay { day, rows, outcome, superseded, .. } in days {
+        let (done, lines) = match outcome {
+            import::Outcome::Imported => ("imported", *rows),
+            import::Outcome::Resumed { lines } => ("resumed", rows.saturating_sub(*lines)),
+            import::Outcome::Stands => ("stands", 0),
+        };
+        service.metrics.lines_imported(lines);
+        let superseded = superseded.as_ref().map(tracing::field::display);
+        info!(%merchant, %day, %kind, rows, by, outcome = done, superseded, "a bill is imported");
+    }
+    service.metrics.bill_imported();
 }
 
 const FILE_NAME: &str = "1 to 255 characters, none of them a control character";
@@ -295,6 +154,7 @@ impl From<ImportError> for ApiError {
         let message = error.to_string();
         match error {
             ImportError::Bill(error) => unreadable(&error),
+            ImportError::NotBegun { .. } => Self::new(Code::BillUnreadable, message),
             ImportError::UnknownMerchant { .. } => Self::new(Code::UnknownMerchant, message),
             ImportError::Differs(differences) => {
                 Self::new(Code::BillDiffers, message).with_detail(detail(&differences))
@@ -316,34 +176,6 @@ fn unreadable(error: &BillError) -> ApiError {
     let place = error.place().map(ToString::to_string).or_else(line).unwrap_or_else(|| "file".to_owned());
     let problem = message.strip_prefix(&format!("{place}: ")).unwrap_or(&message).to_owned();
     ApiError::new(Code::BillUnreadable, message).with_detail(json!([{"place": place, "problem": problem}]))
-}
-
-/// The differing lines, for programs.
-pub fn detail(differences: &Differences) -> serde_json::Value {
-    let day = |standing: &StandingDay| {
-        let StandingDay { key, sha256, .. } = standing;
-        json!({"merchant": key.merchant.as_str(), "day": key.day, "kind": key.kind.as_str(), "sha256": sha256.as_str()})
-    };
-    json!({
-        "days": differences.days.iter().map(day).collect::<Vec<_>>(),
-        "changed": differences.changed,
-        "removed": differences.removed,
-        "added": differences.added,
-        "rows": differences.shown.iter().map(row).collect::<Vec<_>>(),
-    })
-}
-
-fn row(difference: &Difference) -> serde_json::Value {
-    let Difference { day, change, id, line } = difference;
-    let (change, columns) = match change {
-        Change::Added => ("added", vec![]),
-        Change::Removed => ("removed", vec![]),
-        Change::Changed(columns) => {
-            let column = |it: &import::ColumnDifference| json!({"column": it.column, "stands": it.stands, "file": it.file});
-            ("changed", columns.iter().map(column).collect())
-        }
-    };
-    json!({"day": day, "change": change, "id": id, "line": line, "columns": columns})
 }
 
 /// A day for which WeChat has no bill, and why that is known.
@@ -386,6 +218,7 @@ impl From<Recorded> for EmptyDeclared {
         (status = 200, description = "It stands, now or before", body = EmptyDeclared),
         (status = 404, description = "The merchant is not configured", body = Failure),
         (status = 409, description = "A file stands for the day", body = Failure),
+        (status = 422, description = "The day is not over in Beijing", body = Failure),
     ),
 )]
 pub async fn declare_empty(
@@ -405,7 +238,10 @@ pub async fn declare_empty(
     let covers =
         keys.profiles.covers(&kind).ok_or_else(|| wrong("body.kind", &"no profile has this kind"))?;
     let key = BillKey { merchant, day: body.day, kind };
-    let declared = service.ledger.declare_empty(&key, covers, reason, holder.name(), clock::now()).await?;
+    let by = holder.name();
+    let declared = import::declare_empty(&service.ledger, &key, covers, reason, by, clock::now()).await?;
+    let BillKey { merchant, day, kind } = &key;
+    info!(%merchant, %day, %kind, by, recorded = declared.recorded, "a day is declared empty");
     Ok(Json(declared.into()))
 }
 
@@ -415,6 +251,15 @@ pub fn known_merchant(routes: &import::Routes, merchant: &MerchantId) -> Result<
         return Ok(());
     }
     Err(ApiError::new(Code::UnknownMerchant, format!("no merchant {merchant} is configured")))
+}
+
+impl From<EmptyError> for ApiError {
+    fn from(error: EmptyError) -> Self {
+        match error {
+            EmptyError::NotOver { .. } => Self::at(Code::Body, "body.day", error),
+            EmptyError::Bill(error) => error.into(),
+        }
+    }
 }
 
 impl From<BillImportError> for ApiError {

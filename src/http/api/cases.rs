@@ -8,8 +8,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::info;
 use utoipa::ToSchema;
 
+use super::bills::known_merchant;
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, Body, NoParams, Params};
@@ -174,6 +176,8 @@ pub async fn resolve(
     let (status, facts) = (body.status.as_deref(), facts.as_deref());
     let asked = Asked { key: &key, status, facts, reason };
     let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
+    let (merchant, recorded, by) = (&key.merchant, judged.recorded, holder.name());
+    info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is resolved");
     let resolved = CaseResolved {
         recorded: judged.recorded,
         status: judged.status,
@@ -207,6 +211,8 @@ pub async fn reopen(
     let reason = required_reason(&body.reason)?;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let reopened = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    let (merchant, recorded, by) = (&key.merchant, reopened.recorded, holder.name());
+    info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is reopened");
     let position = reopened.position.map(|position| position.to_string());
     let reopened = CaseReopened { recorded: reopened.recorded, position };
     Ok(precondition::answer(service.ledger.case(&key).await?.revision, reopened))
@@ -225,6 +231,7 @@ pub async fn reopen(
     request_body(content = String, content_type = "application/octet-stream", description = "The file"),
     responses(
         (status = 200, description = "What became of its rows", body = CasesResolved),
+        (status = 404, description = "The merchant is not configured", body = Failure),
         (status = 422, description = "It cannot be read: nothing was resolved; `detail` says where", body = Failure),
     ),
 )]
@@ -238,16 +245,19 @@ pub async fn upload(
     let merchant = params.take_as("merchant", "a merchant's number", |text| MerchantId::parse(text).ok())?;
     let merchant = merchant.ok_or_else(|| extract::wrong_parameter("merchant", "is missing"))?;
     params.finish("merchant and min_position")?;
-    let turn = service.case_files.clone().try_acquire_owned();
-    let _turn = turn.map_err(|_| {
-        let message = "another file with cases is being read: wait until it is done";
-        ApiError::new(Code::TooManyAtOnce, message).retry_after(limits::IMPORT_RETRY_AFTER)
-    })?;
+    known_merchant(&service.keys.load().routes, &merchant)?;
+    let seat = upload::seat(&service.uploads)?;
     let bytes = upload::whole(request.into_body(), limits::CASE_FILE_BYTES_MAX).await?;
-    let read = tokio::task::spawn_blocking(move || case_file::read(&bytes)).await;
-    let rows = read.map_err(|error| ApiError::internal(&error))??;
-    let by = holder.name();
+    let busy = "another file with cases is being read: wait until it is done";
+    let turn = upload::turn(&service.case_files, busy).await?;
+    drop(seat);
+    // The turn is held as long as the file is read, though the client leave.
+    let read = tokio::task::spawn_blocking(move || (case_file::read(&bytes), turn)).await;
+    let (rows, _turn) = read.map_err(|error| ApiError::internal(&error))?;
+    let (rows, by) = (rows?, holder.name());
     let bulk = cases::resolve_all(&service.desk(), &merchant, &rows, min_position, by, clock::now()).await;
+    let Bulk { recorded, before, refused, .. } = &bulk;
+    info!(%merchant, by, recorded, before, refused = refused.len(), "a file of cases is taken");
     Ok(Json(bulk.into()))
 }
 

@@ -123,6 +123,8 @@ codes! {
     TooManyAtOnce = "too_many_at_once", TOO_MANY_REQUESTS;
     /// It failed; the server's log says why.
     Internal = "internal", INTERNAL_SERVER_ERROR;
+    /// The disk beside the log has no room for an upload or a report.
+    NoRoom = "no_room", SERVICE_UNAVAILABLE;
     /// The log cannot be written now.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE;
     /// The projection has not come to `min_position` yet.

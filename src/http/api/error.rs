@@ -69,6 +69,17 @@ impl ApiError {
         Self::new(Code::Internal, "it failed; the server's log says why, under the request id")
     }
 
+    /// A file beside the log cannot be written; where it lies is for the log alone.
+    pub fn of_spool(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        if !matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+            return Self::internal(error);
+        }
+        error!(alarm = "disk", %error, "a file of the admin listener finds no room beside the log");
+        let message = "no room in the server's spool folder beside the log: free some, then try again";
+        Self::new(Code::NoRoom, message).retry_after(limits::IMPORT_RETRY_AFTER)
+    }
+
     /// The envelope of an answer that the router gave by itself.
     pub fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
@@ -87,6 +98,10 @@ impl ApiError {
 
     pub fn status(&self) -> StatusCode {
         self.code.status()
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
     }
 
     /// What it says, for commands that ask no server.

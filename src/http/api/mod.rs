@@ -1,6 +1,7 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
 mod apps;
+mod bill_answers;
 mod bills;
 mod cases;
 mod code;
@@ -106,6 +107,7 @@ async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiErr
         store: service.ledger.store().as_ref(),
         refused_dropped: service.ring.dropped(),
         waiting: limits::WAITING_MAX - service.waiting.available_permits(),
+        importing: limits::IMPORTS_MAX - service.imports.available_permits(),
         projections: service.projector.list(),
     };
     let text = service.metrics.render(&observed).map_err(|error| ApiError::internal(&error))?;

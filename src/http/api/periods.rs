@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::info;
 use utoipa::ToSchema;
 
 use super::bills::known_merchant;
@@ -105,6 +106,7 @@ pub async fn prepare(
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     questions::begun(&service).await?;
     let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now()).await?;
+    tell(&key, holder.name(), "prepared", prepared.recorded.recorded);
     let summary = serde_json::from_str(&prepared.summary).unwrap_or(Value::String(prepared.summary));
     let prepared = PeriodPrepared {
         merchant: key.merchant.to_string(),
@@ -147,6 +149,7 @@ pub async fn close(
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
     let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
+    tell(&key, holder.name(), "closed", recorded.recorded);
     standing(&service, &key, recorded).await
 }
 
@@ -177,6 +180,7 @@ pub async fn reopen(
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    tell(&key, holder.name(), "reopened", recorded.recorded);
     standing(&service, &key, recorded).await
 }
 
@@ -193,6 +197,11 @@ fn key(
     let month = Month::parse(&month).map_err(|error| ApiError::at(Code::Parameter, "path.month", error))?;
     known_merchant(&service.keys.load().routes, &merchant)?;
     Ok(PeriodKey { merchant, month })
+}
+
+/// `recorded` is false where the same had been said before.
+fn tell(PeriodKey { merchant, month }: &PeriodKey, by: &str, done: &str, recorded: bool) {
+    info!(%merchant, %month, by, recorded, "a period is {done}");
 }
 
 async fn standing(

@@ -281,7 +281,8 @@ impl From<AskError> for ApiError {
             AskError::Busy => again(Code::TooManyReports, message),
             AskError::TooSlow(_) => Self::new(Code::TooSlow, message),
             AskError::TooLarge => Self::new(Code::TooLarge, message),
-            AskError::Sink(_) | AskError::Fault { .. } => Self::internal(&error),
+            AskError::Sink(error) => Self::of_spool(error),
+            AskError::Fault { .. } => Self::internal(&error),
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use tracing::info;
 use utoipa::ToSchema;
 
 use super::code::Code;
@@ -128,6 +129,7 @@ pub async fn propose(
     let proposal = proposal(&service, body)?;
     let by = holder.name();
     let proposed = recoveries::propose(&service.desk(), &proposal, by, clock::now()).await?;
+    tell(&proposed.app, by, "proposed", proposed.recorded);
     let order = proposed.order;
     Ok(Json(RecoveryProposed {
         recorded: proposed.recorded,
@@ -195,6 +197,7 @@ pub async fn approve(
     questions::begun(&service).await?;
     let by = holder.name();
     let recorded = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
+    tell(&app, by, "approved", recorded.recorded);
     standing(&service, &app, &number, recorded).await
 }
 
@@ -226,7 +229,13 @@ pub async fn withdraw(
     let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());
     let recorded = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
+    tell(&app, by, "withdrawn", recorded.recorded);
     standing(&service, &app, &number, recorded).await
+}
+
+/// `recorded` is false where the same had been said before.
+fn tell(app: &AppSlug, by: &str, done: &str, recorded: bool) {
+    info!(%app, by, recorded, "a recovery is {done}");
 }
 
 fn of_place(

@@ -13,7 +13,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::Span;
 
-use super::bills::day;
+use super::bills::{day, known_merchant};
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, NoParams, Params, Segments};
@@ -26,6 +26,7 @@ use crate::http::access::{Holder, Permission};
 use crate::ledger;
 use crate::moment;
 use crate::projector::Snapshot;
+use crate::reconcile::periods;
 use crate::reconcile::report::{self, ReportError, Written};
 use crate::reconcile::scope::Scope;
 use crate::spool::Spool;
@@ -58,7 +59,7 @@ pub const FILED_PATH: &str = "/v1/reports/{sha256}";
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
         (status = 304, description = "The report is that of the ETag"),
-        (status = 404, description = "There is no projection reconciliation", body = Failure),
+        (status = 404, description = "The merchant is not configured, or there is no projection reconciliation", body = Failure),
         (status = 406, description = "Accept names none of the formats", body = Failure),
     ),
 )]
@@ -74,6 +75,7 @@ pub async fn report(
     let min_position = present::min_position(&mut params)?;
     let scope = take_scope(&mut params)?;
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
+    known_merchant(&service.keys.load().routes, &scope.merchant)?;
     questions::begun(&service).await?;
     questions::within_log(&service, min_position)?;
     let wait = limits::QUERY_POSITION_WAIT;
@@ -138,8 +140,8 @@ fn written(
     scope: &Scope,
     format: Format,
 ) -> Result<(File, Written), ApiError> {
-    let internal = |error: std::io::Error| ApiError::internal(&error);
-    let file = spool.file().map_err(internal)?.into_file();
+    let no_room = |error: std::io::Error| ApiError::of_spool(&error);
+    let file = spool.file().map_err(no_room)?.into_file();
     let format = match format {
         Format::Json => report::Format::Json,
         Format::Csv(bom) => report::Format::Csv(bom),
@@ -147,9 +149,9 @@ fn written(
     };
     let mut out = BufWriter::new(file);
     let written = report::write(&snapshot, scope, format, &mut out)?;
-    out.flush().map_err(internal)?;
+    out.flush().map_err(no_room)?;
     let mut file = out.into_inner().map_err(|error| ApiError::internal(&error))?;
-    file.seek(SeekFrom::Start(0)).map_err(internal)?;
+    file.seek(SeekFrom::Start(0)).map_err(no_room)?;
     Ok((file, written))
 }
 
@@ -157,6 +159,7 @@ impl From<ReportError> for ApiError {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Ask(error) => error.into(),
+            ReportError::Write(error) => Self::of_spool(&error),
             error => Self::internal(&error),
         }
     }
@@ -171,9 +174,10 @@ impl From<ledger::ReportError> for ApiError {
     }
 }
 
-/// A file as a body, read as fast as it is taken.
+/// A file as a body, read as fast as it is taken; who takes nothing for `limits::SEND_WAIT` gets no more.
 fn send(mut file: impl Read + Send + 'static) -> Body {
     let (sender, pieces) = mpsc::channel::<std::io::Result<Bytes>>(limits::PIECES_WAITING);
+    let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
         loop {
             let mut piece = vec![0; limits::PIECE_BYTES];
@@ -185,7 +189,8 @@ fn send(mut file: impl Read + Send + 'static) -> Body {
             let is_last = piece.as_ref().map_or(true, Bytes::is_empty);
             let is_empty = piece.as_ref().is_ok_and(Bytes::is_empty);
             // Who has gone takes nothing.
-            if is_empty || sender.blocking_send(piece).is_err() || is_last {
+            let sent = || runtime.block_on(sender.send_timeout(piece, limits::SEND_WAIT));
+            if is_empty || sent().is_err() || is_last {
                 return;
             }
         }
@@ -211,7 +216,7 @@ pub async fn filed(
     holder.may_see_all_apps()?;
     let sha256 =
         Sha256Hex::parse(&sha256).map_err(|error| ApiError::at(Code::Parameter, "path.sha256", error))?;
-    let Some(file) = service.ledger.filed_report(&sha256).await? else {
+    let Some(file) = periods::filed(&service.desk(), &sha256).await? else {
         return Err(ApiError::new(Code::UnknownReport, format!("no report {sha256} is filed")));
     };
     let bytes = file.metadata().map_err(|error| ApiError::internal(&error))?.len();
