@@ -650,12 +650,21 @@ left_in_bill AS (
                       WHERE l.merchant = b.merchant AND l.payment = b.payment AND l.fen = b.fen)
     GROUP BY b.merchant, b.payment
 )
-SELECT s.merchant, s.position, iif(o.many = 1 AND x.many = 1, x.bill_refund, s.bill_refund) AS bill_refund,
-       CASE WHEN s.many_in_bill IS NULL THEN ifnull(x.many > 0 AND (o.many > 1 OR x.many > 1), 0)
+-- Asked one by one, and not joined: a join would go through all that is left once for each refund.
+SELECT s.merchant, s.position, iif(s.ours = 1 AND s.theirs = 1, s.other_refund, s.bill_refund) AS bill_refund,
+       CASE WHEN s.many_in_bill IS NULL THEN ifnull(s.theirs > 0 AND (s.ours > 1 OR s.theirs > 1), 0)
             ELSE s.bill_refund IS NULL END AS is_ambiguous
-FROM same AS s
-LEFT JOIN left_in_ledger AS o ON s.many_in_bill IS NULL AND o.merchant = s.merchant AND o.payment = s.payment
-LEFT JOIN left_in_bill AS x ON s.many_in_bill IS NULL AND x.merchant = s.merchant AND x.payment = s.payment;
+FROM (SELECT s.merchant, s.position, s.many_in_bill, s.bill_refund,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT o.many FROM left_in_ledger AS o WHERE o.merchant = s.merchant AND o.payment = s.payment),
+                 NULL) AS ours,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT x.many FROM left_in_bill AS x WHERE x.merchant = s.merchant AND x.payment = s.payment),
+                 NULL) AS theirs,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT x.bill_refund FROM left_in_bill AS x WHERE x.merchant = s.merchant AND x.payment = s.payment),
+                 NULL) AS other_refund
+      FROM same AS s) AS s;
 
 -- The same with what the bill's refund says; and touched refunds whose payment nobody names.
 CREATE VIEW refund_bills AS
