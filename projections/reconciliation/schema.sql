@@ -792,6 +792,9 @@ LEFT JOIN orders AS o ON o.position = r.order_position;
 -- Rows of the four tables with the same columns. `status` is as stored: where `since` is less than 24 h 04 m ago,
 -- missing_in_ledger is awaiting_push yet, and refund_missing_in_ledger is refund_awaiting_push. `facts` is what a
 -- person judges: where it changes, what was resolved is open again; to wait and to be missing are the same fact.
+-- Where a status rests on what stands beside the row, the facts tell that too: `conflicts` and `lines` how many there
+-- are, `holders` which orders have the payment, `group` which refunds are ambiguous together (of more than 20 how
+-- many, the first and the last).
 -- `judged`: resolved, on these facts; lapsed, on others; reopened.
 
 -- Refunds of both sides of which nobody can say which is which. `share`: the amount that both sides have, or NULL for
@@ -860,7 +863,9 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                                       (SELECT b.lines FROM bill_payments AS b
                                        WHERE b.transaction_id = l.transaction_id AND b.merchant = o.merchant), NULL),
                          'holders', iif(o.status = 'ids_disagree' AND o.bill_line IS NULL,
-                                        (SELECT group_concat(h.holder, ' ')
+                                        (SELECT iif(count(*) > 20,
+                                                    count(*) || ': ' || min(h.holder) || ' .. ' || max(h.holder),
+                                                    group_concat(h.holder, ' '))
                                          FROM (SELECT w.app || '.' || w.out_trade_no AS holder
                                                FROM bill_payments AS b
                                                CROSS JOIN orders AS w
