@@ -25,6 +25,9 @@
 --  * A bill line without any amount differs from every order.
 --  * Rows of lines beyond the first of a payment are judged as lines without order.
 --  * A refund without number, whose payment nobody names, is unpaired.
+--  * Lines of one day's files are the same payment where TransactionId, state and amount are the same.
+--  * A refund in a bill that failed takes part in pairing only where every one of its payment and amount failed.
+--  * A refund belongs to the merchant of the order that it names, whoever is paid when it comes.
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Apps
@@ -557,6 +560,18 @@ FROM unpaired_lines AS u
 CROSS JOIN bill_lines AS l ON l.line = u.line
 CROSS JOIN files AS f ON f.file = l.line >> 32;
 
+-- To whom the payment was made that a refund gives back of: to the merchant of the order that it names, by number or
+-- else by id. Where the ledger has none, to the one in force at the refund's own push.
+CREATE VIEW refund_merchants AS
+SELECT r.position,
+       coalesce((SELECT o.merchant FROM orders AS o WHERE o.out_trade_no = r.out_trade_no AND o.app = r.app),
+                (SELECT o.merchant FROM orders AS o
+                 WHERE o.transaction_id = r.transaction_id AND o.app = r.app ORDER BY o.position LIMIT 1),
+                (SELECT o.merchant FROM orders AS o
+                 WHERE o.mch_order_no = r.mch_order_no AND o.app = r.app ORDER BY o.position LIMIT 1),
+                r.merchant) AS merchant
+FROM refunds AS r;
+
 -- Which payment a refund gives back of, and which order it is for.
 CREATE VIEW refund_links AS
 SELECT s.position, s.payment,
@@ -625,11 +640,16 @@ WITH ledger AS (
 bill AS (
     SELECT b.merchant, b.transaction_id AS payment, b.bill_fen AS fen, b.bill_refund,
            row_number() OVER (PARTITION BY b.merchant, b.transaction_id, b.bill_fen
-                              ORDER BY b.refund_state IS 'FAIL', b.refunded_at, b.wx_refund_id, b.bill_refund) AS place,
+                              ORDER BY b.refunded_at, b.wx_refund_id, b.bill_refund) AS place,
            count(*) OVER (PARTITION BY b.merchant, b.transaction_id, b.bill_fen) AS many
     FROM touched AS t
     CROSS JOIN bill_refunds AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
+    -- An attempt that failed stands for nothing where another of its amount did not fail.
     WHERE t.what = 'refunded_payment'
+      AND (b.refund_state IS NOT 'FAIL'
+           OR NOT EXISTS (SELECT 1 FROM bill_refunds AS a
+                          WHERE a.transaction_id = b.transaction_id AND a.merchant = b.merchant
+                            AND a.bill_fen = b.bill_fen AND a.refund_state IS NOT 'FAIL'))
 ),
 same AS (
     SELECT l.merchant, l.payment, l.position, l.many,
@@ -650,12 +670,21 @@ left_in_bill AS (
                       WHERE l.merchant = b.merchant AND l.payment = b.payment AND l.fen = b.fen)
     GROUP BY b.merchant, b.payment
 )
-SELECT s.merchant, s.position, iif(o.many = 1 AND x.many = 1, x.bill_refund, s.bill_refund) AS bill_refund,
-       CASE WHEN s.many_in_bill IS NULL THEN ifnull(x.many > 0 AND (o.many > 1 OR x.many > 1), 0)
+-- Asked one by one, and not joined: a join would go through all that is left once for each refund.
+SELECT s.merchant, s.position, iif(s.ours = 1 AND s.theirs = 1, s.other_refund, s.bill_refund) AS bill_refund,
+       CASE WHEN s.many_in_bill IS NULL THEN ifnull(s.theirs > 0 AND (s.ours > 1 OR s.theirs > 1), 0)
             ELSE s.bill_refund IS NULL END AS is_ambiguous
-FROM same AS s
-LEFT JOIN left_in_ledger AS o ON s.many_in_bill IS NULL AND o.merchant = s.merchant AND o.payment = s.payment
-LEFT JOIN left_in_bill AS x ON s.many_in_bill IS NULL AND x.merchant = s.merchant AND x.payment = s.payment;
+FROM (SELECT s.merchant, s.position, s.many_in_bill, s.bill_refund,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT o.many FROM left_in_ledger AS o WHERE o.merchant = s.merchant AND o.payment = s.payment),
+                 NULL) AS ours,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT x.many FROM left_in_bill AS x WHERE x.merchant = s.merchant AND x.payment = s.payment),
+                 NULL) AS theirs,
+             iif(s.many_in_bill IS NULL,
+                 (SELECT x.bill_refund FROM left_in_bill AS x WHERE x.merchant = s.merchant AND x.payment = s.payment),
+                 NULL) AS other_refund
+      FROM same AS s) AS s;
 
 -- The same with what the bill's refund says; and touched refunds whose payment nobody names.
 CREATE VIEW refund_bills AS
@@ -674,6 +703,10 @@ LEFT JOIN bill_refunds AS b ON b.merchant = p.merchant AND b.bill_refund = p.bil
 CREATE VIEW bill_refunds_now AS
 SELECT s.merchant, s.bill_refund, s.transaction_id, s.is_paired,
        NOT s.is_paired
+           AND (s.refund_state IS NOT 'FAIL'
+                OR NOT EXISTS (SELECT 1 FROM bill_refunds AS a
+                               WHERE a.transaction_id = s.transaction_id AND a.merchant = s.merchant
+                                 AND a.bill_fen = s.bill_fen AND a.refund_state IS NOT 'FAIL'))
            AND (EXISTS (SELECT 1 FROM refunds AS r
                         WHERE r.payment = s.transaction_id AND r.merchant = s.merchant AND r.amount_fen = s.bill_fen)
                 OR EXISTS (SELECT 1 FROM refunds AS r
@@ -686,7 +719,7 @@ SELECT s.merchant, s.bill_refund, s.transaction_id, s.is_paired,
                            WHERE a.app_id = s.app_id AND m.merchant = s.merchant) AS is_other_app,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = s.merchant AND c.month = substr(s.bill_day, 1, 7)) AS late
-FROM (SELECT b.merchant, b.bill_refund, b.transaction_id, b.bill_fen, b.app_id, b.bill_day,
+FROM (SELECT b.merchant, b.bill_refund, b.transaction_id, b.bill_fen, b.refund_state, b.app_id, b.bill_day,
              EXISTS (SELECT 1 FROM refunds AS r
                      WHERE r.payment = b.transaction_id AND r.merchant = b.merchant
                        AND r.bill_refund = b.bill_refund) AS is_paired
@@ -759,7 +792,26 @@ LEFT JOIN orders AS o ON o.position = r.order_position;
 -- Rows of the four tables with the same columns. `status` is as stored: where `since` is less than 24 h 04 m ago,
 -- missing_in_ledger is awaiting_push yet, and refund_missing_in_ledger is refund_awaiting_push. `facts` is what a
 -- person judges: where it changes, what was resolved is open again; to wait and to be missing are the same fact.
+-- Where a status rests on what stands beside the row, the facts tell that too: `conflicts` and `lines` how many there
+-- are, `holders` which orders have the payment, `group` which refunds are ambiguous together (of more than 20 how
+-- many, the first and the last).
 -- `judged`: resolved, on these facts; lapsed, on others; reopened.
+
+-- Refunds of both sides of which nobody can say which is which. `share`: the amount that both sides have, or NULL for
+-- what is left of a payment.
+CREATE VIEW ambiguous_bill_refunds AS
+SELECT b.merchant, b.transaction_id AS payment, b.bill_refund AS id,
+       (SELECT min(r.amount_fen) FROM refunds AS r
+        WHERE r.payment = b.transaction_id AND r.merchant = b.merchant AND r.amount_fen = b.bill_fen) AS share
+FROM bill_refunds AS b
+WHERE b.is_ambiguous = 1;
+
+CREATE VIEW ambiguous_refunds AS
+SELECT r.merchant, r.payment, r.position, r.app || '.' || r.refund_id AS id,
+       (SELECT min(b.bill_fen) FROM bill_refunds AS b
+        WHERE b.transaction_id = r.payment AND b.merchant = r.merchant AND b.bill_fen = r.amount_fen) AS share
+FROM refunds AS r
+WHERE r.is_ambiguous = 1;
 
 CREATE VIEW months AS
 SELECT c.merchant, c.month, min(n.next_month) AS open_month
@@ -805,7 +857,36 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                          'bill_fen', o.bill_fen, 'bill_sha256', f.sha256, 'bill_line', o.bill_line & 4294967295,
                          'bill_state', l.trade_state,
                          'transaction_id', coalesce(o.transaction_id, l.transaction_id),
-                         'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no)) AS facts,
+                         'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no),
+                         'conflicts', iif(o.status = 'conflict', o.conflicts, NULL),
+                         'lines', iif(o.status = 'duplicate_in_bill',
+                                      (SELECT b.lines FROM bill_payments AS b
+                                       WHERE b.transaction_id = l.transaction_id AND b.merchant = o.merchant), NULL),
+                         'holders', iif(o.status = 'ids_disagree' AND o.bill_line IS NULL,
+                                        (SELECT iif(count(*) > 20,
+                                                    count(*) || ': ' || min(h.holder) || ' .. ' || max(h.holder),
+                                                    group_concat(h.holder, ' '))
+                                         FROM (SELECT w.app || '.' || w.out_trade_no AS holder
+                                               FROM bill_payments AS b
+                                               CROSS JOIN orders AS w
+                                                 ON w.transaction_id = b.transaction_id AND w.merchant = b.merchant
+                                                    AND w.bill_line = b.line
+                                               WHERE b.merchant = o.merchant AND b.transaction_id = o.transaction_id
+                                               UNION
+                                               SELECT w.app || '.' || w.out_trade_no
+                                               FROM bill_payments AS b
+                                               CROSS JOIN orders AS w
+                                                 ON w.transaction_id = b.transaction_id AND w.merchant = b.merchant
+                                                    AND w.bill_line = b.line
+                                               WHERE b.merchant = o.merchant AND b.mch_order_no = o.mch_order_no
+                                               UNION
+                                               SELECT w.app || '.' || w.out_trade_no
+                                               FROM bill_payments AS b
+                                               CROSS JOIN orders AS w
+                                                 ON w.mch_order_no = b.mch_order_no AND w.merchant = b.merchant
+                                                    AND w.bill_line = b.line
+                                               WHERE b.merchant = o.merchant AND b.mch_order_no = o.mch_order_no
+                                               ORDER BY 1) AS h), NULL)) AS facts,
              f.sha256 AS bill_sha256, o.bill_line & 4294967295 AS bill_line, o.position,
              o.row_key
       FROM orders AS o
@@ -850,7 +931,11 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS case_id,
              json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', b.line & 4294967295, 'bill_state', l.trade_state,
-                         'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no) AS facts,
+                         'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no,
+                         'lines', iif(b.status = 'duplicate_in_bill',
+                                      (SELECT p.lines FROM bill_payments AS p
+                                       WHERE p.transaction_id = b.transaction_id AND p.merchant = b.merchant), NULL))
+                 AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
              b.row_key
       FROM bill_only AS b
@@ -882,7 +967,7 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = r.merchant AND c.day = day_plus(r.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS r.bill_fen),
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.refund_fen, r.bill_fen)),
                                           'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (l.wx_refund_id, l.transaction_id) AND m.direction = 'out'
@@ -897,7 +982,20 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
                          'transaction_id', coalesce(r.transaction_id, r.payment),
                          'mch_order_no', coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no),
                          'refunded_fen', iif(r.is_excessive, (SELECT sum(x.amount_fen) FROM refunds AS x
-                                                              WHERE x.order_position = r.order_position), NULL))
+                                                              WHERE x.order_position = r.order_position), NULL),
+                         'group', iif(r.status = 'refund_ambiguous',
+                                      (SELECT iif(count(*) > 20, count(*) || ': ' || min(g.id) || ' .. ' || max(g.id),
+                                                  group_concat(g.id, ' '))
+                                       FROM (SELECT a.id FROM ambiguous_refunds AS a
+                                             WHERE a.merchant = r.merchant AND a.payment = r.payment
+                                               AND a.share IS (SELECT s.share FROM ambiguous_refunds AS s
+                                                               WHERE s.position = r.position)
+                                             UNION ALL
+                                             SELECT a.id FROM ambiguous_bill_refunds AS a
+                                             WHERE a.merchant = r.merchant AND a.payment = r.payment
+                                               AND a.share IS (SELECT s.share FROM ambiguous_refunds AS s
+                                                               WHERE s.position = r.position)
+                                             ORDER BY 1) AS g), NULL))
                  AS facts,
              f.sha256 AS bill_sha256, r.bill_line & 4294967295 AS bill_line, r.position,
              r.row_key
@@ -933,7 +1031,7 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                             AND EXISTS (SELECT 1 FROM covered_days AS c
                                         WHERE c.merchant = b.merchant AND c.day = day_plus(b.bill_day, 1)
                                           AND c.covers = 'funds')) THEN 'not_imported'
-                  ELSE ifnull((SELECT iif(max(m.amount_fen IS b.bill_fen),
+                  ELSE ifnull((SELECT iif(max(m.amount_fen IS coalesce(l.refund_fen, b.bill_fen)),
                                           'seen', 'differs')
                                FROM fund_lines AS m CROSS JOIN files AS n ON n.file = m.line >> 32
                                WHERE m.business_id IN (b.wx_refund_id, b.transaction_id) AND m.direction = 'out'
@@ -942,7 +1040,21 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
              'none' AS rule, 'bill_refund' AS case_kind, b.bill_refund AS case_id,
              json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
                          'bill_line', b.line & 4294967295, 'bill_state', b.refund_state,
-                         'wx_refund_id', b.wx_refund_id, 'transaction_id', b.transaction_id) AS facts,
+                         'wx_refund_id', b.wx_refund_id, 'transaction_id', b.transaction_id,
+                         'group', iif(b.status = 'refund_ambiguous',
+                                      (SELECT iif(count(*) > 20, count(*) || ': ' || min(g.id) || ' .. ' || max(g.id),
+                                                  group_concat(g.id, ' '))
+                                       FROM (SELECT a.id FROM ambiguous_refunds AS a
+                                             WHERE a.merchant = b.merchant AND a.payment = b.transaction_id
+                                               AND a.share IS (SELECT s.share FROM ambiguous_bill_refunds AS s
+                                                               WHERE s.id = b.bill_refund AND s.merchant = b.merchant)
+                                             UNION ALL
+                                             SELECT a.id FROM ambiguous_bill_refunds AS a
+                                             WHERE a.merchant = b.merchant AND a.payment = b.transaction_id
+                                               AND a.share IS (SELECT s.share FROM ambiguous_bill_refunds AS s
+                                                               WHERE s.id = b.bill_refund AND s.merchant = b.merchant)
+                                             ORDER BY 1) AS g), NULL))
+                 AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
              b.row_key
       FROM bill_refunds AS b

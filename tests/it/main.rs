@@ -50,6 +50,7 @@ mod projections_operations;
 mod projections_orders;
 mod projections_plans;
 mod projections_reconciliation;
+mod projections_reconciliation_judged;
 mod projections_recovered;
 mod projections_roles;
 mod projector;

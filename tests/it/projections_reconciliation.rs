@@ -17,23 +17,23 @@ use order_ledger::projector::Folder;
 use super::folded::{Folded, at};
 use super::told::{Asked, Told, coins, goods, refund};
 
-const JANUARY: [(&str, &str); 3] =
+pub const JANUARY: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2026-01-01"), ("to_day", "2026-01-31")];
 const ALL: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2025-12-01"), ("to_day", "2026-01-31")];
 
-fn merchant() -> MerchantId {
+pub fn merchant() -> MerchantId {
     MerchantId::parse("1900000109").unwrap()
 }
 
-async fn assigned() -> Folded {
+pub async fn assigned() -> Folded {
     let folded = Folded::built_in().await;
     folded.registered(0, PriceMeaning::Order, Some(&merchant())).await;
     folded
 }
 
 /// A payment of 600 fen, an hour into the year.
-fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
+pub fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
     BillLine {
         line: 0,
         row: RowKind::Payment,
@@ -68,7 +68,7 @@ fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
     }
 }
 
-fn given_back(transaction_id: &str, wx_refund_id: &str, fen: i64) -> BillLine {
+pub fn given_back(transaction_id: &str, wx_refund_id: &str, fen: i64) -> BillLine {
     BillLine {
         row: RowKind::Refund,
         trade_state: "REFUND".into(),
@@ -91,7 +91,12 @@ fn sha(digit: char) -> Sha256Hex {
 }
 
 /// The bill of a day; where one stands, this one takes its place.
-async fn billed(folded: &Folded, (day, kind, digit): (&str, &str, char), lines: BillLines, totals: Totals) {
+pub async fn billed(
+    folded: &Folded,
+    (day, kind, digit): (&str, &str, char),
+    lines: BillLines,
+    totals: Totals,
+) {
     let covers = match kind {
         "all" => Covers::Both,
         "success" => Covers::Payments,
@@ -113,7 +118,7 @@ async fn billed(folded: &Folded, (day, kind, digit): (&str, &str, char), lines: 
     folded.ledger.seal_bill(writer, &totals, at(2000)).await.unwrap();
 }
 
-async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>) {
+pub async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>) {
     let mut totals = TradeTotals::default();
     let numbered: Vec<_> = (2..).zip(lines).map(|(line, row)| BillLine { line, ..row }).collect();
     for line in &numbered {
@@ -122,18 +127,18 @@ async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>)
     billed(folded, bill, BillLines::Trade(numbered), Totals::Trade(totals)).await;
 }
 
-async fn empty(folded: &Folded, day: &str, kind: &str, covers: Covers) {
+pub async fn empty(folded: &Folded, day: &str, kind: &str, covers: Covers) {
     folded.ledger.declare_empty(&key(day, kind), covers, "no trades", "lin", at(2000)).await.unwrap();
 }
 
-async fn pushed(folded: &Folded, pushes: &[Told]) {
+pub async fn pushed(folded: &Folded, pushes: &[Told]) {
     for (minute, push) in (70..).zip(pushes) {
         folded.pushed(&push.0, minute).await;
     }
 }
 
 /// What each row is about, and its status.
-async fn statuses(folded: &Folded, asked: Asked<'_>) -> Vec<String> {
+pub async fn statuses(folded: &Folded, asked: Asked<'_>) -> Vec<String> {
     let rows = folded.columns("reconciliation/report", asked, ["case_id", "status"]).await;
     rows.iter().map(|row| row.join(" ")).collect()
 }
@@ -296,7 +301,7 @@ async fn refunds_are_paired_by_payment_amount_and_time() {
     assert_eq!(statuses(&folded, &asked).await, expected);
 }
 
-async fn resolve(folded: &Folded, kind: CaseKind, id: &str) {
+pub async fn resolve(folded: &Folded, kind: CaseKind, id: &str) {
     let key = CaseKey::new(merchant(), kind, id).unwrap();
     let asked = [("merchant", "1900000109"), ("case_kind", kind.as_str()), ("case_id", id)];
     let [[status, facts]] =

@@ -127,6 +127,15 @@ FROM touched AS t
 CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
 
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
+
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late
 FROM refund_links AS n

@@ -47,7 +47,8 @@ WHERE stream = :stream AND state = 'unfinished';
 UPDATE files SET counted_rows = files.counted_rows - n.lines FROM touched_counts AS n WHERE n.file = files.file;
 
 -- Which lines of the touched payments count: those of other days that counted before, and of this day each line once,
--- from whatever files hold it; the n-th of one file is the n-th of the other.
+-- from whatever files hold it; the n-th of one file is the n-th of the other. Not every file has MchOrderNos, nor both
+-- amounts.
 INSERT INTO counted_lines (transaction_id, merchant, bill_day, kind_place, line)
 SELECT b.transaction_id, b.merchant, f.bill_day, f.kind_place, b.line
 FROM touched AS t
@@ -63,15 +64,15 @@ WHERE t.what = 'payment' AND f.bill_day <> :bill_day;
 
 INSERT INTO counted_lines (transaction_id, merchant, bill_day, kind_place, line)
 SELECT d.transaction_id, :merchant, :bill_day, min(d.kind_place), d.line
-FROM (SELECT l.transaction_id, l.mch_order_no, l.trade_state, l.order_fen, f.kind_place, l.line,
-             row_number() OVER (PARTITION BY l.transaction_id, l.mch_order_no, l.trade_state, l.order_fen, f.file
+FROM (SELECT l.transaction_id, l.trade_state, l.amount_fen, f.kind_place, l.line,
+             row_number() OVER (PARTITION BY l.transaction_id, l.trade_state, l.amount_fen, f.file
                                 ORDER BY l.line) AS place
       FROM files AS f
       CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
       WHERE f.merchant = :merchant AND f.bill_day = :bill_day AND f.state = 'sealed' AND +l.row_kind = 'payment'
         AND EXISTS (SELECT 1 FROM touched AS t
                     WHERE t.what = 'payment' AND t.id = l.transaction_id AND t.merchant = f.merchant)) AS d
-GROUP BY d.transaction_id, d.mch_order_no, d.trade_state, d.order_fen, d.place;
+GROUP BY d.transaction_id, d.trade_state, d.amount_fen, d.place;
 
 DELETE FROM bill_copies
 WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'payment');
@@ -244,6 +245,15 @@ SELECT 'refunded_order', r.order_position, ''
 FROM touched AS t
 CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
 
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late

@@ -40,7 +40,18 @@ UNION ALL
 SELECT 'order', o.position, ''
 FROM orders AS o
 WHERE o.position = :position
-  AND EXISTS (SELECT 1 FROM refunds AS r WHERE r.out_trade_no = o.out_trade_no AND r.app = o.app);
+  AND EXISTS (SELECT 1 FROM refunds AS r WHERE r.out_trade_no = o.out_trade_no AND r.app = o.app)
+UNION ALL
+-- Refunds that came while the app's orders were paid to another merchant.
+SELECT 'refund', r.position, ''
+FROM orders AS o
+CROSS JOIN refunds AS r ON r.transaction_id = o.transaction_id AND r.app = o.app AND r.merchant IS NOT o.merchant
+WHERE o.position = :position
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM orders AS o
+CROSS JOIN refunds AS r ON r.mch_order_no = o.mch_order_no AND r.app = o.app AND r.merchant IS NOT o.merchant
+WHERE o.position = :position;
 
 -- An order of the sandbox is none here, but no bill should name it.
 INSERT OR IGNORE INTO claims (id, id_kind, source, claimant, app, merchant)
@@ -168,6 +179,15 @@ SELECT 'refunded_order', r.order_position, ''
 FROM touched AS t
 CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
 
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late

@@ -4,9 +4,17 @@ ON CONFLICT (app) DO UPDATE SET merchant = excluded.merchant;
 INSERT OR IGNORE INTO app_merchants (app, merchant) VALUES (:app, :merchant);
 
 -- The first one also counts for what came before.
-UPDATE orders SET merchant = :merchant, changed = :position WHERE app = :app AND merchant IS NULL;
+UPDATE orders
+SET merchant = :merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = :merchant AND c.month = substr(orders.accounting_day, 1, 7))
+WHERE app = :app AND merchant IS NULL;
 
-UPDATE refunds SET merchant = :merchant, changed = :position WHERE app = :app AND merchant IS NULL;
+UPDATE refunds
+SET merchant = :merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = :merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+WHERE app = :app AND merchant IS NULL;
 
 UPDATE claims SET merchant = :merchant WHERE app = :app AND merchant IS NULL;
 
@@ -171,6 +179,15 @@ SELECT 'refunded_order', r.order_position, ''
 FROM touched AS t
 CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
 
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late

@@ -31,6 +31,16 @@ WHERE o.out_trade_no = :key AND o.app = :app AND substr(:stream, 1, instr(:strea
   AND o.merchant IS NOT NULL AND o.mch_order_no IS NOT NULL
 UNION ALL
 SELECT 'refund', r.position, ''
+FROM orders AS o
+CROSS JOIN refunds AS r ON r.transaction_id = o.transaction_id AND r.app = o.app AND r.merchant IS NOT o.merchant
+WHERE o.out_trade_no = :key AND o.app = :app AND substr(:stream, 1, instr(:stream, '-') - 1) = 'order'
+UNION ALL
+SELECT 'refund', r.position, ''
+FROM orders AS o
+CROSS JOIN refunds AS r ON r.mch_order_no = o.mch_order_no AND r.app = o.app AND r.merchant IS NOT o.merchant
+WHERE o.out_trade_no = :key AND o.app = :app AND substr(:stream, 1, instr(:stream, '-') - 1) = 'order'
+UNION ALL
+SELECT 'refund', r.position, ''
 FROM refunds AS r
 WHERE r.refund_id = :key AND r.app = :app AND substr(:stream, 1, instr(:stream, '-') - 1) = 'refund';
 
@@ -160,6 +170,15 @@ SELECT 'refunded_order', r.order_position, ''
 FROM touched AS t
 CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
+
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
 
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late

@@ -8,6 +8,15 @@ WHERE :env = 'production';
 
 INSERT INTO touched (what, id, merchant) SELECT 'refund', :position, '' WHERE :env = 'production';
 
+-- To whom it was paid is what the order says that a refund names.
+UPDATE refunds
+SET merchant = n.merchant, changed = :position,
+    late = EXISTS (SELECT 1 FROM closed_months AS c
+                   WHERE c.merchant = n.merchant AND c.month = substr(refunds.accounting_day, 1, 7))
+FROM refund_merchants AS n
+WHERE n.position = refunds.position AND refunds.position IN (SELECT id FROM touched WHERE what = 'refund')
+  AND refunds.merchant IS NOT n.merchant;
+
 -- Which payment and which order it is for, and what that means for those beside it.
 UPDATE refunds
 SET payment = n.payment, order_position = n.order_position, changed = :position, late = n.late

@@ -260,9 +260,11 @@ impl Seen {
                 order.amount_fen *= i64::from(order.quantity);
             }
         }
+        seen.orders.sort_by_key(|order| order.position);
         for refund in &mut seen.refunds {
             let app = seen.apps.iter().find(|app| app.app == refund.app).unwrap();
-            refund.merchant = app.merchant_at(refund.position).map(str::to_owned);
+            let named = named_by(refund, &seen.orders).and_then(|order| order.merchant.clone());
+            refund.merchant = named.or_else(|| app.merchant_at(refund.position).map(str::to_owned));
         }
         seen
     }
@@ -293,6 +295,17 @@ impl Seen {
             About::Bill { merchant, day, kind } => self.bills.push(bill_of(merchant, *day, kind, facts)),
         }
     }
+}
+
+/// The order that a refund names, whoever was paid then: by number, else by TransactionId, else by MchOrderNo.
+fn named_by<'a>(refund: &Refund, orders: &'a [Order]) -> Option<&'a Order> {
+    let find = |is_it: &dyn Fn(&Order) -> bool| {
+        let mut of_app = orders.iter().filter(|order| order.app == refund.app && !order.is_sandbox);
+        of_app.find(|order| is_it(order))
+    };
+    find(&|order| refund.number.as_ref() == Some(&order.number))
+        .or_else(|| find(&|order| same(&order.ids.tx, &refund.ids.tx)))
+        .or_else(|| find(&|order| same(&order.ids.mch, &refund.ids.mch)))
 }
 
 fn app_of(app: &str, facts: &[(usize, &Fact, DateTime<Utc>)]) -> App {

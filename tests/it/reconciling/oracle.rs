@@ -69,13 +69,13 @@ pub fn report(seen: &Seen, merchant: &str, as_of: DateTime<Utc>) -> Vec<Row> {
 fn is_repeated(one: &Line, other: &Line) -> bool {
     one.is_refund == other.is_refund
         && one.tx == other.tx
-        && one.mch == other.mch
         && one.state == other.state
-        && one.order_fen == other.order_fen
+        && one.amount() == other.amount()
         && (!one.is_refund
-            || (one.wx_refund_id == other.wx_refund_id
-                && one.refund_state == other.refund_state
-                && one.amount() == other.amount()))
+            || (one.mch == other.mch
+                && one.order_fen == other.order_fen
+                && one.wx_refund_id == other.wx_refund_id
+                && one.refund_state == other.refund_state))
 }
 
 /// The lines of the sealed files that count once where several files of the same day hold them.

@@ -122,6 +122,13 @@ fn pair_payment(scope: &Scope<'_>, payment: &str, ledger: &mut [Side<'_>], bill:
     let lines: Vec<usize> =
         (0..bill.len()).filter(|place| scope.refund_lines[*place].line.tx == payment).collect();
     let amount = |line: usize| scope.refund_lines[line].line.amount();
+    // An attempt that failed stands for nothing where another of its amount did not fail.
+    let has_failed = |line: usize| scope.refund_lines[line].line.refund_state == Some("FAIL");
+    let is_retried = |line: usize| {
+        let again = |other: &usize| !has_failed(*other) && amount(*other) == amount(line);
+        has_failed(line) && amount(line).is_some() && lines.iter().any(again)
+    };
+    let lines: Vec<usize> = lines.iter().copied().filter(|line| !is_retried(*line)).collect();
     let mut amounts: Vec<_> = lines.iter().filter_map(|line| amount(*line)).collect();
     amounts.sort_unstable();
     amounts.dedup();
@@ -136,8 +143,7 @@ fn pair_payment(scope: &Scope<'_>, payment: &str, ledger: &mut [Side<'_>], bill:
             lines.iter().copied().filter(|line| amount(*line) == Some(fen)).collect();
         theirs.sort_by_key(|line| {
             let counted = &scope.refund_lines[*line];
-            let is_failed = counted.line.refund_state == Some("FAIL");
-            (is_failed, refunded_at(counted), counted.line.wx_refund_id.clone())
+            (refunded_at(counted), counted.line.wx_refund_id.clone())
         });
         if ours.len() == theirs.len() {
             for (side, line) in ours.into_iter().zip(theirs) {
@@ -265,7 +271,8 @@ fn row(scope: &Scope<'_>, side: Option<&Side<'_>>, counted: Option<&Counted>, st
         "funds",
         text(counted.map(|counted| {
             let ids = [counted.line.wx_refund_id.as_deref(), Some(counted.line.tx.as_str())];
-            scope.funds_of(counted.day, false, &ids, bill_fen)
+            // Coupons are not given back in money.
+            scope.funds_of(counted.day, false, &ids, counted.line.refund_fen.or(bill_fen))
         })),
     );
     row

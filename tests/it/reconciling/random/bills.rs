@@ -118,7 +118,8 @@ impl Drawing {
     fn fund_flow(&mut self, merchant: usize, day: NaiveDate, lines: &[Line]) {
         let mut funds = vec![];
         for line in lines {
-            let amount_fen = line.settlement_fen.filter(|_| !line.is_refund).or(line.amount()).unwrap_or(0);
+            let amount_fen = line.settlement_fen.filter(|_| !line.is_refund);
+            let amount_fen = amount_fen.or(line.refund_fen).or(line.amount()).unwrap_or(0);
             let amount_fen = if self.chance(15) { amount_fen + 1 } else { amount_fen };
             let business_id = line.wx_refund_id.clone().filter(|_| line.is_refund && self.chance(50));
             if self.chance(80) {

@@ -92,6 +92,19 @@ impl World {
     }
 }
 
+/// An attempt to give the same back that came to nothing.
+fn failed_before(line: &Line) -> Option<Line> {
+    let wx_refund_id = line.wx_refund_id.as_ref().map(|id| format!("{id}9"))?;
+    let (traded_at, refund_state) = (line.traded_at - TimeDelta::minutes(5), Some("FAIL"));
+    Some(Line {
+        wx_refund_id: Some(wx_refund_id),
+        traded_at,
+        refund_state,
+        refunded_at: None,
+        ..line.clone()
+    })
+}
+
 /// The payments that an order says it is.
 fn claims(stream: &Stream) -> Option<Vec<&String>> {
     let About::Order { .. } = stream.about else { return None };
@@ -308,6 +321,8 @@ impl Drawing {
                 if self.chance(30) {
                     self.disturb(&mut line);
                 }
+                let failed = failed_before(&line).filter(|_| self.chance(15));
+                self.lines.extend(failed.map(|failed| (merchant, failed)));
                 self.lines.push((merchant, line));
             }
             let mut facts = vec![(Fact::Refunded { fen, number: named, ids: first }, at)];
@@ -322,9 +337,9 @@ impl Drawing {
 
     fn refund_line(&mut self, letter: char, of: &Ids, fen: i64, at: DateTime<Utc>) -> Line {
         let traded_at = at - TimeDelta::minutes(self.one_of(&[0, 10, 1000, 2000]));
-        let id = self.rng.random_range(0..1000);
+        let id = self.rng.random_range(0..1000_i32);
         let succeeded = self.chance(50).then(|| traded_at + TimeDelta::minutes(self.rng.random_range(0..3)));
-        Line {
+        let mut line = Line {
             is_refund: true,
             traded_at,
             app_id: Some(self.app_id(letter)),
@@ -340,7 +355,11 @@ impl Drawing {
             applied_fen: self.chance(80).then_some(fen),
             refund_fen: Some(fen),
             refunded_at: succeeded,
-        }
+        };
+        // Some were paid with a coupon in part, which is not given back in money.
+        line.refund_fen =
+            line.refund_fen.map(|fen| if line.applied_fen.is_some() { fen - i64::from(id % 3) } else { fen });
+        line
     }
 
     /// Mocks and pushes in quarantine.
