@@ -116,7 +116,11 @@ CREATE TABLE bill_lines (
     -- What is compared with the ledger.
     amount_fen INTEGER AS (CASE row_kind
         WHEN 'refund' THEN coalesce(applied_refund_fen, refund_fen)
-        ELSE coalesce(order_fen, settlement_fen + coalesce(coupon_fen, 0)) END)
+        ELSE coalesce(order_fen, settlement_fen + coalesce(coupon_fen, 0)) END),
+    -- All that a row shows of it. A line that says the same as the one before it changes no row.
+    says TEXT AS (json_array(row_kind, traded_at, app_id, transaction_id, mch_order_no, open_id, trade_state, currency,
+                             settlement_fen, coupon_fen, wx_refund_id, mch_refund_no, refund_fen, coupon_refund_fen,
+                             refund_state, fee_millifen, rate, order_fen, applied_refund_fen, refund_succeeded_at))
 ) STRICT;
 
 CREATE INDEX bill_lines_by_refund ON bill_lines (wx_refund_id) WHERE wx_refund_id IS NOT NULL;
@@ -449,7 +453,9 @@ CREATE TABLE counted_lines (
 -- MchOrderNo that no order names by TransactionId. Of several orders the first has it, of several payments by
 -- MchOrderNo the lowest.
 CREATE VIEW order_payments AS
-SELECT o.position, o.app, o.merchant, o.transaction_id, o.mch_order_no, o.push_day,
+SELECT o.position, o.app, o.merchant, o.transaction_id, o.mch_order_no, o.push_day, o.bill_line AS old_line,
+       o.bill_day AS old_day, o.paired_by AS old_paired_by, o.is_doubled AS was_doubled,
+       o.do_ids_disagree AS did_ids_disagree,
        CASE WHEN EXISTS (SELECT 1 FROM bill_payments AS b
                          WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant)
             THEN iif(o.position = (SELECT min(f.position) FROM orders AS f
@@ -484,8 +490,9 @@ CREATE VIEW closed_months AS SELECT merchant, month, next_month, prepared_positi
 
 -- What an order's bill payment says, and whether ids disagree: of a pair where both know both and one differs, or
 -- where the line names another app of ours; without a pair where a bill has the payment for another order.
-CREATE VIEW order_bills AS
-SELECT o.position, b.line AS bill_line, f.bill_day, l.amount_fen AS bill_fen,
+CREATE VIEW order_bills_now AS
+SELECT o.position, o.old_line, o.old_day, o.old_paired_by, o.was_doubled, o.did_ids_disagree, b.line AS bill_line,
+       f.bill_day, l.amount_fen AS bill_fen,
        CASE WHEN b.line IS NULL THEN NULL
             WHEN b.transaction_id = o.transaction_id THEN 'transaction_id'
             ELSE 'mch_order_no' END AS paired_by,
@@ -509,6 +516,17 @@ FROM order_payments AS o
 LEFT JOIN bill_payments AS b ON b.transaction_id = o.payment AND b.merchant = o.merchant
 LEFT JOIN bill_lines AS l ON l.line = b.line
 LEFT JOIN files AS f ON f.file = l.line >> 32;
+
+-- The same, and whether the row says something else by it: a line that only stands elsewhere changes nothing.
+CREATE VIEW order_bills AS
+SELECT n.position, n.bill_line, n.bill_day, n.bill_fen, n.paired_by, n.is_doubled, n.do_ids_disagree,
+       n.is_other_currency, n.is_revoked, n.late,
+       n.old_day IS NOT n.bill_day OR n.old_paired_by IS NOT n.paired_by OR n.was_doubled <> n.is_doubled
+           OR n.did_ids_disagree <> n.do_ids_disagree
+           OR (n.old_line <> n.bill_line
+               AND (SELECT l.says FROM bill_lines AS l WHERE l.line = n.old_line)
+                   IS NOT (SELECT l.says FROM bill_lines AS l WHERE l.line = n.bill_line)) AS is_changed
+FROM order_bills_now AS n;
 
 -- Of the touched payments the lines without order: payments that no order has, and every further line of a payment.
 CREATE VIEW unpaired_lines AS
@@ -686,11 +704,16 @@ FROM (SELECT s.merchant, s.position, s.many_in_bill, s.bill_refund,
                  NULL) AS other_refund
       FROM same AS s) AS s;
 
--- The same with what the bill's refund says; and touched refunds whose payment nobody names.
+-- The same with what the bill's refund says, and whether the row says something else by it; and touched refunds whose
+-- payment nobody names.
 CREATE VIEW refund_bills AS
 SELECT r.position, b.bill_refund, b.line AS bill_line, b.bill_day, b.bill_fen, b.refund_state, p.is_ambiguous,
        EXISTS (SELECT 1 FROM closed_months AS c
-               WHERE c.merchant = r.merchant AND c.month = substr(coalesce(b.bill_day, r.refund_day), 1, 7)) AS late
+               WHERE c.merchant = r.merchant AND c.month = substr(coalesce(b.bill_day, r.refund_day), 1, 7)) AS late,
+       r.bill_refund IS NOT b.bill_refund OR r.bill_day IS NOT b.bill_day OR r.is_ambiguous <> p.is_ambiguous
+           OR (r.bill_line <> b.line
+               AND (SELECT l.says FROM bill_lines AS l WHERE l.line = r.bill_line)
+                   IS NOT (SELECT l.says FROM bill_lines AS l WHERE l.line = b.line)) AS is_changed
 FROM (SELECT merchant, position, bill_refund, is_ambiguous FROM refund_pairs
       UNION ALL
       SELECT r.merchant, r.position, NULL, 0
@@ -791,10 +814,10 @@ LEFT JOIN orders AS o ON o.position = r.order_position;
 
 -- Rows of the four tables with the same columns. `status` is as stored: where `since` is less than 24 h 04 m ago,
 -- missing_in_ledger is awaiting_push yet, and refund_missing_in_ledger is refund_awaiting_push. `facts` is what a
--- person judges: where it changes, what was resolved is open again; to wait and to be missing are the same fact.
--- Where a status rests on what stands beside the row, the facts tell that too: `conflicts` and `lines` how many there
--- are, `holders` which orders have the payment, `group` which refunds are ambiguous together (of more than 20 how
--- many, the first and the last).
+-- person judges: where it changes, what was resolved is open again; to wait and to be missing are the same fact,
+-- and so is a line that says the same in another file. Where a status rests on what stands beside the row, the facts
+-- tell that too: `conflicts` and `lines` how many there are, `holders` which orders have the payment, `group` which
+-- refunds are ambiguous together (of more than 20 how many, the first and the last).
 -- `judged`: resolved, on these facts; lapsed, on others; reopened.
 
 -- Refunds of both sides of which nobody can say which is which. `share`: the amount that both sides have, or NULL for
@@ -854,8 +877,7 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                                HAVING count(*) > 0), 'missing') END AS funds,
              coalesce(o.paired_by, 'none') AS rule, 'order' AS case_kind, o.app || '.' || o.out_trade_no AS case_id,
              json_object('status', replace(o.status, 'awaiting_bill', 'missing_in_bill'), 'ledger_fen', o.amount_fen,
-                         'bill_fen', o.bill_fen, 'bill_sha256', f.sha256, 'bill_line', o.bill_line & 4294967295,
-                         'bill_state', l.trade_state,
+                         'bill_fen', o.bill_fen, 'bill_state', l.trade_state,
                          'transaction_id', coalesce(o.transaction_id, l.transaction_id),
                          'mch_order_no', coalesce(o.mch_order_no, l.mch_order_no),
                          'conflicts', iif(o.status = 'conflict', o.conflicts, NULL),
@@ -929,8 +951,7 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
                                HAVING count(*) > 0), 'missing') END AS funds,
              'none' AS rule, 'payment' AS case_kind,
              b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS case_id,
-             json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
-                         'bill_line', b.line & 4294967295, 'bill_state', l.trade_state,
+             json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_state', l.trade_state,
                          'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no,
                          'lines', iif(b.status = 'duplicate_in_bill',
                                       (SELECT p.lines FROM bill_payments AS p
@@ -976,8 +997,7 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
              iif(r.bill_line IS NULL, 'none', 'refund_amount_time') AS rule, 'refund' AS case_kind,
              r.app || '.' || r.refund_id AS case_id,
              json_object('status', replace(r.status, 'refund_awaiting_bill', 'refund_missing_in_bill'),
-                         'ledger_fen', r.amount_fen, 'bill_fen', r.bill_fen, 'bill_sha256', f.sha256,
-                         'bill_line', r.bill_line & 4294967295, 'bill_state', r.refund_state,
+                         'ledger_fen', r.amount_fen, 'bill_fen', r.bill_fen, 'bill_state', r.refund_state,
                          'wx_refund_id', l.wx_refund_id, 'out_trade_no', coalesce(r.out_trade_no, o.out_trade_no),
                          'transaction_id', coalesce(r.transaction_id, r.payment),
                          'mch_order_no', coalesce(r.mch_order_no, o.mch_order_no, l.mch_order_no),
@@ -1038,8 +1058,7 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
                                  AND n.merchant = b.merchant AND n.state = 'sealed'
                                HAVING count(*) > 0), 'missing') END AS funds,
              'none' AS rule, 'bill_refund' AS case_kind, b.bill_refund AS case_id,
-             json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_sha256', f.sha256,
-                         'bill_line', b.line & 4294967295, 'bill_state', b.refund_state,
+             json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_state', b.refund_state,
                          'wx_refund_id', b.wx_refund_id, 'transaction_id', b.transaction_id,
                          'group', iif(b.status = 'refund_ambiguous',
                                       (SELECT iif(count(*) > 20, count(*) || ': ' || min(g.id) || ' .. ' || max(g.id),

@@ -101,19 +101,17 @@ CROSS JOIN orders AS o ON o.mch_order_no = t.id AND o.merchant = t.merchant
 WHERE t.what = 'mch_order';
 
 UPDATE orders
-SET (bill_line, bill_day, bill_fen, paired_by, is_doubled, do_ids_disagree, is_other_currency, is_revoked, late) =
+SET (bill_line, bill_day, bill_fen, paired_by, is_doubled, do_ids_disagree, is_other_currency, is_revoked) =
         (n.bill_line, n.bill_day, n.bill_fen, n.paired_by, n.is_doubled, n.do_ids_disagree, n.is_other_currency,
-         n.is_revoked, n.late),
+         n.is_revoked),
     -- Of an order with a line nobody counts the days: one that has lost it is counted anew.
     is_covered = iif(n.bill_line IS NULL,
                      (SELECT c.is_covered FROM order_coverage AS c WHERE c.position = orders.position),
                      orders.is_covered),
-    changed = :position
+    changed = iif(n.is_changed, :position, orders.changed), late = iif(n.is_changed, n.late, orders.late)
 FROM order_bills AS n
 WHERE n.position = orders.position AND orders.position IN (SELECT id FROM touched WHERE what = 'order')
-  AND (orders.bill_line IS NOT n.bill_line OR orders.bill_day IS NOT n.bill_day
-       OR orders.paired_by IS NOT n.paired_by OR orders.is_doubled <> n.is_doubled
-       OR orders.do_ids_disagree <> n.do_ids_disagree);
+  AND (orders.bill_line IS NOT n.bill_line OR n.is_changed);
 
 -- Match: lines without order.
 INSERT OR IGNORE INTO touched (what, id, merchant)
@@ -136,11 +134,18 @@ FROM bill_only_now AS n
 WHERE true
 ON CONFLICT (transaction_id, merchant, copy) DO UPDATE
 SET (line, bill_day, bill_fen, traded_at, app_id, mch_order_no, is_doubled, is_other_app, is_quarantined,
-     is_other_currency, is_revoked, is_mock, is_sandbox, changed, late) =
+     is_other_currency, is_revoked, is_mock, is_sandbox) =
         (excluded.line, excluded.bill_day, excluded.bill_fen, excluded.traded_at, excluded.app_id,
          excluded.mch_order_no, excluded.is_doubled, excluded.is_other_app, excluded.is_quarantined,
-         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox, excluded.changed,
-         excluded.late)
+         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox),
+    -- A line that says the same in another file changes nothing.
+    (changed, late) =
+        (SELECT iif(s.is_same, bill_only.changed, excluded.changed), iif(s.is_same, bill_only.late, excluded.late)
+         FROM (SELECT bill_day = excluded.bill_day AND is_doubled = excluded.is_doubled
+                          AND is_other_app = excluded.is_other_app AND is_quarantined = excluded.is_quarantined
+                          AND is_mock = excluded.is_mock AND is_sandbox = excluded.is_sandbox
+                          AND (SELECT l.says FROM bill_lines AS l WHERE l.line = bill_only.line)
+                              IS (SELECT l.says FROM bill_lines AS l WHERE l.line = excluded.line) AS is_same) AS s)
 WHERE line <> excluded.line OR is_doubled <> excluded.is_doubled OR is_other_app <> excluded.is_other_app
    OR is_quarantined <> excluded.is_quarantined OR is_mock <> excluded.is_mock
    OR is_sandbox <> excluded.is_sandbox;
@@ -206,13 +211,11 @@ CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
 
 UPDATE refunds
-SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous, late) =
-        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous, n.late),
-    changed = :position
+SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous) =
+        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous),
+    changed = iif(n.is_changed, :position, refunds.changed), late = iif(n.is_changed, n.late, refunds.late)
 FROM refund_bills AS n
-WHERE n.position = refunds.position
-  AND (refunds.bill_refund IS NOT n.bill_refund OR refunds.bill_line IS NOT n.bill_line
-       OR refunds.is_ambiguous <> n.is_ambiguous);
+WHERE n.position = refunds.position AND (refunds.bill_line IS NOT n.bill_line OR n.is_changed);
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position

@@ -36,11 +36,18 @@ FROM bill_only_now AS n
 WHERE true
 ON CONFLICT (transaction_id, merchant, copy) DO UPDATE
 SET (line, bill_day, bill_fen, traded_at, app_id, mch_order_no, is_doubled, is_other_app, is_quarantined,
-     is_other_currency, is_revoked, is_mock, is_sandbox, changed, late) =
+     is_other_currency, is_revoked, is_mock, is_sandbox) =
         (excluded.line, excluded.bill_day, excluded.bill_fen, excluded.traded_at, excluded.app_id,
          excluded.mch_order_no, excluded.is_doubled, excluded.is_other_app, excluded.is_quarantined,
-         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox, excluded.changed,
-         excluded.late)
+         excluded.is_other_currency, excluded.is_revoked, excluded.is_mock, excluded.is_sandbox),
+    -- A line that says the same in another file changes nothing.
+    (changed, late) =
+        (SELECT iif(s.is_same, bill_only.changed, excluded.changed), iif(s.is_same, bill_only.late, excluded.late)
+         FROM (SELECT bill_day = excluded.bill_day AND is_doubled = excluded.is_doubled
+                          AND is_other_app = excluded.is_other_app AND is_quarantined = excluded.is_quarantined
+                          AND is_mock = excluded.is_mock AND is_sandbox = excluded.is_sandbox
+                          AND (SELECT l.says FROM bill_lines AS l WHERE l.line = bill_only.line)
+                              IS (SELECT l.says FROM bill_lines AS l WHERE l.line = excluded.line) AS is_same) AS s)
 WHERE line <> excluded.line OR is_doubled <> excluded.is_doubled OR is_other_app <> excluded.is_other_app
    OR is_quarantined <> excluded.is_quarantined OR is_mock <> excluded.is_mock
    OR is_sandbox <> excluded.is_sandbox;

@@ -36,13 +36,11 @@ CROSS JOIN refunds AS r ON r.position = t.id
 WHERE t.what = 'refund' AND r.order_position IS NOT NULL;
 
 UPDATE refunds
-SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous, late) =
-        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous, n.late),
-    changed = :position
+SET (bill_refund, bill_line, bill_day, bill_fen, refund_state, is_ambiguous) =
+        (n.bill_refund, n.bill_line, n.bill_day, n.bill_fen, n.refund_state, n.is_ambiguous),
+    changed = iif(n.is_changed, :position, refunds.changed), late = iif(n.is_changed, n.late, refunds.late)
 FROM refund_bills AS n
-WHERE n.position = refunds.position
-  AND (refunds.bill_refund IS NOT n.bill_refund OR refunds.bill_line IS NOT n.bill_line
-       OR refunds.is_ambiguous <> n.is_ambiguous);
+WHERE n.position = refunds.position AND (refunds.bill_line IS NOT n.bill_line OR n.is_changed);
 
 UPDATE bill_refunds
 SET (is_paired, is_ambiguous, late) = (n.is_paired, n.is_ambiguous, n.late), changed = :position

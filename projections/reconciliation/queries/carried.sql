@@ -21,7 +21,8 @@ WITH differing AS (
     FROM bill_only
     WHERE merchant = :merchant AND bill_day <= :to_day AND status <> 'other_app'
       AND (status <> 'missing_in_ledger' OR seconds_between(traded_at, :as_of) >= 86640)
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     UNION ALL
     SELECT 'refund', accounting_day < :from_day, 1, amount_fen, ifnull(bill_fen, 0)
     FROM refunds
@@ -31,7 +32,8 @@ WITH differing AS (
     FROM bill_refunds
     WHERE merchant = :merchant AND bill_day <= :to_day AND is_paired = 0 AND status <> 'other_app'
       AND (status <> 'refund_missing_in_ledger' OR seconds_between(refunded_at, :as_of) >= 86640)
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     UNION ALL
     -- Those that are resolved are not carried.
     SELECT kind, accounting_day < :from_day, -1, -ifnull(ledger_fen, 0), -ifnull(bill_fen, 0)
@@ -46,7 +48,8 @@ late AS (
     SELECT 'payment', bill_day, 0, ifnull(bill_fen, 0)
     FROM bill_only
     WHERE merchant = :merchant AND late = 1
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     UNION ALL
     SELECT 'refund', accounting_day, amount_fen, ifnull(bill_fen, 0)
     FROM refunds WHERE merchant = :merchant AND late = 1 AND (:app IS NULL OR app = :app)
@@ -54,7 +57,8 @@ late AS (
     SELECT 'refund', bill_day, 0, ifnull(bill_fen, 0)
     FROM bill_refunds
     WHERE merchant = :merchant AND late = 1 AND is_paired = 0
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
 ),
 carried AS (
     SELECT 'carried_in' AS what, kind, rows, ledger_fen, bill_fen FROM differing WHERE is_before

@@ -3,7 +3,6 @@
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
 -- parameter: to_day day required | Last accounting day
--- parameter: app text | The app's slug: nothing where it was never assigned to the merchant
 -- column: day day | Bill day / 账单日
 -- column: payments text | covered, empty (declared) or no / 支付
 -- column: refunds text | covered, empty (declared) or no / 退款
@@ -12,7 +11,6 @@
 WITH RECURSIVE days (day) AS (
     SELECT :from_day
     WHERE :from_day <= :to_day
-      AND (:app IS NULL OR EXISTS (SELECT 1 FROM app_merchants AS m WHERE m.app = :app AND m.merchant = :merchant))
     UNION ALL
     SELECT day_plus(day, 1) FROM days WHERE day < :to_day
 )

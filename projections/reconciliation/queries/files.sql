@@ -3,7 +3,6 @@
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
 -- parameter: to_day day required | Last accounting day
--- parameter: app text | The app's slug: nothing where it was never assigned to the merchant
 -- column: bill_day day | Bill day / 账单日
 -- column: kind text | all, success, refund, fundflow or a profile's name / 账单类型
 -- column: state text | sealed, superseded, declared_empty or unfinished / 状态
@@ -38,5 +37,4 @@ SELECT f.bill_day, f.kind, f.state, f.covers, f.file_name, f.profile, f.sha256, 
        f.superseded_by, f.position
 FROM files AS f
 WHERE f.merchant = :merchant AND f.bill_day BETWEEN :from_day AND :to_day
-  AND (:app IS NULL OR EXISTS (SELECT 1 FROM app_merchants AS m WHERE m.app = :app AND m.merchant = :merchant))
 ORDER BY f.bill_day, f.kind_place, f.kind, f.file

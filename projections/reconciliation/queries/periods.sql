@@ -1,7 +1,6 @@
 -- The months of a merchant: prepared, closed, reopened.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
--- parameter: app text | The app's slug: nothing where it was never assigned to the merchant
 -- column: month text | Month / 期间
 -- column: state text | prepared, closed or reopened / 状态
 -- column: report_sha256 id | The report / 报告 SHA-256
@@ -19,5 +18,4 @@ SELECT p.month, p.state, p.report_sha256, p.prepared_position AS report_position
        p.prepared_at, p.closed_by, p.closed_at, p.reopened_by, p.reopened_at, p.reopened_reason, p.position
 FROM periods AS p
 WHERE p.merchant = :merchant
-  AND (:app IS NULL OR EXISTS (SELECT 1 FROM app_merchants AS m WHERE m.app = :app AND m.merchant = :merchant))
 ORDER BY p.month DESC

@@ -93,7 +93,8 @@ WITH page AS (
                                    WHEN 'refund_awaiting_push' THEN 'refund_missing_in_ledger'
                                    ELSE :status END)
       AND ifnull(:kind, 'payment') = 'payment' AND (:after IS NULL OR b.row_key > :after)
-      AND (:app IS NULL OR b.app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR b.app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                       WHERE m.app = :app AND m.merchant = :merchant))
       AND (:status IS NOT 'missing_in_ledger' OR seconds_between(b.traded_at, :as_of) >= 86640)
       AND (:status IS NOT 'awaiting_push' OR seconds_between(b.traded_at, :as_of) < 86640)
       AND ((:only_differences = 0 AND :case_state IS NULL)
@@ -134,7 +135,8 @@ WITH page AS (
                                    ELSE :status END)
       AND b.is_paired = 0
       AND ifnull(:kind, 'refund') = 'refund' AND (:after IS NULL OR b.row_key > :after)
-      AND (:app IS NULL OR b.app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR b.app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                       WHERE m.app = :app AND m.merchant = :merchant))
       AND (:status IS NOT 'refund_missing_in_ledger' OR seconds_between(b.refunded_at, :as_of) >= 86640)
       AND (:status IS NOT 'refund_awaiting_push' OR seconds_between(b.refunded_at, :as_of) < 86640)
       AND ((:only_differences = 0 AND :case_state IS NULL)

@@ -32,7 +32,8 @@ counted AS (
            count(*), 0, coalesce(sum(bill_fen), 0), 0
     FROM bill_only
     WHERE merchant = :merchant AND bill_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     GROUP BY 1, 2
     UNION ALL
     SELECT 'refund', status, count(*), sum(amount_fen), coalesce(sum(bill_fen), 0), 0
@@ -46,7 +47,8 @@ counted AS (
            count(*), 0, coalesce(sum(bill_fen), 0), 0
     FROM bill_refunds
     WHERE merchant = :merchant AND bill_day BETWEEN :from_day AND :to_day AND is_paired = 0
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     GROUP BY 1, 2
     UNION ALL
     SELECT 'payment', status, 0, 0, 0, count(*)
@@ -60,7 +62,8 @@ counted AS (
            0, 0, 0, count(*)
     FROM bill_only
     WHERE merchant = :merchant AND late = 1 AND bill_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     GROUP BY 1, 2
     UNION ALL
     SELECT 'refund', status, 0, 0, 0, count(*)
@@ -75,7 +78,8 @@ counted AS (
            0, 0, 0, count(*)
     FROM bill_refunds
     WHERE merchant = :merchant AND late = 1 AND is_paired = 0 AND bill_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app_id = (SELECT app_id FROM apps WHERE app = :app))
+      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
+                                     WHERE m.app = :app AND m.merchant = :merchant))
     GROUP BY 1, 2
 )
 SELECT c.kind, c.status, sum(c.rows) AS rows, sum(c.ledger_fen) AS ledger_fen, sum(c.bill_fen) AS bill_fen,

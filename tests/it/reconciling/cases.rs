@@ -33,11 +33,9 @@ const IN_ORDER: [&str; 10] = [
 ];
 
 /// What a row says that a judgement rests on.
-const JUDGED: [&str; 9] = [
+const JUDGED: [&str; 7] = [
     "ledger_fen",
     "bill_fen",
-    "bill_sha256",
-    "bill_line",
     "bill_state",
     "transaction_id",
     "mch_order_no",
