@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::bills::known_merchant;
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, Body, NoParams, Params};
@@ -225,6 +226,7 @@ pub async fn reopen(
     request_body(content = String, content_type = "application/octet-stream", description = "The file"),
     responses(
         (status = 200, description = "What became of its rows", body = CasesResolved),
+        (status = 404, description = "The merchant is not configured", body = Failure),
         (status = 422, description = "It cannot be read: nothing was resolved; `detail` says where", body = Failure),
     ),
 )]
@@ -238,6 +240,7 @@ pub async fn upload(
     let merchant = params.take_as("merchant", "a merchant's number", |text| MerchantId::parse(text).ok())?;
     let merchant = merchant.ok_or_else(|| extract::wrong_parameter("merchant", "is missing"))?;
     params.finish("merchant and min_position")?;
+    known_merchant(&service.keys.load().routes, &merchant)?;
     let turn = service.case_files.clone().try_acquire_owned();
     let _turn = turn.map_err(|_| {
         let message = "another file with cases is being read: wait until it is done";

@@ -13,7 +13,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::Span;
 
-use super::bills::day;
+use super::bills::{day, known_merchant};
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, NoParams, Params, Segments};
@@ -58,7 +58,7 @@ pub const FILED_PATH: &str = "/v1/reports/{sha256}";
             (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
         (status = 304, description = "The report is that of the ETag"),
-        (status = 404, description = "There is no projection reconciliation", body = Failure),
+        (status = 404, description = "The merchant is not configured, or there is no projection reconciliation", body = Failure),
         (status = 406, description = "Accept names none of the formats", body = Failure),
     ),
 )]
@@ -76,6 +76,7 @@ pub async fn report(
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
     questions::begun(&service).await?;
     questions::within_log(&service, min_position)?;
+    known_merchant(&service.keys.load().routes, &scope.merchant)?;
     let wait = limits::QUERY_POSITION_WAIT;
     let snapshot = service.projector.snapshot(PROJECTION, min_position, wait).await?;
     let position = snapshot.position();
