@@ -211,9 +211,9 @@ const GONE: &str = "the server has ended or closed the connection";
 
 /// A file to be sent, or a pipe.
 pub fn open(path: &Path) -> anyhow::Result<File> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let file = File::open(path)?;
     if file.metadata()?.is_dir() {
-        bail!("{} is a directory: name a file in it", path.display());
+        bail!("it is a directory: name a file in it");
     }
     Ok(file)
 }

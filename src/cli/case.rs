@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
+use chrono::NaiveDate;
+
 use super::admin_client::TokenSource;
 use super::answered::told;
 use super::folding::Projections;
@@ -10,16 +13,17 @@ use super::output::Shown;
 use super::query;
 use super::{ConfigFile, FOUND_WRONG, admin_client, door};
 use crate::http::api::{CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
+use crate::reconcile::source::PROJECTION;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// The cases of a merchant that somebody has judged
     List(List),
     Resolve(Resolve),
     Reopen(Reopen),
     Import(Import),
 }
 
+/// The cases of a merchant that somebody has judged, or, with --state open, the differences nobody has
 #[derive(clap::Args)]
 pub struct List {
     #[command(flatten)]
@@ -29,9 +33,15 @@ pub struct List {
     /// 商户号
     #[arg(long)]
     merchant: String,
-    /// Only those that stand so: resolved, lapsed, reopened or gone
+    /// Only those that stand so
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Of open cases: the first accounting day. Without it: all days
     #[arg(long)]
-    state: Option<String>,
+    from: Option<NaiveDate>,
+    /// Of open cases: the last accounting day. Without it: all days
+    #[arg(long)]
+    to: Option<NaiveDate>,
     /// At most so many
     #[arg(long)]
     limit: Option<u32>,
@@ -41,6 +51,34 @@ pub struct List {
     #[command(flatten)]
     shown: Shown,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum State {
+    /// Rows of the reconciliation that wait for a decision, those among them that had one and lapsed
+    Open,
+    Resolved,
+    /// Resolved, and the facts have changed since
+    Lapsed,
+    Reopened,
+    /// Resolved, and no row is there any more
+    Gone,
+}
+
+impl State {
+    /// As the question `cases` takes it; open cases are rows and no cases yet.
+    fn of_cases(self) -> Option<&'static str> {
+        match self {
+            Self::Open => None,
+            Self::Resolved => Some("resolved"),
+            Self::Lapsed => Some("lapsed"),
+            Self::Reopened => Some("reopened"),
+            Self::Gone => Some("gone"),
+        }
+    }
+}
+
+/// Before and after every day of a ledger.
+const ANY_DAY: (&str, &str) = ("1970-01-01", "9999-12-31");
 
 /// Which case, by the columns `case_kind` and `case_id` of its row.
 #[derive(clap::Args)]
@@ -130,11 +168,31 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(args: List) -> anyhow::Result<ExitCode> {
-    let List { config, projections, merchant, state, limit, after, shown } = args;
+    let List { config, projections, merchant, state, from, to, limit, after, shown } = args;
     let limit = limit.map(|limit| limit.to_string());
+    if state == Some(State::Open) {
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            bail!("--from is after --to");
+        }
+        let day =
+            |day: Option<NaiveDate>, any: &str| day.map_or_else(|| any.to_owned(), |day| day.to_string());
+        let parameters = query::given([
+            ("merchant", Some(merchant)),
+            ("from_day", Some(day(from, ANY_DAY.0))),
+            ("to_day", Some(day(to, ANY_DAY.1))),
+            ("only_differences", Some("true".to_owned())),
+            ("case_state", Some("open".to_owned())),
+            ("limit", limit),
+            ("after", after),
+        ]);
+        return query::list(&config, &projections, (PROJECTION, "rows"), &parameters, &shown).await;
+    }
+    if from.is_some() || to.is_some() {
+        bail!("--from and --to are of open cases: give --state open with them");
+    }
+    let state = state.and_then(State::of_cases).map(str::to_owned);
     let parameters = [("merchant", Some(merchant)), ("state", state), ("limit", limit), ("after", after)];
-    let parameters = query::given(parameters);
-    query::list(&config, &projections, ("reconciliation", "cases"), &parameters, &shown).await
+    query::list(&config, &projections, (PROJECTION, "cases"), &query::given(parameters), &shown).await
 }
 
 async fn resolve(args: Resolve) -> anyhow::Result<ExitCode> {
@@ -162,7 +220,8 @@ async fn reopen(args: Reopen) -> anyhow::Result<ExitCode> {
 
 async fn import(args: Import) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
-    let file = admin_client::open(&args.file)?;
+    // Before the server is asked.
+    let file = admin_client::open(&args.file).with_context(|| args.file.display().to_string())?;
     let query = admin_client::query(&[("merchant", Some(&args.merchant))]);
     let path = format!("/v1/cases/upload{query}");
     let answered = client.upload::<CasesResolved>(&path, file, |_| {}).await?;

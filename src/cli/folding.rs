@@ -186,6 +186,9 @@ impl ReadModels {
     /// Waits for the server that folds, as long as that goes on.
     pub async fn snapshot(&self, projection: &str) -> anyhow::Result<Snapshot> {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
         let mut standing = Standing::new(Instant::now());
         let mut told = false;
         let taken = loop {

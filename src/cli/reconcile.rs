@@ -102,6 +102,6 @@ fn checked(header: &Header) -> ExitCode {
     if open == 0 && gaps == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("--check: {open} differences wait for a decision; {gaps} days are without bill");
+    eprintln!("--check: differences that wait for a decision: {open}; days without bill: {gaps}");
     FOUND_WRONG.into()
 }

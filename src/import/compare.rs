@@ -90,10 +90,11 @@ impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { days, added, removed, changed, .. } = self;
         let days: Vec<_> = days.iter().map(|day| format!("{} ({})", day.key, day.sha256)).collect();
+        let lines = if *changed == 1 { "line" } else { "lines" };
         write!(
             f,
-            "another file stands for {}: {changed} lines changed, {removed} removed, {added} added; import it \
-             with a reason to supersede what stands",
+            "another file stands for {}: {changed} {lines} changed, {removed} removed, {added} added; to let this \
+             one take its place, import it with the reason: --supersede REASON, or supersede=REASON over HTTP",
             days.join(", ")
         )
     }

@@ -45,13 +45,13 @@ pub enum ReportError {
     #[error(transparent)]
     Ask(#[from] AskError),
     #[error("the report cannot be written: {0}")]
-    Write(#[from] io::Error),
+    Write(io::Error),
     #[error(transparent)]
     Csv(#[from] CsvError),
     #[error(transparent)]
     Xlsx(#[from] WriteError),
     #[error("the report cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     #[error(
         "the sums of {} rows do not add up: ledger {} fen less bill {} fen is not the differences' {} fen; rebuild \
          the projection reconciliation",
@@ -67,6 +67,19 @@ pub enum ReportError {
     TooMuch(String),
     #[error("reconciliation/{0} has no column {1}: the folder is not the program's own")]
     Column(&'static str, &'static str),
+}
+
+/// Its words stand in the message: told as the source too, they would be told twice.
+impl From<io::Error> for ReportError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<serde_json::Error> for ReportError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
 }
 
 /// Blocks. Keeps one row in memory at a time.

@@ -204,7 +204,8 @@ fn an_excel_file_has_the_header_first_and_then_as_many_sheets_as_the_rows_need()
 
 #[test]
 fn a_terminal_shows_sums_gaps_and_the_first_differences() {
-    let (shown, _) = written(&prepared(), &january(None), Format::Table);
+    let (shown, told) = written(&prepared(), &january(None), Format::Table);
+    assert_eq!(told.header.open_rows(), 3, "what matches waits for nobody");
     let shown = String::from_utf8(shown).unwrap();
     for line in
         ["Days without bills\nday         payments  refunds\n2026-01-02  covered   no\n", "missing_in_ledger"]

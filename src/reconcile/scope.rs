@@ -71,7 +71,7 @@ pub enum ScopeError {
     Backwards { from: NaiveDate, to: NaiveDate },
     #[error("{days} days are more than a report takes, {}: ask for a shorter time", limits::REPORT_DAYS_MAX)]
     TooLong { days: i64 },
-    #[error("status: no row has the status {status:?}; known: {}", statuses().collect::<Vec<_>>().join(", "))]
+    #[error("no row has the status {status:?}; known: {}", statuses().collect::<Vec<_>>().join(", "))]
     Status { status: String },
 }
 
@@ -124,6 +124,8 @@ impl Scope {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -139,5 +141,41 @@ mod tests {
             let scope = Scope::new(merchant, (day(from), day(to)), None, DateTime::UNIX_EPOCH);
             assert_eq!(scope.is_ok(), is_possible, "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn a_status_that_no_row_has_is_told_with_those_there_are() {
+        let day = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let scope = |status: &str| {
+            let merchant = MerchantId::parse("1900000109").unwrap();
+            Scope::new(merchant, (day, day), Some(status.to_owned()), DateTime::UNIX_EPOCH)
+        };
+        assert!(scope("missing_in_bill").is_ok() && scope("awaiting_push").is_ok());
+        let refused = scope("missing").unwrap_err();
+        assert_eq!(refused.parameter(), "status");
+        assert!(refused.to_string().contains("missing_in_bill"), "{refused}");
+    }
+
+    /// The words in quotes between two texts, wherever they stand.
+    fn words(sql: &str, begin: &str, end: &str) -> BTreeSet<String> {
+        let parts = sql.split(begin).skip(1).map(|part| part.split(end).next().unwrap());
+        let words = parts.flat_map(|part| part.split('\'').skip(1).step_by(2));
+        let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        words.filter(is_word).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_statuses_are_those_that_the_schema_can_say() {
+        let schema = include_str!("../../projections/reconciliation/schema.sql");
+        // Which of them is too young to be missed is asked, not stored.
+        let young = ["awaiting_push", "refund_awaiting_push"].map(str::to_owned);
+        let mut said = words(schema, "status TEXT AS (CASE", "END)");
+        said.extend(young.clone());
+        let known: BTreeSet<_> = statuses().map(str::to_owned).collect();
+        assert_eq!(known, said);
+        let mut settled = words(schema, "is_difference INTEGER AS (status NOT IN (", "))");
+        settled.extend(young);
+        settled.insert("other_app".to_owned());
+        assert_eq!(SETTLED.map(str::to_owned).into_iter().collect::<BTreeSet<_>>(), settled);
     }
 }

@@ -19,7 +19,14 @@ const FORMULA_BEGINS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝',
 
 #[derive(Debug, thiserror::Error)]
 #[error("the table cannot be written as CSV: {0}")]
-pub struct CsvError(#[from] csv::Error);
+pub struct CsvError(csv::Error);
+
+/// Its words stand in the message: told as the source too, it would be told twice.
+impl From<csv::Error> for CsvError {
+    fn from(error: csv::Error) -> Self {
+        Self(error)
+    }
+}
 
 /// Rows one by one, below the header. Lines end with CR LF. A null is an empty cell, a flag is `true` or
 /// `false`.
@@ -125,6 +132,13 @@ mod tests {
             assert_eq!(harmless(unit, text), written, "{unit:?} {text:?}");
             assert_eq!(restored(written), text, "{written:?}");
         }
+    }
+
+    #[test]
+    fn the_cause_of_a_failure_is_told_once() {
+        let error = CsvError::from(csv::Error::from(std::io::Error::other("the disk is full")));
+        assert!(error.to_string().contains("the disk is full"));
+        assert!(std::error::Error::source(&error).is_none(), "a chain of causes would tell it again");
     }
 
     #[test]

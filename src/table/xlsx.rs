@@ -20,7 +20,14 @@ const SHEET_NAME_CHARS_MAX: usize = 31;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the table cannot be written as XLSX: {0}")]
-pub struct WriteError(#[from] XlsxError);
+pub struct WriteError(XlsxError);
+
+/// Its words stand in the message: told as the source too, it would be told twice.
+impl From<XlsxError> for WriteError {
+    fn from(error: XlsxError) -> Self {
+        Self(error)
+    }
+}
 
 /// How a sheet begins; what it begins with stays in view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

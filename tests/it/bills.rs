@@ -428,8 +428,9 @@ async fn the_command_imports_through_the_server_and_alone_and_goes_on_after_a_ba
         let (code, told) = run(&["bill", "import", &other]);
         assert_eq!(code, 1, "{told}");
         assert!(told.contains("removed: T2"), "{told}");
+        assert!(told.contains("--supersede REASON"), "{told}");
         let (code, told) = run(&["bill", "import", &home.folder().join("nowhere.csv").display().to_string()]);
-        assert_eq!(code, 1, "{told}");
+        assert_eq!(code, 2, "{told}");
         assert!(told.contains("nowhere.csv"), "{told}");
         if let Some(server) = server {
             assert!(server.terminate().success());

@@ -119,6 +119,8 @@ async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
         ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&format=pdf", "422 parameter"),
         ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&more=1", "422 parameter"),
         ("finance", "merchant=1&from=2026-01-01&to=2026-01-31&min_position=999999", "422 parameter"),
+        ("finance", "merchant=77&from=2026-01-01&to=2026-01-31", "404 unknown_merchant"),
+        ("finance", &format!("{scope}&status=missing"), "422 parameter"),
         ("game", &scope, "403 role"),
         ("support", &scope, "403 role"),
         ("finance_demo", &scope, "403 scope"),
@@ -131,6 +133,9 @@ async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
     let accepts = [("accept", "text/html")];
     let asked = server.client("audit").get_with(&format!("/v1/reconciliation?{scope}"), &accepts).await;
     assert_eq!(asked.outcome(), "406 not_acceptable");
+    let cases = "/v1/cases/upload?merchant=77";
+    let asked = server.client("finance").send_bytes("POST", cases, "application/octet-stream", b"x").await;
+    assert_eq!(asked.outcome(), "404 unknown_merchant");
     let unknown = format!("/v1/reports/{}", "0".repeat(64));
     assert_eq!(server.client("audit").get(&unknown).await.outcome(), "404 unknown_report");
     assert_eq!(server.client("audit").get("/v1/reports/x").await.outcome(), "422 parameter");

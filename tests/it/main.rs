@@ -23,6 +23,7 @@ mod families;
 mod faulty_disk;
 mod finance_api;
 mod finance_cli;
+mod finance_commands;
 mod folded;
 mod fuzz_corpus;
 mod game;

@@ -25,8 +25,9 @@ use crate::spool::Spool;
 /// Import bill files: plain, GZIP or XLSX; through a running server, or alone
 ///
 /// The same content again changes nothing. An import that was interrupted goes on when it is run again. A file
-/// that cannot be read or does not add up appends nothing; the files behind it are still taken, and the exit
-/// code is 1.
+/// that cannot be read or does not add up, or against which another file stands, appends nothing; the files
+/// behind it are still taken, and the exit code is 1. It is 2 where a file could not be judged: it is not there,
+/// the access token may not do this, or the server has gone.
 #[derive(clap::Args)]
 pub struct Import {
     #[command(flatten)]

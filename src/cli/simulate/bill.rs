@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -49,6 +49,10 @@ pub struct Traded {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Billed {
     pub file: PathBuf,
+    /// 商户号
+    pub merchant: String,
+    /// In Beijing.
+    pub day: NaiveDate,
     pub payments: usize,
     pub refunds: usize,
     /// Payments that the ledger knows and the bill does not name.
@@ -61,13 +65,28 @@ pub struct Billed {
 
 impl fmt::Display for Billed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, payments, refunds, left_out, other_amount, unknown } = self;
+        let Self { file, payments, refunds, left_out, other_amount, unknown, .. } = self;
         write!(
             f,
             "bill {}: {payments} payments, {refunds} refunds; planted: {left_out} left out, {other_amount} at \
              another amount, {unknown} unknown to the ledger",
             file.display()
         )
+    }
+}
+
+impl Billed {
+    /// The commands that reconcile it. What was paid before midnight has the day before, which has no bill.
+    pub fn next(&self) -> [String; 3] {
+        let Self { file, merchant, day, .. } = self;
+        let before = day.pred_opt().unwrap_or(*day);
+        [
+            format!(
+                "bill declare-empty --merchant {merchant} --day {before} --kind all --reason NO_STATEMENT_EXIST"
+            ),
+            format!("bill import {}", file.display()),
+            format!("reconcile --merchant {merchant} --from {before} --to {day}"),
+        ]
     }
 }
 
@@ -102,7 +121,12 @@ pub fn lines(
     let flawed = bill.flaws.of(payments).min(payments);
     let mut rng = StdRng::seed_from_u64(seed);
     let flawed = rand::seq::index::sample(&mut rng, payments, flawed).into_vec();
-    let mut billed = Billed { file: bill.path.clone(), ..Billed::default() };
+    let mut billed = Billed {
+        file: bill.path.clone(),
+        merchant: bill.merchant.to_string(),
+        day: in_beijing(now).date_naive(),
+        ..Billed::default()
+    };
     let mut lines = Vec::with_capacity(paid.len());
     let mut payment = 0;
     for traded in paid {
@@ -257,6 +281,10 @@ mod tests {
         let (lines, billed) = lines(&traded, "wx", &bill_file(Share::NONE), DateTime::UNIX_EPOCH, 1);
         assert_eq!((lines.len(), billed.payments, billed.refunds), (1, 1, 0));
         assert_eq!(lines[0].order_fen, Some(samples::goods().actual_price));
+        let next = billed.next();
+        assert!(next[0].contains("--merchant 1900000109 --day 1969-12-31 --kind all"), "{next:?}");
+        assert_eq!(next[1], "bill import bill.csv");
+        assert_eq!(next[2], "reconcile --merchant 1900000109 --from 1969-12-31 --to 1970-01-01");
     }
 
     #[test]

@@ -155,6 +155,9 @@ impl fmt::Display for Report {
         for order in &self.sample_orders {
             write!(f, "\ntry: order-ledger history {order}{}", self.config_option)?;
         }
+        for next in self.bill.iter().flat_map(Billed::next) {
+            write!(f, "\nnext: order-ledger {next}{}", self.config_option)?;
+        }
         Ok(())
     }
 }

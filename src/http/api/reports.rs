@@ -78,6 +78,7 @@ pub async fn report(
     known_merchant(&service.keys.load().routes, &scope.merchant)?;
     questions::begun(&service).await?;
     questions::within_log(&service, min_position)?;
+    known_merchant(&service.keys.load().routes, &scope.merchant)?;
     let wait = limits::QUERY_POSITION_WAIT;
     let snapshot = service.projector.snapshot(PROJECTION, min_position, wait).await?;
     let position = snapshot.position();
