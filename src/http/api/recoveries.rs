@@ -131,6 +131,7 @@ pub async fn propose(
     questions::begun(&service).await?;
     questions::within_log(&service, min_position)?;
     let proposal = proposal(&service, body)?;
+    let _floor = service.floor.recoveries.lock().await;
     let by = holder.name();
     let proposed = recoveries::propose(&service.desk(), &proposal, min_position, by, clock::now()).await?;
     tell(&proposed.app, by, "proposed", proposed.recorded);
@@ -195,6 +196,7 @@ pub async fn approve(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    let _floor = service.floor.recoveries.lock().await;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let by = holder.name();
     let recorded = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
@@ -226,6 +228,7 @@ pub async fn withdraw(
     Body(body): Body<Withdrawal>,
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    let _floor = service.floor.recoveries.lock().await;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());
