@@ -13,8 +13,8 @@ use crate::{clock, limits};
 
 /// Find an id wherever it may be, and say what became of it
 ///
-/// Looks among orders, refunds, gifts, quarantine, conflicts, mocks, players and the requests that were refused
-/// in the last 7 days; a server may be running. Exits 1 where there is no trace.
+/// Looks among orders, refunds, gifts, quarantine, conflicts, mocks, players, the lines of imported bills and
+/// the requests that were refused in the last 7 days; a server may be running. Exits 1 where there is no trace.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::access::Access;
 use super::failures::Failures;
@@ -34,6 +34,15 @@ pub struct Keys {
     pub profiles: Arc<Profiles>,
     /// Whose they are.
     pub routes: Routes,
+}
+
+/// Who says something of a case, a period or a recovery has the floor from the check of If-Match to the answer:
+/// nobody else's word comes between, and the answer's ETag is that of the word. All of them come through the server.
+#[derive(Default)]
+pub struct Floor {
+    pub cases: Mutex<()>,
+    pub periods: Mutex<()>,
+    pub recoveries: Mutex<()>,
 }
 
 /// Why an app cannot be served as it is configured.
@@ -94,6 +103,7 @@ pub struct Service {
     pub imports: Arc<Semaphore>,
     /// Files with cases that may still be read.
     pub case_files: Arc<Semaphore>,
+    pub floor: Floor,
     pub roles: Arc<dyn RoleDirectory>,
     /// Turns true when the server is about to end: who waits for something is answered.
     pub stopping: watch::Receiver<bool>,
@@ -134,6 +144,7 @@ impl Service {
             uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS_MAX)),
             case_files: Arc::new(Semaphore::new(limits::CASE_FILES_MAX)),
+            floor: Floor::default(),
             roles,
             stopping,
             waiting: Arc::new(Semaphore::new(limits::WAITING_MAX)),

@@ -18,6 +18,8 @@ pub struct Facts {
     /// Mock pushes: who sent them, or when.
     pub mocks: usize,
     pub refused: Vec<Refused>,
+    /// Rows of the reconciliation.
+    pub billed: Vec<Billed>,
     pub player: Player,
     /// Places that could not be looked at, or do not know all of the log.
     pub unseen: Vec<&'static str>,
@@ -96,6 +98,22 @@ pub struct Refused {
     pub gives_up_at: String,
 }
 
+/// A payment or refund as the reconciliation tells it.
+#[derive(Clone, Debug, Default)]
+pub struct Billed {
+    pub status: String,
+    pub merchant: String,
+    /// The day it counts for, in Beijing.
+    pub day: String,
+    /// As in the bill.
+    pub amount: String,
+    pub transaction_id: String,
+    /// open, resolved or lapsed.
+    pub case_state: String,
+    pub case_by: String,
+    pub case_reason: String,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Player {
     pub orders: usize,
@@ -113,6 +131,7 @@ impl Facts {
             "conflict" => self.conflicts.push(conflict(row)),
             "mock" => self.mocks += 1,
             "refused" => self.refused.push(refused(row)),
+            "billed" => self.billed.push(billed(row)),
             "players_orders" => self.player.orders += 1,
             "players_gifts" => self.player.gifts += 1,
             "players_roles" => self.player.roles += 1,
@@ -183,6 +202,19 @@ fn refused(row: Row<'_>) -> Refused {
         first_at: moment(row, "first_at"),
         last_at: moment(row, "last_at"),
         gives_up_at: text(row, "gives_up_at"),
+    }
+}
+
+fn billed(row: Row<'_>) -> Billed {
+    Billed {
+        status: text(row, "status"),
+        merchant: text(row, "merchant"),
+        day: text(row, "accounting_day"),
+        amount: yuan(row, "bill_fen"),
+        transaction_id: text(row, "transaction_id"),
+        case_state: text(row, "case_state"),
+        case_by: text(row, "case_by"),
+        case_reason: text(row, "case_reason"),
     }
 }
 

@@ -43,6 +43,8 @@ async fn all_places_are_asked_at_once_and_one_that_is_behind_leaves_no_certainty
         (Some("orders"), Verdict::CannotTell),
         (Some("operations"), Verdict::CannotTell),
         (Some("players_roles"), Verdict::CannotTell),
+        // A log without bills needs no reconciliation.
+        (Some(BILLED), Verdict::NoTrace),
     ] {
         let lookup = find(&Behind::at(behind), "N", DateTime::UNIX_EPOCH, Players::Shown).await;
         assert_eq!(lookup.verdict, verdict, "{behind:?}");

@@ -4,6 +4,7 @@
 //! The sources are behind a trait, so that the server and a command look in the same way; judging is pure.
 
 mod facts;
+mod of_bills;
 mod of_orders;
 mod of_pushes;
 mod sources;
@@ -61,17 +62,21 @@ const fn place(name: &'static str, projection: &'static str, query: &'static str
 const PLAYER: &[(&str, &str)] = &[("env", "both")];
 
 /// All questions that are asked for an id.
-const PLACES: [Place; 7] = [
+const PLACES: [Place; 8] = [
     place("orders", "orders", "by_id"),
     place("refunds", "orders", "refunds_by_id"),
     place("gifts", "orders", "gifts_by_id"),
     // What quarantine, conflicts and mocks have is told apart by the column `what`.
     place("operations", "operations", "by_id"),
+    place(BILLED, "reconciliation", "rows_by_id"),
     Place { parameter: "open_id", more: PLAYER, ..place("players_orders", "orders", "by_player") },
     Place { parameter: "open_id", ..place("players_gifts", "orders", "gifts_by_player") },
     Place { parameter: "open_id", more: PLAYER, ..place("players_roles", "roles", "search") },
 ];
 const REFUSED: &str = "refused";
+/// The rows of the reconciliation. They only add to what is known: a log without bills needs no reconciliation,
+/// and while it is built the verdict is as if there were none.
+const BILLED: &str = "billed";
 
 /// Whether players' OpenIds are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +100,7 @@ pub struct Lookup {
 /// One thing that has the id.
 #[derive(Debug, Serialize)]
 pub struct Found {
-    /// orders, refunds, gifts, quarantine, conflict, mock, players_orders, players_gifts, players_roles, refused
+    /// orders, refunds, gifts, quarantine, conflict, mock, billed, players_orders, players_gifts, players_roles, refused
     #[serde(rename = "where")]
     pub place: String,
     /// Its fields.
@@ -139,7 +144,8 @@ pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players
         Err(problem) => Some(problem),
     };
     looked_in.push(LookedIn { place: REFUSED, position: None, problem });
-    let unseen = looked_in.iter().filter(|place| place.problem.is_some()).map(|place| place.place);
+    let is_missed = |looked: &&LookedIn| looked.problem.is_some() && looked.place != BILLED;
+    let unseen = looked_in.iter().filter(is_missed).map(|looked| looked.place);
     facts.unseen = unseen.collect();
     let (verdict, words) = verdict::judge(&facts, as_of);
     Lookup { id: id.to_owned(), verdict, words, found, looked_in }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::facts::{Facts, Player, Refused};
 use super::words::Words;
-use super::{of_orders, of_pushes, unseen};
+use super::{of_bills, of_orders, of_pushes, unseen};
 use crate::limits;
 
 /// What an id turned out to be.
@@ -28,6 +28,10 @@ pub enum Verdict {
     /// A person has decided, and no order was made of it.
     QuarantineDecided,
     RefusedBadSignature,
+    /// An imported bill holds the payment, and no push brought it.
+    PaidNotPushed,
+    /// An imported bill holds the refund, and no push told of it.
+    RefundNotPushed,
     /// Refused for another reason.
     Refused,
     SandboxOnly,
@@ -39,7 +43,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::DeliveredAndGranted,
         Self::DeliveredNotGranted,
         Self::CoinsCredited,
@@ -53,6 +57,8 @@ impl Verdict {
         Self::InQuarantine,
         Self::QuarantineDecided,
         Self::RefusedBadSignature,
+        Self::PaidNotPushed,
+        Self::RefundNotPushed,
         Self::Refused,
         Self::SandboxOnly,
         Self::MockOnly,
@@ -91,6 +97,9 @@ pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
     };
     if let Some(refused) = refused(false) {
         return of_pushes::of_refused(refused, now);
+    }
+    if let Some(said) = of_bills::of_bills(&facts.billed) {
+        return said;
     }
     if !facts.orders.is_empty() || !facts.refunds.is_empty() {
         return (Verdict::SandboxOnly, sandbox_only(facts));
@@ -191,9 +200,9 @@ fn nothing(facts: &Facts) -> (Verdict, Words) {
         return (Verdict::CannotTell, unseen::cannot_tell(facts));
     }
     let words = Words::say(
-        "No trace: no order, refund, gift or player of this id, nothing in quarantine, no conflict, no mock, and no \
-         refused request of the last 7 days claims it.",
-        "没有任何记录：订单、退款、礼包、玩家、隔离区、冲突、模拟推送中均无此编号，最近 7 天被拒绝的请求中也没有。",
+        "No trace: no order, refund, gift or player of this id, nothing in quarantine, no conflict, no mock, no \
+         line of an imported bill, and no refused request of the last 7 days claims it.",
+        "没有任何记录：订单、退款、礼包、玩家、隔离区、冲突、模拟推送、已导入的账单中均无此编号，最近 7 天被拒绝的请求中也没有。",
     );
     let next = "Check that the id is whole and is an OutTradeNo, TransactionId, MchOrderNo, RefundId or OpenId of this \
                 app. Then check with WeChat: is the push URL configured and reachable, is the payment really done, and \

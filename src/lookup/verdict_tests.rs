@@ -1,6 +1,6 @@
 //! One line a case: what was found, and the verdict; and what the words must say.
 
-use super::super::facts::{Conflict, Gift, Held, Order, Player, Refund, Refused};
+use super::super::facts::{Billed, Conflict, Gift, Held, Order, Player, Refund, Refused};
 use super::*;
 
 const AT: &str = "2026-01-01T08:00:00.000+08:00";
@@ -69,6 +69,20 @@ fn held(reason: &str, state: &str) -> Facts {
     Facts { held: vec![held], ..Facts::default() }
 }
 
+fn billed(status: &str, case_state: &str) -> Facts {
+    let billed = Billed {
+        status: status.into(),
+        merchant: "1900000109".into(),
+        day: "2026-01-05".into(),
+        amount: "6.00".into(),
+        transaction_id: "T9".into(),
+        case_state: case_state.into(),
+        case_by: "lin".into(),
+        case_reason: "another shop's".into(),
+    };
+    Facts { billed: vec![billed], ..Facts::default() }
+}
+
 fn refund(env: &str, order: Option<&str>) -> Facts {
     let refund = Refund {
         env: env.into(),
@@ -123,6 +137,26 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
         ("adopted", held("unusable", "adopted"), Verdict::QuarantineDecided),
         ("dismissed", held("unusable", "dismissed"), Verdict::QuarantineDecided),
         ("a bad signature", refused(40101, false, ""), Verdict::RefusedBadSignature),
+        ("paid, in a bill alone", billed("missing_in_ledger", "open"), Verdict::PaidNotPushed),
+        ("paid a moment ago", billed("awaiting_push", ""), Verdict::PaidNotPushed),
+        ("paid, and resolved", billed("missing_in_ledger", "resolved"), Verdict::PaidNotPushed),
+        ("refunded, in a bill alone", billed("refund_missing_in_ledger", ""), Verdict::RefundNotPushed),
+        ("billed as pushed", billed("matched", ""), Verdict::NoTrace),
+        (
+            "paid in a bill, and held",
+            Facts { billed: billed("missing_in_ledger", "").billed, ..held("unusable", "open") },
+            Verdict::InQuarantine,
+        ),
+        (
+            "paid in a bill, and tried in the sandbox",
+            Facts { orders: vec![sandbox.clone()], ..billed("missing_in_ledger", "") },
+            Verdict::PaidNotPushed,
+        ),
+        (
+            "paid in a bill, orders unseen",
+            blind("orders", billed("missing_in_ledger", "")),
+            Verdict::CannotTell,
+        ),
         ("an unknown app", refused(40401, false, ""), Verdict::Refused),
         ("an unverified mock", refused(0, true, ""), Verdict::MockOnly),
         ("a mock with a wrong field", refused(42201, true, ""), Verdict::MockOnly),
@@ -183,6 +217,11 @@ fn the_words_say_since_when_and_what_to_do() {
         (&blind("gifts", held("unusable", "open")), "looked at: gifts. Found elsewhere: a push that waits"),
         (&blind("orders", strangers(Facts::default())), "Found elsewhere: a refused request that anybody"),
         (&blind("orders", Facts::default()), "Nothing was found, but"),
+        (&billed("missing_in_ledger", ""), "for 2026-01-05 holds this payment over 6.00 yuan"),
+        (&billed("missing_in_ledger", ""), "recovery propose --merchant 1900000109 --transaction-id T9"),
+        (&billed("missing_in_ledger", "resolved"), "lin has resolved it as a case: another shop's."),
+        (&billed("refund_awaiting_push", ""), "holds this refund of 6.00 yuan"),
+        (&blind("orders", billed("awaiting_push", "")), "Found elsewhere: a line of a bill"),
         (&Facts::default(), "push URL"),
         (&Facts::default(), "24 h 04 m"),
         (

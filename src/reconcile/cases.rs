@@ -156,6 +156,18 @@ pub struct Refused {
 }
 
 impl Bulk {
+    /// Of the rows after these.
+    pub fn and(mut self, next: Self) -> Self {
+        self.refused.extend(next.refused);
+        Self {
+            recorded: self.recorded + next.recorded,
+            before: self.before + next.before,
+            refused: self.refused,
+            position: self.position.max(next.position),
+            stopped: next.stopped,
+        }
+    }
+
     /// `Err` where the rest need not be looked at.
     fn take(&mut self, row: &CaseRow, judged: Result<Judged, CaseError>) -> Result<(), CaseError> {
         match judged {

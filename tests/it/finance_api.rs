@@ -192,6 +192,22 @@ async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_a
 }
 
 #[tokio::test]
+async fn of_two_who_speak_upon_the_same_etag_at_once_one_is_told_that_it_is_old() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    let finance = server.client("finance");
+    of_status(&home, &finance, "missing_in_ledger").await;
+    let upon = [("content-type", "application/json"), ("if-match", "\"0\"")];
+    let say = async |reason: &str| {
+        let case = json!({"merchant": MERCHANT, "kind": "payment", "id": "T9", "reason": reason});
+        finance.ask("POST", "/v1/cases/resolve", &upon, &case.to_string()).await.outcome()
+    };
+    let mut outcomes = <[String; 3]>::from(tokio::join!(say("one"), say("two"), say("three")));
+    outcomes.sort();
+    assert_eq!(outcomes, ["200", "412 precondition", "412 precondition"]);
+}
+
+#[tokio::test]
 async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed() {
     let home = home_of_a_merchant();
     let server = with_differences(&home).await;

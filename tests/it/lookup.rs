@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::asking::{Asked, Client, home_of_all_roles};
+use super::bill_text::MERCHANT;
+use super::bills::home_of_a_merchant;
 use super::by_hand::{GOODS, REFUND, goods, key_of, push, push_of, refund, with, without};
+use super::finance_api::{fresh, with_differences};
 use super::looking::{history, refused, waiting};
 use super::server::{Home, Server, until};
 
@@ -177,4 +180,21 @@ async fn the_command_says_the_same_whether_a_server_runs_or_not() {
     say();
     assert!(server.terminate().success());
     say();
+}
+
+#[tokio::test]
+async fn what_was_paid_by_the_bill_and_never_pushed_is_found_with_the_way_to_recover_it() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    fresh(&home, &server.client("finance"), &format!("/v1/periods?merchant={MERCHANT}")).await;
+    for client in ["support", "audit", "support_demo"] {
+        let answer = lookup(&server.client(client), "T9").await.json();
+        assert_eq!(answer["verdict"], "paid_not_pushed", "{client}: {answer}");
+        assert_eq!(places(&answer, "found"), ["billed"], "{client}");
+    }
+    let answer = lookup(&server.client("support"), "T9").await.json();
+    assert!(answer["words"].as_str().unwrap().contains("for 2026-01-05"), "{answer}");
+    assert!(answer["words_zh"].as_str().unwrap().contains("从未收到推送"), "{answer}");
+    assert!(answer["next_step"].as_str().unwrap().contains("recovery propose"), "{answer}");
+    assert_eq!(verdict(&server.client("support"), "GOOD").await, "delivered_not_granted");
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::field::display;
 use tracing::{Instrument, info};
 use utoipa::ToSchema;
 
@@ -97,7 +98,10 @@ async fn run(
         Ok(imported) => tell(&service, imported, &request.by),
         Err(error) => {
             service.metrics.bill_refused();
-            info!(by = request.by, code = error.code().as_str(), "a bill is refused");
+            let Hints { merchant, day, kind, .. } = &request.hints;
+            let (merchant, kind) = (merchant.as_ref().map(display), kind.as_ref().map(display));
+            let (day, code) = (day.as_ref().map(display), error.code().as_str());
+            info!(merchant, day, kind, by = request.by, code, "a bill is not imported");
         }
     }
     drop(turn);
@@ -114,7 +118,7 @@ fn tell(service: &Service, imported: &Imported, by: &str) {
             import::Outcome::Stands => ("stands", 0),
         };
         service.metrics.lines_imported(lines);
-        let superseded = superseded.as_ref().map(tracing::field::display);
+        let superseded = superseded.as_ref().map(display);
         info!(%merchant, %day, %kind, rows, by, outcome = done, superseded, "a bill is imported");
     }
     service.metrics.bill_imported();

@@ -168,6 +168,7 @@ pub async fn resolve(
     params.finish("min_position")?;
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
+    let _floor = service.floor.cases.lock().await;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let facts = body.facts.map(|facts| match facts {
         Value::String(text) => text,
@@ -209,6 +210,7 @@ pub async fn reopen(
     holder.may_see_all_apps()?;
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
+    let _floor = service.floor.cases.lock().await;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let reopened = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
     let (merchant, recorded, by) = (&key.merchant, reopened.recorded, holder.name());
@@ -255,7 +257,14 @@ pub async fn upload(
     let read = tokio::task::spawn_blocking(move || (case_file::read(&bytes), turn)).await;
     let (rows, _turn) = read.map_err(|error| ApiError::internal(&error))?;
     let (rows, by) = (rows?, holder.name());
-    let bulk = cases::resolve_all(&service.desk(), &merchant, &rows, min_position, by, clock::now()).await;
+    let (mut bulk, at) = (Bulk::default(), clock::now());
+    for rows in rows.chunks(limits::CASES_AT_ONCE) {
+        let _floor = service.floor.cases.lock().await;
+        bulk = bulk.and(cases::resolve_all(&service.desk(), &merchant, rows, min_position, by, at).await);
+        if bulk.stopped.is_some() {
+            break;
+        }
+    }
     let Bulk { recorded, before, refused, .. } = &bulk;
     info!(%merchant, by, recorded, before, refused = refused.len(), "a file of cases is taken");
     Ok(Json(bulk.into()))

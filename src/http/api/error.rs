@@ -75,7 +75,7 @@ impl ApiError {
         if !matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
             return Self::internal(error);
         }
-        error!(alarm = "disk", %error, "a file of the admin listener finds no room beside the log");
+        error!(%error, "a file of the admin listener finds no room beside the log");
         let message = "no room in the server's spool folder beside the log: free some, then try again";
         Self::new(Code::NoRoom, message).retry_after(limits::IMPORT_RETRY_AFTER)
     }
@@ -179,5 +179,25 @@ impl From<DecisionError> for ApiError {
             DecisionError::Ledger(error) => return error.into(),
         };
         Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_program_and_names_no_path() {
+        for (kind, status) in [
+            (ErrorKind::StorageFull, StatusCode::SERVICE_UNAVAILABLE),
+            (ErrorKind::QuotaExceeded, StatusCode::SERVICE_UNAVAILABLE),
+            (ErrorKind::PermissionDenied, StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            let error = ApiError::of_spool(&Error::new(kind, "/var/lib/order-ledger/spool"));
+            assert_eq!(error.status(), status, "{kind}");
+            assert!(!error.message.contains("/var"), "{}", error.message);
+        }
     }
 }

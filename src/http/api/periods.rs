@@ -103,6 +103,7 @@ pub async fn prepare(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
+    let _floor = service.floor.periods.lock().await;
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     questions::begun(&service).await?;
     let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now()).await?;
@@ -145,6 +146,7 @@ pub async fn close(
     Body(body): Body<PeriodToClose>,
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
+    let _floor = service.floor.periods.lock().await;
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
@@ -177,6 +179,7 @@ pub async fn reopen(
     Body(body): Body<PeriodToReopen>,
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ReopenPeriods, place)?;
+    let _floor = service.floor.periods.lock().await;
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;

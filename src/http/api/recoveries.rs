@@ -127,6 +127,7 @@ pub async fn propose(
     holder.may_see_all_apps()?;
     questions::begun(&service).await?;
     let proposal = proposal(&service, body)?;
+    let _floor = service.floor.recoveries.lock().await;
     let by = holder.name();
     let proposed = recoveries::propose(&service.desk(), &proposal, by, clock::now()).await?;
     tell(&proposed.app, by, "proposed", proposed.recorded);
@@ -193,6 +194,7 @@ pub async fn approve(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    let _floor = service.floor.recoveries.lock().await;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     questions::begun(&service).await?;
     let by = holder.name();
@@ -225,6 +227,7 @@ pub async fn withdraw(
     Body(body): Body<Withdrawal>,
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    let _floor = service.floor.recoveries.lock().await;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());

@@ -75,7 +75,6 @@ pub async fn report(
     let min_position = present::min_position(&mut params)?;
     let scope = take_scope(&mut params)?;
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
-    known_merchant(&service.keys.load().routes, &scope.merchant)?;
     questions::begun(&service).await?;
     questions::within_log(&service, min_position)?;
     known_merchant(&service.keys.load().routes, &scope.merchant)?;
@@ -178,25 +177,32 @@ impl From<ledger::ReportError> for ApiError {
 /// A file as a body, read as fast as it is taken; who takes nothing for `limits::SEND_WAIT` gets no more.
 fn send(mut file: impl Read + Send + 'static) -> Body {
     let (sender, pieces) = mpsc::channel::<std::io::Result<Bytes>>(limits::PIECES_WAITING);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
+    tokio::spawn(async move {
         loop {
-            let mut piece = vec![0; limits::PIECE_BYTES];
-            let read = file.read(&mut piece);
-            let piece = read.map(|read| {
-                piece.truncate(read);
-                Bytes::from(piece)
+            // No thread is held while the client takes its time.
+            let reading = tokio::task::spawn_blocking(move || {
+                let piece = piece(&mut file);
+                (file, piece)
             });
-            let is_last = piece.as_ref().map_or(true, Bytes::is_empty);
-            let is_empty = piece.as_ref().is_ok_and(Bytes::is_empty);
+            let Ok((read_on, piece)) = reading.await else { return };
+            file = read_on;
+            let is_end = piece.as_ref().is_ok_and(Bytes::is_empty);
+            let is_last = piece.is_err();
             // Who has gone takes nothing.
-            let sent = || runtime.block_on(sender.send_timeout(piece, limits::SEND_WAIT));
-            if is_empty || sent().is_err() || is_last {
+            if is_end || sender.send_timeout(piece, limits::SEND_WAIT).await.is_err() || is_last {
                 return;
             }
         }
     });
     Body::from_stream(stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces))))
+}
+
+/// Empty at the end of the file.
+fn piece(file: &mut impl Read) -> std::io::Result<Bytes> {
+    let mut piece = vec![0; limits::PIECE_BYTES];
+    let read = file.read(&mut piece)?;
+    piece.truncate(read);
+    Ok(Bytes::from(piece))
 }
 
 /// A report that was filed when a period was prepared: a line of JSON, its header, and then its rows as CSV.

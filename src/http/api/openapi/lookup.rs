@@ -13,8 +13,8 @@ pub fn operation() -> Value {
         "tags": ["lookup"],
         "summary": "Find an id and say what became of it",
         "description": "Looks for an OutTradeNo, TransactionId, MchOrderNo, RefundId, gift number, OpenId or id in \
-                        quarantine among orders, refunds, gifts, quarantine, conflicts, mocks, players and the \
-                        requests that were refused in the last 7 days. Needs the role support, audit or admin; \
+                        quarantine among orders, refunds, gifts, quarantine, conflicts, mocks, players, the \
+                        lines of imported bills and the requests that were refused in the last 7 days. Needs the role support, audit or admin; \
                         support sees players masked.",
         "operationId": "lookup",
         "security": [{"bearer": []}],
@@ -36,7 +36,7 @@ fn answer() -> Value {
     let found = json!({
         "type": "object",
         "description": "One thing that has the id, with its fields",
-        "properties": {"where": text("orders, refunds, gifts, quarantine, conflict, mock, refused, players_orders, …")},
+        "properties": {"where": text("orders, refunds, gifts, quarantine, conflict, mock, billed, refused, players_orders, …")},
         "required": ["where"],
         "additionalProperties": true,
     });
