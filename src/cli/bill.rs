@@ -320,31 +320,35 @@ fn spinner(template: &str) -> ProgressStyle {
 
 fn tell(file: &Path, imported: &BillImported) {
     let BillImported { merchant, kind, rows, sha256, lines, .. } = imported;
-    out!("{}: merchant {merchant}, {kind}, {rows} lines, SHA-256 {sha256}", file.display());
+    let rows = lines_of(*rows);
+    out!("{}: merchant {merchant}, {kind}, {rows}, SHA-256 {sha256}", file.display());
     for day in &imported.days {
         out!("  {}: {}", day.day, told(day));
     }
     for (app, count) in &lines.apps {
-        out!("  {count} lines of {app}");
+        out!("  {} of {app}", lines_of(*count));
     }
     if lines.other_apps > 0 {
-        out!("  {} lines with an AppID that is not configured", lines.other_apps);
+        out!("  {} with an AppID that is not configured", lines_of(lines.other_apps));
     }
     if lines.no_app > 0 {
-        out!("  {} lines that name no app", lines.no_app);
+        out!("  {} without an AppID", lines_of(lines.no_app));
     }
+}
+
+fn lines_of(count: u64) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
 }
 
 fn told(day: &BillDayImported) -> String {
     let BillDayImported { rows, lines_stood, superseded, .. } = day;
+    let rows = lines_of(*rows);
     let done = match day.outcome {
-        DayOutcome::Imported => format!("{rows} lines imported"),
+        DayOutcome::Imported => format!("{rows} imported"),
         DayOutcome::Resumed => {
-            format!(
-                "{rows} lines stand; {lines_stood} of them had been appended by a run that was interrupted"
-            )
+            format!("{rows} imported; {lines_stood} of them had been appended by a run that was interrupted")
         }
-        DayOutcome::Stands => format!("{rows} lines stood already; nothing was appended"),
+        DayOutcome::Stands => format!("{rows} stood already; nothing was appended"),
     };
     match superseded {
         Some(sha256) => format!("{done}; {sha256} is superseded"),
