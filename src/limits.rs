@@ -44,7 +44,15 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 /// Roles that a game may tell of a player in one request.
 pub const ROLES_IN_REPORT_MAX: usize = 50;
 
+/// A price or refund in a push: a hundred billion yuan. More is quarantined.
+pub const PRICE_FEN_MAX: i64 = 10_000_000_000_000;
+/// A price times its quantity, whatever the price means.
+pub const PRICE_TIMES_QUANTITY_MAX: i64 = 10_000_000_000_000_000;
+
 // How long things may take. WeChat waits 3 s.
+
+/// A payment's push may come so long after it: WeChat has given up repeating it then.
+pub const PUSH_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600 + 4 * 60);
 
 /// A request's head must have come within this time; also how long an idle connection is kept, which is
 /// longer than reverse proxies keep theirs (60 s by custom), so that it is they who close.
@@ -183,6 +191,12 @@ pub const BILL_COLUMNS_MAX: usize = 256;
 pub const BILL_DAYS_MAX: usize = 400;
 /// What an Excel file may be when it is unpacked: its texts are held in memory.
 pub const BILL_SHEET_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// An amount in a bill: a hundred billion yuan. Sums of such can be counted.
+pub const BILL_AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
+/// A fee in a bill, and all those of a day: a hundred billion yuan too.
+pub const BILL_FEE_MILLIFEN_MAX: i64 = 10_000_000_000_000_000;
+/// What the amounts of a day's bill come to, each column by itself.
+pub const BILL_DAY_FEN_MAX: i64 = 1_000_000_000_000_000;
 /// Different texts of an Excel file.
 pub const BILL_SHEET_TEXTS_MAX: u64 = 2_000_000;
 

@@ -11,6 +11,7 @@ use super::profile::{AmountUnit, TimeFormat, TimeRule};
 use super::row::{CellKind, Row};
 use crate::domain::bill::Millifen;
 use crate::domain::fen::Fen;
+use crate::limits;
 
 /// Whether an amount may be below zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,9 @@ impl<'a> Cells<'a> {
         let Some((column, cell)) = self.raw(field) else { return Ok(None) };
         let fen = decimal::parse(cell, self.layout.profile.unit.fen_places());
         let fen = fen.filter(|fen| *fen >= 0 || sign == Sign::Any);
-        fen.map(|fen| Some(Fen(fen))).ok_or_else(|| self.wrong(column, expected))
+        let fen = fen.ok_or_else(|| self.wrong(column, expected))?;
+        self.check_size(column, fen, limits::BILL_AMOUNT_FEN_MAX)?;
+        Ok(Some(Fen(fen)))
     }
 
     pub fn required_fen(&self, field: Field, sign: Sign) -> Result<Fen, BillError> {
@@ -76,7 +79,17 @@ impl<'a> Cells<'a> {
         };
         let Some((column, cell)) = self.raw(field) else { return Ok(None) };
         let fee = decimal::parse(cell, self.layout.profile.unit.millifen_places());
-        fee.map(|fee| Some(Millifen(fee))).ok_or_else(|| self.wrong(column, expected))
+        let fee = fee.ok_or_else(|| self.wrong(column, expected))?;
+        self.check_size(column, fee, limits::BILL_FEE_MILLIFEN_MAX)?;
+        Ok(Some(Millifen(fee)))
+    }
+
+    /// Larger ones could not be summed.
+    fn check_size(&self, column: usize, amount: i64, max: i64) -> Result<(), BillError> {
+        if (-max..=max).contains(&amount) {
+            return Ok(());
+        }
+        Err(self.wrong(column, "at most 100000000000 yuan, as every amount of a bill is"))
     }
 
     pub fn moment(&self, field: Field) -> Result<Option<DateTime<Utc>>, BillError> {

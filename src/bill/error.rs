@@ -150,6 +150,14 @@ pub enum BillError {
     Nul { at: CellPlace },
     #[error("{at}: the quoted cell is never closed; download the file again, or correct the profile's quote")]
     QuoteOpen { at: CellPlace },
+    #[error(
+        "{at}: text follows the quote that closes the cell, so the quotes do not pair; one within a cell is written twice: correct the file at its source, or the profile's quote"
+    )]
+    AfterQuote { at: CellPlace },
+    #[error(
+        "{at}: the quoted cell goes on in the next line; correct the file at its source, or the profile: where its cells do hold several lines, it needs totals, or lines_in_cells = true"
+    )]
+    LineInCell { at: CellPlace },
     #[error("{at}: {found} is not {expected}; correct the file at its source, or the profile")]
     Value { at: CellPlace, found: Echo, expected: &'static str },
     #[error("{at}: {found} is another merchant than {expected}; a file holds the bill of one merchant")]
@@ -215,6 +223,8 @@ impl BillError {
             | Self::CellTooLarge { at, .. }
             | Self::Nul { at }
             | Self::QuoteOpen { at }
+            | Self::AfterQuote { at }
+            | Self::LineInCell { at }
             | Self::Value { at, .. }
             | Self::OtherMerchant { at, .. }
             | Self::OtherDay { at, .. }
@@ -229,7 +239,9 @@ impl BillError {
         if let Self::Encoding { at, .. }
         | Self::CellTooLarge { at, .. }
         | Self::Nul { at }
-        | Self::QuoteOpen { at } = &mut self
+        | Self::QuoteOpen { at }
+        | Self::AfterQuote { at }
+        | Self::LineInCell { at } = &mut self
             && at.name.is_empty()
             && let Some(name) = names.get(at.column.saturating_sub(1))
         {

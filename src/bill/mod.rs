@@ -34,9 +34,9 @@ pub use assemble::BillRow;
 pub use error::{BillError, CellPlace, Echo, Found};
 pub use field::Field;
 pub use profile::{
-    AmountUnit, ColumnRule, Constants, Days, Encoding, Figure, FigureRule, Format, FundRule, FundWord, Need,
-    OtherColumns, Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule, TradeRule,
-    TradeWord, WordRule,
+    AmountUnit, ColumnRule, Constants, Days, Encoding, Figure, FigureRule, Format, FundRule, FundWord,
+    LineEnds, Need, OtherColumns, Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule,
+    TradeRule, TradeWord, WordRule,
 };
 pub use source::Input;
 pub use tally::DayTotals;
@@ -250,8 +250,9 @@ fn with_rows<T>(
 ) -> Result<(T, Option<Sha256Hex>), BillError> {
     let (dialect, encoding) = match &profile.format {
         Format::Backtick => (Dialect::Backtick, Encoding::Utf8),
-        Format::Csv { delimiter, quote, encoding, .. } => {
-            (Dialect::Csv { delimiter: *delimiter, quote: *quote }, *encoding)
+        Format::Csv { delimiter, quote, encoding, line_ends, header_line: _ } => {
+            let (delimiter, quote, line_ends) = (*delimiter, *quote, *line_ends);
+            (Dialect::Csv { delimiter, quote, line_ends }, *encoding)
         }
         Format::Xlsx { sheet, .. } => {
             let mut book = sheet_rows::Book::open(input, sheet.as_deref())?;

@@ -39,12 +39,21 @@ pub enum Format {
         quote: Option<u8>,
         encoding: Encoding,
         header_line: u64,
+        line_ends: LineEnds,
     },
     /// The first sheet unless one is named.
     Xlsx {
         sheet: Option<String>,
         header_line: u64,
     },
+}
+
+/// Whether a quoted cell may hold the end of a line. Where it may, a quote that is never closed takes the lines up
+/// to the next one for a cell: only totals tell that they are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnds {
+    WithinCells,
+    EndRows,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,6 +56,9 @@ impl Tally {
             (Totals::Trade(_), BillRow::Fund(_)) | (Totals::Funds(_), BillRow::Trade(_)) => return Ok(()),
         };
         added.map_err(|error| BillError::SumTooLarge { line, column: error.column })?;
+        if let Some(column) = too_large(self.day(day)) {
+            return Err(BillError::SumTooLarge { line, column });
+        }
         if self.days.len() > limits::BILL_DAYS_MAX {
             return Err(BillError::TooManyDays { line, days_max: limits::BILL_DAYS_MAX });
         }
@@ -68,6 +71,30 @@ impl Tally {
         let sum = sum.ok_or(BillError::SumTooLarge { line: last_line, column: "all days" })?;
         let day = |(day, totals): (NaiveDate, Totals)| DayTotals { day, rows: totals.rows(), totals };
         Ok((self.days.into_iter().map(day).collect(), sum))
+    }
+}
+
+/// The first sum of a day that is larger than any is: read models could not add it to others.
+fn too_large(totals: &Totals) -> Option<&'static str> {
+    let is_beyond = |sum: i64, max: i64| !(-max..=max).contains(&sum);
+    match totals {
+        Totals::Trade(sums) => {
+            let fens = [
+                ("order_fen", sums.order_fen),
+                ("settlement_fen", sums.settlement_fen),
+                ("coupon_fen", sums.coupon_fen),
+                ("refund_fen", sums.refund_fen),
+                ("coupon_refund_fen", sums.coupon_refund_fen),
+                ("applied_refund_fen", sums.applied_refund_fen),
+            ];
+            let column = fens.into_iter().find(|(_, sum)| is_beyond(sum.0, limits::BILL_DAY_FEN_MAX));
+            let is_fee = is_beyond(sums.fee_millifen.0, limits::BILL_FEE_MILLIFEN_MAX);
+            column.map(|(column, _)| column).or(is_fee.then_some("fee_millifen"))
+        }
+        Totals::Funds(sums) => {
+            let mut sums = [sums.income_fen, sums.expense_fen].into_iter();
+            sums.any(|sum| is_beyond(sum.0, limits::BILL_DAY_FEN_MAX)).then_some("amount_fen")
+        }
     }
 }
 

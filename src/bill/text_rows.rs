@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::error::{BillError, CellPlace};
 use super::lines::{Extent, Lines};
-use super::profile::Encoding;
+use super::profile::{Encoding, LineEnds};
 use super::row::{CellKind, Marks, Row, Rows};
 use super::source::{Hashing, Input};
 use crate::domain::bill::Sha256Hex;
@@ -20,7 +20,7 @@ use crate::limits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Backtick,
-    Csv { delimiter: u8, quote: Option<u8> },
+    Csv { delimiter: u8, quote: Option<u8>, line_ends: LineEnds },
 }
 
 pub struct TextRows<'a> {
@@ -70,17 +70,23 @@ impl Rows for TextRows<'_> {
             let text = decoded(bytes, extent, number, self.dialect, self.encoding)?;
             match self.dialect {
                 Dialect::Backtick => split_backticks(&text, number, row),
-                Dialect::Csv { delimiter, quote } => {
+                Dialect::Csv { delimiter, quote, .. } => {
                     match quotes {
                         Quotes::Closed => row.begin(number, Marks::None),
                         Quotes::Open => row.extend_last("\n"),
                     }
-                    quotes = split_csv(&text, delimiter, quote, quotes, row);
+                    let split = split_csv(&text, delimiter, quote, quotes, row);
+                    quotes = split.map_err(|AfterQuote { column }| BillError::AfterQuote {
+                        at: CellPlace::new(number, column, ""),
+                    })?;
                 }
             }
             check_sizes(row, extent)?;
             if quotes == Quotes::Closed {
                 return Ok(true);
+            }
+            if let Dialect::Csv { line_ends: LineEnds::EndRows, .. } = self.dialect {
+                return Err(BillError::LineInCell { at: CellPlace::new(number, row.len(), "") });
             }
         }
     }
@@ -189,8 +195,22 @@ enum Quotes {
     Open,
 }
 
+/// Text stands between the closing quote of a cell and its end: quotes that do not pair, and what the cell holds may
+/// be rows.
+#[derive(Debug)]
+struct AfterQuote {
+    /// From 1.
+    column: usize,
+}
+
 /// Goes on within the cell pushed last where quotes are open.
-fn split_csv(line: &str, delimiter: u8, quote: Option<u8>, mut quotes: Quotes, row: &mut Row) -> Quotes {
+fn split_csv(
+    line: &str,
+    delimiter: u8,
+    quote: Option<u8>,
+    mut quotes: Quotes,
+    row: &mut Row,
+) -> Result<Quotes, AfterQuote> {
     let bytes = line.as_bytes();
     let until = |from: usize| memchr(delimiter, &bytes[from..]).map_or(bytes.len(), |found| from + found);
     let mut at = 0;
@@ -205,7 +225,7 @@ fn split_csv(line: &str, delimiter: u8, quote: Option<u8>, mut quotes: Quotes, r
         if let (Quotes::Open, Some(quote)) = (quotes, quote) {
             let Some(found) = memchr(quote, &bytes[at..]) else {
                 row.extend_last(&line[at..]);
-                return Quotes::Open;
+                return Ok(Quotes::Open);
             };
             row.extend_last(&line[at..at + found]);
             at += found + 1;
@@ -215,13 +235,15 @@ fn split_csv(line: &str, delimiter: u8, quote: Option<u8>, mut quotes: Quotes, r
                 at += 1;
                 continue;
             }
+            if bytes.get(at).is_some_and(|byte| *byte != delimiter) {
+                return Err(AfterQuote { column: row.len() });
+            }
         }
         quotes = Quotes::Closed;
-        // After a closing quote there is nothing before the delimiter; if there is, it belongs to the cell.
         let end = until(at);
         row.extend_last(&line[at..end]);
         if end == bytes.len() {
-            return Quotes::Closed;
+            return Ok(Quotes::Closed);
         }
         at = end + 1;
     }

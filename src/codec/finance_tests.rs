@@ -151,14 +151,36 @@ fn lines_of_a_bill_are_read_back_cell_by_cell_and_a_damaged_one_is_named() {
     let text = data::encode(&event).unwrap();
     assert_eq!(data::decode("BillLines", &text).as_ref(), Ok(&event));
     for (from, to, problem) in [
-        ("\"line\",\"row\"", "\"row\",\"line\"", "its columns are not those that are known"),
+        ("\"line\",\"row\"", "\"row\",\"line\"", "the 1. of the lines: invalid type: string \"refund\""),
+        ("\"sub_merchant\"", "\"colour\"", "the column \"colour\" is not known"),
+        ("\"device\"", "\"row\"", "the column \"row\" stands twice"),
         ("\"refund\",\"2026", "\"gift\",\"2026", "row: \"gift\" is neither payment nor refund"),
         ("2026-01-01T05:00:07.000Z", "yesterday", "refund_succeeded_at: "),
-        ("]]", ",1]]", "a line has more cells than there are columns"),
-        (",\"2026-01-01T05:00:07.000Z\"]]", "]]", "a line has no cell for refund_succeeded_at"),
+        ("]]", ",1]]", "the 1000. of the lines has 31 cells, and there are 30 columns"),
+        (
+            ",\"2026-01-01T05:00:07.000Z\"]]",
+            "]]",
+            "the 1000. of the lines has 29 cells, and there are 30 columns",
+        ),
         ("[[2,", "[[null,", "invalid type: null"),
     ] {
         let error = data::decode("BillLines", &text.replace(from, to)).unwrap_err();
         assert!(error.starts_with("data: ") && error.contains(problem), "{error}");
     }
+}
+
+#[test]
+fn lines_are_read_by_their_columns_names_whichever_there_are() {
+    let text = r#"{"revision":3,"columns":["trade_state","row","traded_at","line","transaction_id","order_fen"],
+        "lines":[["SUCCESS","payment","2026-01-01T05:00:07.000Z",2,"T1",600],["REVOKED","payment","2026-01-01T05:00:08.000Z",3,"T2",null]]}"#;
+    let Ok(Event::Bill(BillEvent::Lines { revision: 3, lines: BillLines::Trade(lines) })) =
+        data::decode("BillLines", text)
+    else {
+        panic!("{:?}", data::decode("BillLines", text))
+    };
+    let read =
+        lines.iter().map(|line| (line.line, line.transaction_id.as_str(), line.order_fen, &line.app_id));
+    assert_eq!(read.collect::<Vec<_>>(), [(2, "T1", Some(Fen(600)), &None), (3, "T2", None, &None)]);
+    let error = data::decode("BillLines", &text.replace("\"row\"", "\"device\"")).unwrap_err();
+    assert!(error.contains("the 1. of the lines: invalid type: null"), "{error}");
 }

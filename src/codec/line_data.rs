@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::{SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::bill::{BillLine, BillLines, Direction, FundLine, Millifen, RowKind};
 use crate::domain::fen::Fen;
@@ -287,20 +288,55 @@ struct Read<'a, L> {
     lines: Vec<ReadLine<L>>,
 }
 
-/// The revision and the lines.
+/// The revision and the lines. Columns that the event's writer did not know are empty.
 pub fn decode<L: Line>(data: &str) -> Result<(u64, Vec<L>), String> {
-    let Read { revision, columns, lines } =
-        serde_json::from_str::<Read<'_, L>>(data).map_err(|error| format!("data: {error}"))?;
-    if columns != L::COLUMNS {
-        return Err("data: its columns are not those that are known".into());
+    match serde_json::from_str::<Read<'_, L>>(data) {
+        Ok(Read { revision, columns, lines }) if columns == L::COLUMNS => {
+            Ok((revision, lines.into_iter().map(|ReadLine(line)| line).collect()))
+        }
+        // Written by another version, or damaged.
+        Ok(_) | Err(_) => decode_by_name(data).map_err(|problem| format!("data: {problem}")),
     }
-    Ok((revision, lines.into_iter().map(|ReadLine(line)| line).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    revision: u64,
+    columns: Vec<String>,
+    lines: Vec<Vec<Value>>,
+}
+
+/// Whatever columns there are, in whatever order.
+fn decode_by_name<L: Line>(data: &str) -> Result<(u64, Vec<L>), String> {
+    let Named { revision, columns, lines } = serde_json::from_str(data).map_err(|error| error.to_string())?;
+    if let Some(unknown) = columns.iter().find(|column| !L::COLUMNS.contains(&column.as_str())) {
+        return Err(format!("the column {unknown:?} is not known"));
+    }
+    if let Some(again) = (1..columns.len()).find(|place| columns[..*place].contains(&columns[*place])) {
+        return Err(format!("the column {:?} stands twice", columns[again]));
+    }
+    let places: Vec<_> =
+        L::COLUMNS.iter().map(|known| columns.iter().position(|column| column == known)).collect();
+    let line = |(number, mut cells): (usize, Vec<Value>)| {
+        if cells.len() != columns.len() {
+            let (found, expected) = (cells.len(), columns.len());
+            return Err(format!(
+                "the {number}. of the lines has {found} cells, and there are {expected} columns"
+            ));
+        }
+        let taken = places.iter().map(|place| place.map_or(Value::Null, |place| cells[place].take()));
+        let read = ReadLine::deserialize(Value::Array(taken.collect()));
+        read.map(|ReadLine(line)| line).map_err(|error| format!("the {number}. of the lines: {error}"))
+    };
+    let lines: Result<_, _> = (1..).zip(lines).map(line).collect();
+    Ok((revision, lines?))
 }
 
 /// The cells of a line by column, as they are stored.
-pub fn cells<L: Line>(line: &L) -> Result<Vec<(&'static str, serde_json::Value)>, serde_json::Error> {
+pub fn cells<L: Line>(line: &L) -> Result<Vec<(&'static str, Value)>, serde_json::Error> {
     let stored = match serde_json::to_value(WrittenLine(line))? {
-        serde_json::Value::Array(stored) => stored,
+        Value::Array(stored) => stored,
         _ => vec![],
     };
     Ok(L::COLUMNS.iter().copied().zip(stored).collect())

@@ -7,8 +7,8 @@ use super::bill_rows;
 use super::place::{Placed, quoted};
 use super::section::Section;
 use crate::bill::{
-    AmountUnit, ColumnRule, Constants, Days, Encoding, Field, Figure, FigureRule, Format, Need, OtherColumns,
-    Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule, beijing,
+    AmountUnit, ColumnRule, Constants, Days, Encoding, Field, Figure, FigureRule, Format, LineEnds, Need,
+    OtherColumns, Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule, beijing,
 };
 use crate::domain::bill::{BillKind, Covers, MerchantId};
 
@@ -119,7 +119,7 @@ fn read_covers(section: &mut Section<'_>, content: Option<Content>) -> Option<Co
 fn read_format(section: &mut Section<'_>) -> Option<Format> {
     let format = section.choice("format", &FORMATS);
     if format.is_none() && section.has("format") {
-        for key in ["sheet", "delimiter", "quote", "encoding", "header_row"] {
+        for key in ["sheet", "delimiter", "quote", "encoding", "header_row", "lines_in_cells"] {
             section.node(key);
         }
         return None;
@@ -133,9 +133,10 @@ fn read_format(section: &mut Section<'_>) -> Option<Format> {
         None => Some(b'"'),
     };
     let encoding = section.choice("encoding", &ENCODINGS);
+    let line_ends = read_line_ends(section);
     match format.map_or(FileFormat::Csv, |format| format.value) {
         FileFormat::Xlsx => {
-            for key in ["delimiter", "quote", "encoding"] {
+            for key in ["delimiter", "quote", "encoding", "lines_in_cells"] {
                 if section.has(key) {
                     section.report_key(key, "is for format = \"csv\"; leave it out");
                 }
@@ -151,9 +152,15 @@ fn read_format(section: &mut Section<'_>) -> Option<Format> {
                 section.report_key("quote", "is the delimiter too; choose another");
             }
             let encoding = encoding.map_or(Encoding::Utf8, |encoding| encoding.value);
-            Some(Format::Csv { delimiter, quote, encoding, header_line })
+            Some(Format::Csv { delimiter, quote, encoding, header_line, line_ends })
         }
     }
+}
+
+/// Unless the profile says so, lines may stand in cells only where totals tell that none was lost in one.
+fn read_line_ends(section: &mut Section<'_>) -> LineEnds {
+    let may_hold_them = section.flag("lines_in_cells").unwrap_or_else(|| section.has("totals"));
+    if may_hold_them { LineEnds::WithinCells } else { LineEnds::EndRows }
 }
 
 fn read_character(section: &mut Section<'_>, key: &'static str) -> Option<u8> {

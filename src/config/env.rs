@@ -74,6 +74,7 @@ fn set(table: &mut Table, path: &[String], place: &Place, value: Node) -> Result
                 Value::Table(below) => set(below, rest, place, value).map_err(|at| format!("{section}.{at}")),
                 Value::Text(_)
                 | Value::Integer(_)
+                | Value::Flag(_)
                 | Value::DateTime(_)
                 | Value::List(_)
                 | Value::Other(_) => Err(section.clone()),

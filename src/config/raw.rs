@@ -21,6 +21,7 @@ pub struct Node {
 pub enum Value {
     Text(String),
     Integer(i64),
+    Flag(bool),
     /// A date or a time, as written.
     DateTime(String),
     List(Vec<Node>),
@@ -51,6 +52,7 @@ impl Value {
         match self {
             Self::Text(_) => "a text",
             Self::Integer(_) => "a number",
+            Self::Flag(_) => "true or false",
             Self::DateTime(_) => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -110,7 +112,7 @@ fn value_at(value: &DeValue<'_>, place_of: &dyn Fn(usize) -> Place) -> Value {
             Err(_) => Value::Other("a number out of range"),
         },
         DeValue::Float(_) => Value::Other("a number with decimals"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(datetime) => Value::DateTime(datetime.to_string()),
         DeValue::Array(items) => {
             let item = |item: &Spanned<DeValue<'_>>| Node {

@@ -153,6 +153,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let node = self.node(key)?;
+        if let Value::Flag(flag) = node.value {
+            return Some(flag);
+        }
+        self.wrong_kind(node, key, "true or false");
+        None
+    }
+
     pub fn number(&mut self, key: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
         let Some(node) = self.node(key) else { return default };
         let Some(integer) = node.value.as_integer() else {

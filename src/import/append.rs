@@ -66,7 +66,7 @@ fn is_busy(error: &ImportError) -> bool {
 }
 
 fn told(day: Day, stood: Option<u64>) -> ImportedDay {
-    let Day { key, totals, stands } = day;
+    let Day { key, totals, stands, .. } = day;
     let outcome = match stood {
         None => Outcome::Stands,
         Some(0) => Outcome::Imported,
@@ -112,6 +112,7 @@ impl Work<'_> {
             rows: day.totals.rows,
             by: request.by.clone(),
             supersede: request.supersede.clone(),
+            read_otherwise: day.read_otherwise.clone(),
         };
         Ok(self.ledger.open_bill(&day.key, opening, request.at).await?)
     }

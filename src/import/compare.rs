@@ -155,7 +155,7 @@ pub(super) async fn run(
     let mut kept = HashMap::new();
     let mut names = Names::new(&hashes);
     for standing in &differences.days {
-        each_standing(ledger, standing, &mut |row| {
+        each_standing(ledger, &standing.key, standing.revision, &mut |row| {
             let base = names.base(standing.key.day, &row);
             let name = if kept.contains_key(&base) { names.next(base) } else { base };
             kept.insert(name, Kept { cells: cells_hash(&hashes, &row)?, found: Found::Not });
@@ -240,7 +240,7 @@ impl Compared {
             let mut seen = HashSet::new();
             for standing in &differences.days {
                 let day = standing.key.day;
-                each_standing(ledger, standing, &mut |row| {
+                each_standing(ledger, &standing.key, standing.revision, &mut |row| {
                     let base = names.base(day, &row);
                     let name = if seen.insert(base) { base } else { names.next(base) };
                     if let Some(file) = changed.get(&name) {
@@ -268,11 +268,15 @@ impl Compared {
 }
 
 fn difference(day: NaiveDate, change: Change, row: &BillRow) -> Difference {
-    let line = match row {
+    Difference { day, change, id: id_of(row), line: number_of(row) }
+}
+
+/// A line's number in its file.
+pub(super) fn number_of(row: &BillRow) -> u64 {
+    match row {
         BillRow::Trade(line) => line.line,
         BillRow::Fund(line) => line.line,
-    };
-    Difference { day, change, id: id_of(row), line }
+    }
 }
 
 /// What names a line within its day. It need not be unique.
@@ -301,7 +305,7 @@ fn cells(row: &BillRow) -> Result<Vec<(&'static str, Value)>, ImportError> {
     Ok(cells)
 }
 
-fn cells_hash(hashes: &RandomState, row: &BillRow) -> Result<u64, ImportError> {
+pub(super) fn cells_hash(hashes: &RandomState, row: &BillRow) -> Result<u64, ImportError> {
     Ok(hashes.hash_one(cells(row)?))
 }
 
@@ -311,10 +315,11 @@ fn columns(stands: &BillRow, file: &BillRow) -> Result<Vec<ColumnDifference>, Im
     Ok(different.map(|((column, stands), (_, file))| ColumnDifference { column, stands, file }).collect())
 }
 
-/// The lines that count for a bill, in the order of their file.
-async fn each_standing(
+/// The lines of one opening of a bill, in the order of their file.
+pub(super) async fn each_standing(
     ledger: &Ledger,
-    standing: &StandingDay,
+    key: &BillKey,
+    revision: u64,
     each: &mut (dyn FnMut(BillRow) -> Result<(), ImportError> + Send),
 ) -> Result<(), ImportError> {
     let mut done = Ok(());
@@ -326,6 +331,6 @@ async fn each_standing(
             };
         }
     };
-    ledger.read_bill_lines(&standing.key, standing.revision, hand_on).await?;
+    ledger.read_bill_lines(key, revision, hand_on).await?;
     done
 }

@@ -5,6 +5,7 @@ mod append;
 mod chunk;
 mod compare;
 mod days;
+mod resume;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -232,6 +233,10 @@ pub(crate) struct Day {
     key: BillKey,
     totals: DayTotals,
     stands: Standing,
+    /// The opening of this very file that was never sealed, where lines of it stand.
+    begun: Option<u64>,
+    /// Openings of this very file whose lines are others than it is read to hold now.
+    read_otherwise: Vec<u64>,
 }
 
 pub(crate) enum Standing {
@@ -239,7 +244,7 @@ pub(crate) enum Standing {
     Nothing,
     /// The very content, or the same lines.
     Same,
-    /// Another content, which it takes the place of.
+    /// Another content, or this one read otherwise, which it takes the place of.
     Other { sha256: Sha256Hex, revision: u64 },
 }
 
@@ -250,17 +255,13 @@ async fn what_stands(
     bill: &Bill,
     request: &ImportRequest,
 ) -> Result<Vec<Day>, ImportError> {
-    let mut days = vec![];
-    for totals in &bill.days {
-        let (merchant, kind) = (bill.merchant.clone(), bill.kind.clone());
-        let key = BillKey { merchant, day: totals.day, kind };
-        let BillDay { sealed, sealed_revision: revision, .. } = ledger.bill_day(&key).await?;
-        let stands = match sealed {
-            None => Standing::Nothing,
-            Some(sealed) if sealed == bill.sha256 => Standing::Same,
-            Some(sha256) => Standing::Other { sha256, revision },
-        };
-        days.push(Day { key, totals: totals.clone(), stands });
+    let mut days = days_of(ledger, bill, request).await?;
+    let begun: Vec<_> = days.iter().filter_map(|day| Some((day.key.clone(), day.begun?))).collect();
+    if !begun.is_empty() {
+        let others = resume::read_otherwise(ledger, source, bill, &begun).await?;
+        for day in days.iter_mut().filter(|day| others.contains(&day.key.day)) {
+            day.read_otherwise.extend(day.begun);
+        }
     }
     if days.iter().all(|day| !matches!(day.stands, Standing::Other { .. })) {
         return Ok(days);
@@ -270,9 +271,32 @@ async fn what_stands(
         return Err(ImportError::Differs(Box::new(differences)));
     }
     for day in &mut days {
-        if matches!(day.stands, Standing::Other { .. }) && !differences.concerns(day.key.day) {
+        let Standing::Other { sha256, revision } = &day.stands else { continue };
+        if !differences.concerns(day.key.day) {
             day.stands = Standing::Same;
+        } else if *sha256 == bill.sha256 {
+            day.read_otherwise.push(*revision);
         }
+    }
+    Ok(days)
+}
+
+/// What the log says of each day, before any line is compared.
+async fn days_of(ledger: &Ledger, bill: &Bill, request: &ImportRequest) -> Result<Vec<Day>, ImportError> {
+    let mut days = vec![];
+    for totals in &bill.days {
+        let (merchant, kind) = (bill.merchant.clone(), bill.kind.clone());
+        let key = BillKey { merchant, day: totals.day, kind };
+        let BillDay { sealed, sealed_revision: revision, open, .. } = ledger.bill_day(&key).await?;
+        let stands = match sealed {
+            None => Standing::Nothing,
+            // A profile may read it otherwise now: who wants it superseded has it compared.
+            Some(sealed) if sealed == bill.sha256 && request.supersede.is_none() => Standing::Same,
+            Some(sha256) => Standing::Other { sha256, revision },
+        };
+        let open = open.filter(|open| open.sha256 == bill.sha256 && open.rows_stored > 0);
+        let begun = open.filter(|_| !matches!(stands, Standing::Same)).map(|open| open.revision);
+        days.push(Day { key, totals: totals.clone(), stands, begun, read_otherwise: vec![] });
     }
     Ok(days)
 }

@@ -17,6 +17,7 @@ fn opening(sha256: Sha256Hex, rows: u64) -> BillOpening {
         rows,
         by: "lin".into(),
         supersede: None,
+        read_otherwise: vec![],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDateTime, NaiveTime, Utc};
 use serde::Serialize;
 
 use super::Desk;
@@ -23,7 +23,10 @@ use crate::table::{Row, Table};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeriodError {
-    #[error("{0} is not over in Beijing: prepare it from the next day on")]
+    #[error(
+        "{0} can be prepared from {due} on, Beijing time: until then pushes of its last payments may come",
+        due = due(*.0).format("%Y-%m-%d %H:%M")
+    )]
     NotOver(Month),
     #[error("bills are missing: {}; import them, or declare the days empty", .0.join(", "))]
     NotCovered(Vec<String>),
@@ -75,7 +78,7 @@ pub async fn prepare(
     by: &str,
     at: DateTime<Utc>,
 ) -> Result<Prepared, PeriodError> {
-    if in_beijing(at).date_naive() <= key.month.last_day() {
+    if in_beijing(at).naive_local() < due(key.month) {
         return Err(PeriodError::NotOver(key.month));
     }
     // Nothing is filed for a month that cannot be prepared.
@@ -97,6 +100,12 @@ pub async fn prepare(
     let recorded = desk.ledger.prepare_period(key, &report, at).await?;
     let PreparedReport { sha256: report_sha256, summary, .. } = report;
     Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded })
+}
+
+/// When, in Beijing, the push of its last payment has come or is missing: what was awaited before would be missing
+/// later, and no event would have said so.
+fn due(month: Month) -> NaiveDateTime {
+    month.last_day().and_time(NaiveTime::MIN) + Days::new(1) + limits::PUSH_DUE_WITHIN
 }
 
 /// The month's report in a file without name, from its beginning.

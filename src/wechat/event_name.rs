@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn wechat_gives_up_on_a_goods_push_after_24_h_04_m() {
-        assert_eq!(GOODS_REPEATS_S.iter().sum::<u64>(), 24 * 3600 + 4 * 60);
+        assert_eq!(GOODS_REPEATS_S.iter().sum::<u64>(), crate::limits::PUSH_DUE_WITHIN.as_secs());
         assert_eq!(Family::Refund.repeats_s().len(), 13);
     }
 

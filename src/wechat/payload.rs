@@ -180,14 +180,18 @@ fn price(fields: &Fields<'_>, name: &str) -> Result<Fen, FieldError> {
     if price.is_negative() {
         return Err(fields.error(name, format!("is {} fen, must not be negative", price.0)));
     }
+    if price.0 > limits::PRICE_FEN_MAX {
+        let max = limits::PRICE_FEN_MAX;
+        return Err(fields.error(name, format!("is {} fen, must not be more than {max}", price.0)));
+    }
     Ok(price)
 }
 
 /// Whatever a price means, the order's amount must be countable in fen.
 fn countable(fields: &Fields<'_>, price: Fen, quantity: u32, name: &str) -> Result<(), FieldError> {
     match price.checked_times(quantity) {
-        Some(_) => Ok(()),
-        None => {
+        Some(amount) if amount.0 <= limits::PRICE_TIMES_QUANTITY_MAX => Ok(()),
+        Some(_) | None => {
             Err(fields.error(name, format!("{} fen times {quantity} is more than can be counted", price.0)))
         }
     }

@@ -138,6 +138,7 @@ impl Folded {
             rows: rows as u64,
             by: "lin".into(),
             supersede: Some("the one before was wrong".into()),
+            read_otherwise: vec![],
         };
         let imported = at(0) + TimeDelta::days(31);
         let opened = self.ledger.open_bill(&key, opening, imported).await.unwrap();

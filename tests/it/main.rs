@@ -9,6 +9,7 @@ mod bad_input;
 mod bill_text;
 mod billed;
 mod bills;
+mod bills_read_anew;
 mod by_hand;
 mod commands;
 mod connections;

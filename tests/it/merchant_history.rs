@@ -70,6 +70,7 @@ async fn bills_and_periods_are_found_by_their_keys_and_lines_are_checked_without
         rows: 1,
         by: "lin".into(),
         supersede: None,
+        read_otherwise: vec![],
     };
     let Opened::Writer(mut writer) = folded.ledger.open_bill(&key, opening, at(1)).await.unwrap() else {
         panic!("it stands already")

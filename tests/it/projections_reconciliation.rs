@@ -111,6 +111,7 @@ pub async fn billed(
         rows: lines.len() as u64,
         by: "lin".into(),
         supersede: Some("corrected".into()),
+        read_otherwise: vec![],
     };
     let opened = folded.ledger.open_bill(&key(day, kind), opening, at(2000)).await.unwrap();
     let Opened::Writer(mut writer) = opened else { panic!("it stands") };

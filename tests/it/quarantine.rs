@@ -22,6 +22,7 @@ fn unusable() -> Vec<(&'static str, Value, &'static str)> {
         ("/GoodsInfo/ActualPrice", json!(12.5)),
         ("/GoodsInfo/ActualPrice", json!("twelve")),
         ("/GoodsInfo/ActualPrice", json!(9_223_372_036_854_775_808_u64)),
+        ("/GoodsInfo/ActualPrice", json!(10_000_000_000_001_i64)),
         ("/GoodsInfo/OrigPrice", json!("99999999999999999999")),
         ("/GoodsInfo/Quantity", json!(1e30)),
         ("/GoodsInfo/Quantity", json!(0)),
@@ -76,6 +77,7 @@ fn unusable() -> Vec<(&'static str, Value, &'static str)> {
     }
     for (pointer, value) in [
         ("/RefundAmount", json!(-1)),
+        ("/RefundAmount", json!(10_000_000_000_001_i64)),
         ("/RefundSource", json!(4)),
         ("/RefundId", json!("")),
         ("/OutTradeNo", json!("123456789012345678901234567890123")),

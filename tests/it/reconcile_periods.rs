@@ -32,8 +32,14 @@ async fn covered() -> Folded {
 async fn a_month_is_prepared_when_it_is_over_and_its_bills_cover_it() {
     let folded = planted().await;
     let prepare = async |at| periods::prepare(&desk(&folded), &key(), "lin", at).await;
-    let last_minute = at(31 * 24 * 60 - 1);
-    assert!(matches!(prepare(last_minute).await, Err(PeriodError::NotOver(_))));
+    // The push of a payment of the last minute may come 24 h 04 m after it.
+    let due = at((32 * 24 * 60) + 4);
+    let refused = prepare(due - TimeDelta::seconds(1)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "2026-01 can be prepared from 2026-02-02 00:04 on, Beijing time: until then pushes of its last payments may come"
+    );
+    assert!(matches!(prepare(due).await, Err(PeriodError::NotCovered(_))));
     match prepare(february()).await {
         Err(PeriodError::NotCovered(missing)) => {
             assert_eq!(missing.len(), 29);

@@ -14,7 +14,7 @@ use super::told::{goods, refund};
 
 /// The day after January.
 pub fn february() -> DateTime<Utc> {
-    at(0) + TimeDelta::days(32)
+    at(0) + TimeDelta::days(33)
 }
 
 /// At noon of the second of January.

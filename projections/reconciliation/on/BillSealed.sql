@@ -34,6 +34,10 @@ WHERE t.what = 'unnamed_refund';
 UPDATE files SET state = 'superseded', position = :position
 WHERE stream = :stream AND state = 'sealed' AND superseded_by IS NOT NULL;
 
+-- A day that was declared empty before has a bill after all.
+UPDATE files SET state = 'superseded', superseded_by = :sha256, position = :position
+WHERE stream = :stream AND state = 'declared_empty';
+
 UPDATE files
 SET state = 'sealed', rows = :rows, position = :position, at = :recorded_at,
     payments = :payments, refunds = :refunds, order_fen = :order_fen,

@@ -1,6 +1,7 @@
 //! Files of other channels, read by profiles as the configuration would make them.
 
 use chrono::format::StrftimeItems;
+use proptest::prelude::*;
 
 use super::*;
 use crate::limits;
@@ -9,13 +10,17 @@ fn column(field: Field, name: &str) -> ColumnRule {
     ColumnRule { field, names: vec![name.into()], need: Need::Required }
 }
 
+fn csv(delimiter: u8, quote: Option<u8>, encoding: Encoding, header_line: u64) -> Format {
+    Format::Csv { delimiter, quote, encoding, header_line, line_ends: LineEnds::WithinCells }
+}
+
 /// A payment's row and a refund's in one column of amounts, told apart by its sign.
 pub fn by_sign() -> Profile {
     Profile {
         name: "shop".into(),
         kind: BillKind::parse("shop").unwrap(),
         covers: Covers::Both,
-        format: Format::Csv { delimiter: b',', quote: Some(b'"'), encoding: Encoding::Utf8, header_line: 1 },
+        format: csv(b',', Some(b'"'), Encoding::Utf8, 1),
         columns: vec![
             column(Field::TransactionId, "交易单号"),
             column(Field::TradedAt, "时间"),
@@ -84,7 +89,7 @@ fn words_tell_what_a_row_is_and_which_are_none() {
     let figure = |figure, name: &str| FigureRule { figure, names: vec![name.into()], need: Need::Required };
     let figures = vec![figure(Figure::OrderFen, "金额"), figure(Figure::Rows, "商品")];
     profile.summary = SummaryRule::Row { first_cell: "合计".into(), figures };
-    profile.format = Format::Csv { delimiter: b';', quote: None, encoding: Encoding::Gbk, header_line: 3 };
+    profile.format = csv(b';', None, Encoding::Gbk, 3);
     let text = "导出\r\n\r\n交易单号;时间;金额;商品;类型;状态;备注\r\n\
         a1;2026/01/01 00:00;12.30;\"x;支付;成功;\r\n\
         a2;2026/01/01 00:00;1;;支付;关闭;\r\n\
@@ -179,12 +184,83 @@ fn a_csv_that_is_wrong_is_named_with_its_place() {
         "line 402: the file holds more than 400 days; import it in pieces"
     );
     let mut late = by_sign();
-    late.format = Format::Csv { delimiter: b',', quote: None, encoding: Encoding::Utf8, header_line: 9 };
+    late.format = csv(b',', None, Encoding::Utf8, 9);
     assert_eq!(
         said(late, "x\ny\n"),
         "line 2: the file ends, and its header should stand in line 9; take the whole file, or correct the profile's \
          header_row"
     );
+}
+
+/// The example of a shop that writes `"` for inches, and never twice.
+const UNPAIRED: &str = "交易单号,时间,金额,商品\n\
+    T1,2026/01/01 00:00,1.00,\"big gem\n\
+    T2,2026/01/01 00:00,2.00,\"small gem\n\
+    T3,2026/01/01 00:00,3.00,x\n";
+
+fn of_lines(line_ends: LineEnds) -> Profile {
+    let mut profile = by_sign();
+    if let Format::Csv { line_ends: own, .. } = &mut profile.format {
+        *own = line_ends;
+    }
+    profile
+}
+
+#[test]
+fn quotes_that_do_not_pair_lose_no_row() {
+    for (line_ends, text, expected) in [
+        (
+            LineEnds::WithinCells,
+            UNPAIRED,
+            "line 3, column 4 (商品): text follows the quote that closes the cell, so the quotes do not pair; one \
+             within a cell is written twice: correct the file at its source, or the profile's quote",
+        ),
+        (
+            LineEnds::EndRows,
+            UNPAIRED,
+            "line 2, column 4 (商品): the quoted cell goes on in the next line; correct the file at its source, or the \
+             profile: where its cells do hold several lines, it needs totals, or lines_in_cells = true",
+        ),
+        (
+            LineEnds::EndRows,
+            "交易单号,时间,金额,商品\na1,2026/01/01 00:00,\"1\"0,\n",
+            "line 2, column 3 (金额): text follows the quote that closes the cell, so the quotes do not pair; one \
+             within a cell is written twice: correct the file at its source, or the profile's quote",
+        ),
+    ] {
+        assert_eq!(said(of_lines(line_ends), text), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_cell_is_what_was_quoted_and_a_file_with_any_quote_more_or_less_has_all_rows_or_is_refused(
+        names in prop::collection::vec("[ab,\"\n]{0,5}", 1..6),
+        is_dropped in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let rows = names.iter().map(|name| {
+            format!("a,2026/01/01 00:00,1.00,\"{}\"\n", name.replace('"', "\"\""))
+        });
+        let text = format!("交易单号,时间,金额,商品\n{}", rows.collect::<String>());
+        let lines = trades(read_profile(of_lines(LineEnds::WithinCells), text.as_bytes()).unwrap().1);
+        let found: Vec<_> = lines.iter().map(|line| line.product_name.clone().unwrap_or_default()).collect();
+        prop_assert_eq!(found, names.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>());
+
+        // Without line ends in cells a row is a line, whatever becomes of one quote.
+        let mut one_line: Vec<String> =
+            names.iter().map(|name| name.replace('\n', "").replace('"', "\"\"")).collect();
+        one_line.iter_mut().for_each(|name| *name = format!("a,2026/01/01 00:00,1.00,\"{name}\"\n"));
+        let mut rows = one_line.concat();
+        let quotes: Vec<_> = rows.match_indices('"').map(|(place, _)| place).collect();
+        let place = *at.get(&quotes);
+        let end = if is_dropped { place + 1 } else { place };
+        rows.replace_range(place..end, if is_dropped { "" } else { "\"" });
+        let text = format!("交易单号,时间,金额,商品\n{rows}");
+        if let Ok((bill, _)) = read_profile(of_lines(LineEnds::EndRows), text.as_bytes()) {
+            prop_assert_eq!(bill.rows, names.len() as u64);
+        }
+    }
 }
 
 #[test]

@@ -80,6 +80,18 @@ fn a_row_that_is_wrong_is_named_with_line_and_column() {
              decimals, such as 12.34; correct the file at its source, or the profile",
         ),
         (
+            "`0.01,`0.00,`0,`0",
+            "`100000000000.01,`0.00,`0,`0",
+            "line 2, column 13 (应结订单金额): \"100000000000.01\" is not at most 100000000000 yuan, as every amount \
+             of a bill is; correct the file at its source, or the profile",
+        ),
+        (
+            "`0.00000,`1.00%",
+            "`-100000000000.00001,`1.00%",
+            "line 2, column 23 (手续费): \"-100000000000.00001\" is not at most 100000000000 yuan, as every amount of \
+             a bill is; correct the file at its source, or the profile",
+        ),
+        (
             "`0.00000,`1.00%",
             "`0.000001,`1.00%",
             "line 2, column 23 (手续费): \"0.000001\" is not a fee in yuan with at most 5 decimals, such as 0.07200; \
@@ -342,11 +354,15 @@ fn a_packed_file_that_is_torn_or_a_bomb_is_refused() {
 
 #[test]
 fn a_sum_that_cannot_be_counted_is_refused() {
-    let huge = "92233720368547758.07";
-    let text = SAMPLE.replace("`0.01,`0.00,`0,`0", &format!("`{huge},`0.00,`0,`0"));
+    let huge = BillLine { order_fen: Some(Fen(limits::BILL_AMOUNT_FEN_MAX)), ..bill_line() };
+    let bill = |count| {
+        let lines = std::iter::repeat_n(&huge, count);
+        trade_bill(SampleLayout::LegacySuccess, &merchant("1"), lines).unwrap()
+    };
+    assert_eq!(read_bytes(&bill(100)).unwrap().0.rows, 100);
     assert_eq!(
-        said_of(text.as_bytes()),
-        "line 3: the sum of settlement_fen is too large to be counted; correct the file"
+        said_of(&bill(101)),
+        "line 102: the sum of order_fen is too large to be counted; correct the file"
     );
 }
 

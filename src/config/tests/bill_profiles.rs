@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::bill::{
-    AmountUnit, Encoding, Field, Figure, Format, FundRule, FundWord, OtherColumns, RowRule, SummaryRule,
-    TimeFormat, TradeRule, TradeWord, beijing,
+    AmountUnit, Encoding, Field, Figure, Format, FundRule, FundWord, LineEnds, OtherColumns, RowRule,
+    SummaryRule, TimeFormat, TradeRule, TradeWord, beijing,
 };
 use crate::domain::bill::{Covers, RowKind};
 
@@ -23,7 +23,8 @@ fn a_profile_has_defaults_for_all_but_its_columns() {
     let [profile] = &config.bill_profiles[..] else { panic!("one profile") };
     assert_eq!((profile.name.as_str(), profile.kind.as_str()), ("shop", "shop"));
     let header_line = 1;
-    let format = Format::Csv { delimiter: b',', quote: Some(b'"'), encoding: Encoding::Utf8, header_line };
+    let (encoding, line_ends) = (Encoding::Utf8, LineEnds::EndRows);
+    let format = Format::Csv { delimiter: b',', quote: Some(b'"'), encoding, header_line, line_ends };
     assert_eq!((profile.covers, &profile.format), (Covers::Payments, &format));
     assert_eq!(profile.rows, RowRule::Trade(TradeRule::All(RowKind::Payment)));
     assert_eq!((profile.unit, &profile.times.format), (AmountUnit::Yuan, &TimeFormat::Plain));
@@ -43,6 +44,7 @@ fn everything_of_a_profile_can_be_set() {
         delimiter = "\t"
         quote = ""
         encoding = "gbk"
+        lines_in_cells = false
         amount_unit = "fen"
         time_format = "%Y/%m/%d %H:%M"
         time_zone = "+00:00"
@@ -64,7 +66,8 @@ fn everything_of_a_profile_can_be_set() {
         "#,
     ));
     let [flow, shop] = &config.bill_profiles[..] else { panic!("two profiles") };
-    let format = Format::Csv { delimiter: b'\t', quote: None, encoding: Encoding::Gbk, header_line: 5 };
+    let (encoding, line_ends) = (Encoding::Gbk, LineEnds::EndRows);
+    let format = Format::Csv { delimiter: b'\t', quote: None, encoding, header_line: 5, line_ends };
     assert_eq!((&shop.format, shop.unit, shop.covers), (&format, AmountUnit::Fen, Covers::Both));
     let RowRule::Trade(TradeRule::ByWord(words)) = &shop.rows else { panic!("by word") };
     for (word, meaning) in [
@@ -104,6 +107,21 @@ fn everything_of_a_profile_can_be_set() {
 }
 
 #[test]
+fn cells_hold_lines_where_the_profile_says_so_or_there_are_totals() {
+    let totals = "totals = { first_cell = \"合计\", columns = { order_fen = \"金额\" } }\n";
+    for (lines, expected) in [
+        ("", LineEnds::EndRows),
+        (totals, LineEnds::WithinCells),
+        ("lines_in_cells = true", LineEnds::WithinCells),
+        (format!("{totals}lines_in_cells = false").as_str(), LineEnds::EndRows),
+    ] {
+        let config = right(&with_profile(&format!("{LEAST}{lines}")));
+        let Format::Csv { line_ends, .. } = config.bill_profiles[0].format else { panic!("{lines}") };
+        assert_eq!(line_ends, expected, "{lines}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_profile_is_told_with_its_line() {
     for (lines, expected) in [
         ("", "6: bill_profile.shop.kind: is missing: trade or funds"),
@@ -135,7 +153,7 @@ fn what_is_wrong_with_a_profile_is_told_with_its_line() {
         (
             "direction = \"sign\"",
             "10: bill_profile.shop.direction: unknown key; the keys here are kind, covers, format, header_row, sheet, \
-             delimiter, quote, encoding, columns, row_kind, constants, amount_unit, time_zone, time_format, \
+             delimiter, quote, encoding, lines_in_cells, columns, row_kind, constants, amount_unit, time_zone, time_format, \
              ignored_columns, unknown_columns, skip_rows, remarks_begin, totals",
         ),
         ("format = \"ods\"", "10: bill_profile.shop.format: must be csv or xlsx"),
@@ -149,6 +167,11 @@ fn what_is_wrong_with_a_profile_is_told_with_its_line() {
             "10: bill_profile.shop.delimiter: must be one character such as \",\" or \"\\t\", not \"ab\"",
         ),
         ("quote = \",\"", "10: bill_profile.shop.quote: is the delimiter too; choose another"),
+        ("lines_in_cells = 1", "10: bill_profile.shop.lines_in_cells: must be true or false, not a number"),
+        (
+            "format = \"xlsx\"\nlines_in_cells = true",
+            "11: bill_profile.shop.lines_in_cells: is for format = \"csv\"; leave it out",
+        ),
         ("encoding = \"big5\"", "10: bill_profile.shop.encoding: must be utf-8 or gbk"),
         ("header_row = 0", "10: bill_profile.shop.header_row: must be from 1 to 1000"),
         ("amount_unit = \"jiao\"", "10: bill_profile.shop.amount_unit: must be yuan or fen"),

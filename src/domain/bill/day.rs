@@ -43,14 +43,16 @@ pub struct BillOpening {
     pub by: String,
     /// Why it takes the place of the file that stands; `None` where none is to be replaced.
     pub supersede: Option<String>,
+    /// Revisions of this very file whose lines are others than it is read to hold now.
+    pub read_otherwise: Vec<u64>,
 }
 
 /// What an opening means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenDecision {
-    /// This very content counts already.
+    /// This very content counts already, read as now.
     Stands,
-    /// It was opened before and never sealed: after the lines that stand it goes on.
+    /// It was opened before and never sealed: after the lines that stand, which are its own, it goes on.
     GoOn,
     Begin(BillEvent),
 }
@@ -113,22 +115,29 @@ impl BillDay {
         }
     }
 
-    /// The same content again is nothing; a different one needs a reason to take the place of what counts.
+    /// The same content again is nothing; a different one, or the same read otherwise, needs a reason to take the place
+    /// of what counts.
     pub fn decide_open(&self, key: &BillKey, opening: &BillOpening) -> Result<OpenDecision, BillRefusal> {
+        let is_read_otherwise = |revision| opening.read_otherwise.contains(&revision);
         match &self.sealed {
-            Some(sealed) if *sealed == opening.sha256 => return Ok(OpenDecision::Stands),
+            Some(sealed) if *sealed == opening.sha256 => {
+                if opening.supersede.is_none() || !is_read_otherwise(self.sealed_revision) {
+                    return Ok(OpenDecision::Stands);
+                }
+            }
             Some(sealed) if opening.supersede.is_none() => {
                 return Err(BillRefusal::Differs { sealed: sealed.clone() });
             }
             Some(_) | None => {}
         }
-        let BillOpening { covers, sha256, file_name, profile, rows, by, supersede: _ } = opening;
+        let BillOpening { covers, sha256, file_name, profile, rows, by, .. } = opening;
         let goes_on = self.open.as_ref().is_some_and(|open| {
             open.sha256 == *sha256
                 && open.covers == *covers
                 && open.profile == *profile
                 && open.rows == *rows
                 && open.rows_stored <= *rows
+                && !is_read_otherwise(open.revision)
         });
         if goes_on {
             return Ok(OpenDecision::GoOn);

@@ -15,13 +15,16 @@ enum Said {
     Supersede(char),
     /// Opened by another reading of the same file.
     OpenAs(char, &'static str),
+    /// Opened where the lines of a revision are read otherwise now: to supersede, and not.
+    SupersedeAnew(char, u64),
+    OpenAnew(char, u64),
     Lines(usize),
     Seal(char),
     SealOver(char),
     Empty,
 }
 
-use Said::{Empty, Lines, Open, OpenAs, Seal, SealOver, Supersede};
+use Said::{Empty, Lines, Open, OpenAnew, OpenAs, Seal, SealOver, Supersede, SupersedeAnew};
 
 fn opening(name: char, profile: &str, supersede: Option<&str>) -> BillOpening {
     BillOpening {
@@ -32,6 +35,7 @@ fn opening(name: char, profile: &str, supersede: Option<&str>) -> BillOpening {
         rows: 2,
         by: "lin".into(),
         supersede: supersede.map(str::to_owned),
+        read_otherwise: vec![],
     }
 }
 
@@ -70,6 +74,13 @@ fn decide(day: &BillDay, said: Said) -> Result<Vec<BillEvent>, String> {
         Open(name) => open(opening(name, "wechat_all", None)),
         Supersede(name) => open(opening(name, "wechat_all", Some("issued anew"))),
         OpenAs(name, profile) => open(opening(name, profile, None)),
+        SupersedeAnew(name, revision) => {
+            let opening = opening(name, "wechat_all", Some("a corrected profile"));
+            open(BillOpening { read_otherwise: vec![revision], ..opening })
+        }
+        OpenAnew(name, revision) => {
+            open(BillOpening { read_otherwise: vec![revision], ..opening(name, "wechat_all", None) })
+        }
         Lines(count) => {
             let lines = BillLines::Trade(vec![samples::bill_line(); count]);
             Ok(vec![BillEvent::Lines { revision: day.open.as_ref().unwrap().revision, lines }])
@@ -114,6 +125,27 @@ fn what_an_import_means_for_a_bill() {
         (&[Open('a'), Lines(2), OpenAs('a', "mine")], "opened a r2"),
         (&[Open('a'), Lines(2), Open('b'), Open('a')], "opened a r3"),
         (&[Open('a'), Lines(2), Open('b'), Open('a'), Open('a')], "no: goes on after 0"),
+        // So does a file whose lines are read otherwise now; one that counts needs a reason.
+        (&[Open('a'), Lines(1), OpenAnew('a', 1)], "opened a r2"),
+        (&[Open('a'), Lines(1), OpenAnew('a', 1), OpenAnew('a', 1)], "no: goes on after 0"),
+        (&[Open('a'), Lines(2), Seal('a'), OpenAnew('a', 1)], "no: stands"),
+        (&[Open('a'), Lines(2), Seal('a'), SupersedeAnew('a', 1)], "opened a r2"),
+        (
+            &[Open('a'), Lines(2), Seal('a'), SupersedeAnew('a', 1), Lines(2), SealOver('a')],
+            "superseded a by a r1, sealed a r2",
+        ),
+        (
+            &[
+                Open('a'),
+                Lines(2),
+                Seal('a'),
+                SupersedeAnew('a', 1),
+                Lines(2),
+                SealOver('a'),
+                SupersedeAnew('a', 1),
+            ],
+            "no: stands",
+        ),
         // A different content needs a reason.
         (&[Open('a'), Lines(2), Seal('a'), Open('b')], "no: a counts"),
         (&[Open('a'), Lines(2), Seal('a'), Supersede('b')], "opened b r2"),

@@ -91,7 +91,7 @@ type Place = Segments<(String, String)>;
     ),
     responses(
         (status = 200, description = "It is prepared", body = PeriodPrepared),
-        (status = 409, description = "The month is not over, bills are missing, or it is closed", body = Failure),
+        (status = 409, description = "Pushes of the month may still come, bills are missing, or it is closed", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
