@@ -92,9 +92,10 @@ impl World {
     }
 }
 
-/// An attempt to give the same back that came to nothing.
+/// An attempt to give the same back that came to nothing, of some.
 fn failed_before(line: &Line) -> Option<Line> {
-    let wx_refund_id = line.wx_refund_id.as_ref().map(|id| format!("{id}9"))?;
+    let is_retried = |id: &&String| id.ends_with(['3', '7']);
+    let wx_refund_id = line.wx_refund_id.as_ref().filter(is_retried).map(|id| format!("{id}9"))?;
     let (traded_at, refund_state) = (line.traded_at - TimeDelta::minutes(5), Some("FAIL"));
     Some(Line {
         wx_refund_id: Some(wx_refund_id),
@@ -315,14 +316,16 @@ impl Drawing {
                 6 => (Ids::default(), None),
                 _ => (self.ids(), None),
             };
+            // Of what was not paid through WeChat Pay the refund has no ids either.
+            let is_unpaid = named.as_ref().is_some_and(|number| self.is_without_ids(letter, number));
+            let (first, later) = if is_unpaid { (Ids::default(), None) } else { (first, later) };
             let at = self.moment();
             if self.chance(75) {
                 let mut line = self.refund_line(letter, &own, fen, at);
                 if self.chance(30) {
                     self.disturb(&mut line);
                 }
-                let failed = failed_before(&line).filter(|_| self.chance(15));
-                self.lines.extend(failed.map(|failed| (merchant, failed)));
+                self.lines.extend(failed_before(&line).map(|failed| (merchant, failed)));
                 self.lines.push((merchant, line));
             }
             let mut facts = vec![(Fact::Refunded { fen, number: named, ids: first }, at)];
@@ -333,6 +336,15 @@ impl Drawing {
             let about = About::Refund { app: self.app(letter), is_sandbox, id: format!("R{number}") };
             self.streams.push(Stream { about, facts });
         }
+    }
+
+    fn is_without_ids(&self, letter: char, number: &str) -> bool {
+        let about = About::Order { app: self.app(letter), is_sandbox: false, number: number.to_owned() };
+        let learns = |(fact, _): &(Fact, DateTime<Utc>)| match fact {
+            Fact::Delivered(purchase) => purchase.ids != Ids::default(),
+            fact => matches!(fact, Fact::Identified(_)),
+        };
+        self.streams.iter().any(|stream| stream.about == about && !stream.facts.iter().any(learns))
     }
 
     fn refund_line(&mut self, letter: char, of: &Ids, fen: i64, at: DateTime<Utc>) -> Line {
