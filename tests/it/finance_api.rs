@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::asking::{Asked, Client};
-use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for};
+use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for, refunded};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
 use super::log_file::LogFile;
@@ -134,6 +134,41 @@ async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
     let unknown = format!("/v1/reports/{}", "0".repeat(64));
     assert_eq!(server.client("audit").get(&unknown).await.outcome(), "404 unknown_report");
     assert_eq!(server.client("audit").get("/v1/reports/x").await.outcome(), "422 parameter");
+}
+
+#[tokio::test]
+async fn a_token_for_one_app_sees_nothing_of_another_app_of_the_same_merchant() {
+    let home = home_of_a_merchant();
+    home.reconfigure(|text| text.replace("apps = [\"demo\"]", "apps = [\"demo\", \"other\"]"));
+    let server = serving(&home).await;
+    let others = BillRow { app_id: "wx00000000000000aa".into(), ..paid(5, "T2", 70_000) };
+    let back = BillRow { app_id: others.app_id.clone(), ..refunded(5, "T2", "50000000042", 10_000) };
+    let imported = upload(&server.client("finance"), "", &all(&[paid(5, "T1", 600), others, back])).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    let (all_apps, demo) = (server.client("finance"), server.client("finance_demo"));
+    let of_days = format!("merchant={MERCHANT}&{DAYS}");
+    let bill_fen = |asked: &Asked| -> i64 {
+        let answer = asked.json();
+        answer["rows"].as_array().unwrap().iter().filter_map(|row| row["bill_fen"].as_i64()).sum()
+    };
+    for query in ["summary", "rows", "report", "carried"] {
+        let path = format!("/v1/projections/reconciliation/{query}?{of_days}");
+        let (all, seen) = (fresh(&home, &all_apps, &path).await, fresh(&home, &demo, &path).await);
+        assert_eq!((bill_fen(&all), bill_fen(&seen)), (80_600, 600), "{query}: {all:?}\n{seen:?}");
+        assert!(!seen.text().contains("MT2") && !seen.text().contains("50000000042"), "{query}: {seen:?}");
+    }
+    for id in ["T1", "T2", "50000000042"] {
+        let path = format!("/v1/projections/reconciliation/rows_by_id?id={id}");
+        let (all, seen) = (fresh(&home, &all_apps, &path).await, fresh(&home, &demo, &path).await);
+        assert!(!all.json()["rows"].as_array().unwrap().is_empty(), "{all:?}");
+        assert_eq!(seen.json()["rows"].as_array().unwrap().is_empty(), id != "T1", "{seen:?}");
+    }
+    let of_merchant = format!("merchant={MERCHANT}");
+    for (query, scope) in [("files", &of_days), ("coverage", &of_days), ("periods", &of_merchant)] {
+        let path = format!("/v1/projections/reconciliation/{query}?{scope}");
+        assert_eq!(demo.get(&path).await.outcome(), "403 scope", "{query}");
+        assert_eq!(all_apps.get(&path).await.status, 200, "{query}");
+    }
 }
 
 #[tokio::test]

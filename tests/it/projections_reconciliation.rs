@@ -10,30 +10,29 @@ use order_ledger::domain::bill::{
 };
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
-use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::ledger::Opened;
 use order_ledger::projector::Folder;
 
 use super::folded::{Folded, at};
 use super::told::{Asked, Told, coins, goods, refund};
 
-const JANUARY: [(&str, &str); 3] =
+pub const JANUARY: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2026-01-01"), ("to_day", "2026-01-31")];
-const ALL: [(&str, &str); 3] =
+pub const ALL: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2025-12-01"), ("to_day", "2026-01-31")];
 
-fn merchant() -> MerchantId {
+pub fn merchant() -> MerchantId {
     MerchantId::parse("1900000109").unwrap()
 }
 
-async fn assigned() -> Folded {
+pub async fn assigned() -> Folded {
     let folded = Folded::built_in().await;
     folded.registered(0, PriceMeaning::Order, Some(&merchant())).await;
     folded
 }
 
 /// A payment of 600 fen, an hour into the year.
-fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
+pub fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
     BillLine {
         line: 0,
         row: RowKind::Payment,
@@ -68,7 +67,7 @@ fn paid(transaction_id: &str, mch_order_no: &str, fen: i64) -> BillLine {
     }
 }
 
-fn given_back(transaction_id: &str, wx_refund_id: &str, fen: i64) -> BillLine {
+pub fn given_back(transaction_id: &str, wx_refund_id: &str, fen: i64) -> BillLine {
     BillLine {
         row: RowKind::Refund,
         trade_state: "REFUND".into(),
@@ -113,7 +112,7 @@ async fn billed(folded: &Folded, (day, kind, digit): (&str, &str, char), lines: 
     folded.ledger.seal_bill(writer, &totals, at(2000)).await.unwrap();
 }
 
-async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>) {
+pub async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>) {
     let mut totals = TradeTotals::default();
     let numbered: Vec<_> = (2..).zip(lines).map(|(line, row)| BillLine { line, ..row }).collect();
     for line in &numbered {
@@ -122,11 +121,11 @@ async fn traded(folded: &Folded, bill: (&str, &str, char), lines: Vec<BillLine>)
     billed(folded, bill, BillLines::Trade(numbered), Totals::Trade(totals)).await;
 }
 
-async fn empty(folded: &Folded, day: &str, kind: &str, covers: Covers) {
+pub async fn empty(folded: &Folded, day: &str, kind: &str, covers: Covers) {
     folded.ledger.declare_empty(&key(day, kind), covers, "no trades", "lin", at(2000)).await.unwrap();
 }
 
-async fn pushed(folded: &Folded, pushes: &[Told]) {
+pub async fn pushed(folded: &Folded, pushes: &[Told]) {
     for (minute, push) in (70..).zip(pushes) {
         folded.pushed(&push.0, minute).await;
     }
@@ -296,7 +295,7 @@ async fn refunds_are_paired_by_payment_amount_and_time() {
     assert_eq!(statuses(&folded, &asked).await, expected);
 }
 
-async fn resolve(folded: &Folded, kind: CaseKind, id: &str) {
+pub async fn resolve(folded: &Folded, kind: CaseKind, id: &str) {
     let key = CaseKey::new(merchant(), kind, id).unwrap();
     let asked = [("merchant", "1900000109"), ("case_kind", kind.as_str()), ("case_id", id)];
     let [[status, facts]] =
@@ -340,30 +339,6 @@ async fn a_resolved_case_lapses_once_its_facts_are_others_and_is_carried_again()
     assert_eq!(carried(&folded).await.as_deref(), Some("1"));
     let open = [&JANUARY[..], &[("case_state", "open")]].concat();
     assert_eq!(folded.columns("reconciliation/rows", &open, ["case_id"]).await, [["demo.A"]]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_open_one() {
-    let folded = assigned().await;
-    pushed(&folded, &[goods("A").paid("m1", "t1"), goods("B").paid("m2", "t2")]).await;
-    let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
-    let position = folded.head().unwrap().number();
-    let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
-    // Between preparing and closing, and after it.
-    traded(&folded, ("2026-01-01", "success", 'a'), vec![paid("t1", "m1", 600)]).await;
-    folded.ledger.close_period(&key, &sha256, "wu", at(50_010)).await.unwrap();
-    traded(&folded, ("2026-01-01", "refund", 'b'), vec![given_back("t1", "w1", 600)]).await;
-    let late = ["case_id", "late", "period"];
-    let expected = [["demo.A", "1", "2026-02"], ["demo.B", "0", "2026-01"], ["w1", "1", "2026-02"]];
-    assert_eq!(folded.columns("reconciliation/report", &JANUARY, late).await, expected);
-    let february = [("merchant", "1900000109"), ("from_day", "2026-02-01"), ("to_day", "2026-02-28")];
-    let carried = folded.columns("reconciliation/carried", &february, ["what", "kind", "rows"]).await;
-    assert_eq!(carried[4..], [["late", "payment", "1"], ["late", "refund", "1"]]);
-    folded.ledger.reopen_period(&key, "a bill was wrong", "admin", at(50_020)).await.unwrap();
-    let expected = [["demo.A", "0", "2026-01"], ["demo.B", "0", "2026-01"], ["w1", "0", "2026-01"]];
-    assert_eq!(folded.columns("reconciliation/report", &JANUARY, late).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,15 +33,8 @@ const IN_ORDER: [&str; 10] = [
 ];
 
 /// What a row says that a judgement rests on.
-const JUDGED: [&str; 7] = [
-    "ledger_fen",
-    "bill_fen",
-    "bill_state",
-    "transaction_id",
-    "mch_order_no",
-    "refund_id",
-    "wx_refund_id",
-];
+const JUDGED: [&str; 7] =
+    ["ledger_fen", "bill_fen", "bill_state", "transaction_id", "mch_order_no", "refund_id", "wx_refund_id"];
 
 /// And what it may rest on too.
 const JUDGED_BESIDE: [&str; 2] = ["out_trade_no", "refunded_fen"];
