@@ -86,10 +86,7 @@ const SCANS: [(&str, &[&str]); 40] = [
     ("orders/search", &["r", "p"]),
     // Of reconciliation: pages that were cut before, days, words of a list, what people decided, rows that are late.
     ("reconciliation/awaited", &["CONSTANT", "d", "days", "w"]),
-    (
-        "reconciliation/carried",
-        &["CONSTANT", "differing", "k", "late_differing", "late_rows", "resolved_rows", "w"],
-    ),
+    ("reconciliation/carried", &["CONSTANT", "differing", "k", "late_rows", "resolved_rows", "w"]),
     ("reconciliation/cases", &["c"]),
     ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
     ("reconciliation/files", &[]),
