@@ -15,7 +15,7 @@
 -- Nothing depends on what came first. Whatever an event may have changed is entered into `touched`; the views
 -- `order_bills`, `bill_only_now`, `refund_links` and `refund_pairs` say what holds for it, from all that is known;
 -- and the statements below `-- Match` (the same in every file of on/) write down what has become different.
--- Where two orders name the same payment, the one whose push stands first in the log has it.
+-- Where two orders name the same payment, the one with the lowest app and OutTradeNo has it.
 --
 -- Readings that the statuses rest on:
 --  * An order that names a billed payment by either id, and has no bill payment itself, has lost it to another
@@ -118,9 +118,12 @@ CREATE TABLE bill_lines (
         WHEN 'refund' THEN coalesce(applied_refund_fen, refund_fen)
         ELSE coalesce(order_fen, settlement_fen + coalesce(coupon_fen, 0)) END),
     -- All that a row shows of it. A line that says the same as the one before it changes no row.
-    says TEXT AS (json_array(row_kind, traded_at, app_id, transaction_id, mch_order_no, open_id, trade_state, currency,
-                             settlement_fen, coupon_fen, wx_refund_id, mch_refund_no, refund_fen, coupon_refund_fen,
-                             refund_state, fee_millifen, rate, order_fen, applied_refund_fen, refund_succeeded_at))
+    says TEXT AS (json_array(row_kind, traded_at, app_id, transaction_id, mch_order_no, open_id, currency,
+                             settlement_fen, fee_millifen, rate,
+                             iif(row_kind = 'refund',
+                                 json_array(wx_refund_id, mch_refund_no, refund_state, refund_succeeded_at, refund_fen,
+                                            applied_refund_fen, coupon_refund_fen),
+                                 json_array(trade_state, order_fen, coupon_fen))))
 ) STRICT;
 
 CREATE INDEX bill_lines_by_refund ON bill_lines (wx_refund_id) WHERE wx_refund_id IS NOT NULL;
@@ -450,22 +453,24 @@ CREATE TABLE counted_lines (
 -- What holds
 
 -- Which bill payment is an order's: the one with its TransactionId; where no bill has that, the one with its
--- MchOrderNo that no order names by TransactionId. Of several orders the first has it, of several payments by
--- MchOrderNo the lowest.
+-- MchOrderNo that no order names by TransactionId. Of several orders the one with the lowest app and OutTradeNo has
+-- it, of several payments by MchOrderNo the lowest.
 CREATE VIEW order_payments AS
 SELECT o.position, o.app, o.merchant, o.transaction_id, o.mch_order_no, o.push_day, o.bill_line AS old_line,
        o.bill_day AS old_day, o.paired_by AS old_paired_by, o.is_doubled AS was_doubled,
        o.do_ids_disagree AS did_ids_disagree,
        CASE WHEN EXISTS (SELECT 1 FROM bill_payments AS b
                          WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant)
-            THEN iif(o.position = (SELECT min(f.position) FROM orders AS f
-                                   WHERE f.transaction_id = o.transaction_id AND f.merchant = o.merchant),
-                     o.transaction_id, NULL)
-            WHEN o.position = (SELECT min(f.position) FROM orders AS f
-                               WHERE f.mch_order_no = o.mch_order_no AND f.merchant = o.merchant
-                                 AND NOT EXISTS (SELECT 1 FROM bill_payments AS b
-                                                 WHERE b.transaction_id = f.transaction_id
-                                                   AND b.merchant = f.merchant))
+            THEN iif(EXISTS (SELECT 1 FROM orders AS f
+                             WHERE f.transaction_id = o.transaction_id AND f.merchant = o.merchant
+                               AND f.position <> o.position AND (f.app, f.out_trade_no) < (o.app, o.out_trade_no)),
+                     NULL, o.transaction_id)
+            WHEN NOT EXISTS (SELECT 1 FROM orders AS f
+                             WHERE f.mch_order_no = o.mch_order_no AND f.merchant = o.merchant
+                               AND f.position <> o.position AND (f.app, f.out_trade_no) < (o.app, o.out_trade_no)
+                               AND NOT EXISTS (SELECT 1 FROM bill_payments AS b
+                                               WHERE b.transaction_id = f.transaction_id
+                                                 AND b.merchant = f.merchant))
             THEN (SELECT min(b.transaction_id) FROM bill_payments AS b
                   WHERE b.mch_order_no = o.mch_order_no AND b.merchant = o.merchant
                     AND NOT EXISTS (SELECT 1 FROM orders AS n
@@ -594,10 +599,12 @@ FROM refunds AS r;
 CREATE VIEW refund_links AS
 SELECT s.position, s.payment,
        coalesce(s.order_position,
-                (SELECT min(o.position) FROM orders AS o
-                 WHERE o.transaction_id = s.payment AND o.merchant = s.merchant),
-                (SELECT min(o.position) FROM orders AS o
-                 WHERE o.mch_order_no = s.mch_order_no AND o.merchant = s.merchant)) AS order_position,
+                (SELECT o.position FROM orders AS o
+                 WHERE o.transaction_id = s.payment AND o.merchant = s.merchant
+                 ORDER BY o.app, o.out_trade_no LIMIT 1),
+                (SELECT o.position FROM orders AS o
+                 WHERE o.mch_order_no = s.mch_order_no AND o.merchant = s.merchant
+                 ORDER BY o.app, o.out_trade_no LIMIT 1)) AS order_position,
        EXISTS (SELECT 1 FROM closed_months AS c
                WHERE c.merchant = s.merchant AND c.month = substr(s.accounting_day, 1, 7)) AS late
 FROM (SELECT r.position, r.merchant, r.mch_order_no, r.accounting_day, n.position AS order_position,
@@ -605,7 +612,7 @@ FROM (SELECT r.position, r.merchant, r.mch_order_no, r.accounting_day, n.positio
                       (SELECT o.transaction_id FROM orders AS o
                        WHERE o.mch_order_no = coalesce(r.mch_order_no, n.mch_order_no)
                          AND o.merchant = r.merchant AND o.transaction_id IS NOT NULL
-                       ORDER BY o.position LIMIT 1),
+                       ORDER BY o.app, o.out_trade_no LIMIT 1),
                       (SELECT min(b.transaction_id) FROM bill_payments AS b
                        WHERE b.mch_order_no = coalesce(r.mch_order_no, n.mch_order_no)
                          AND b.merchant = r.merchant)) AS payment
@@ -649,7 +656,7 @@ CREATE VIEW refund_pairs AS
 WITH ledger AS (
     SELECT r.merchant, r.payment, r.amount_fen AS fen, r.position,
            row_number() OVER (PARTITION BY r.merchant, r.payment, r.amount_fen
-                              ORDER BY r.refunded_at, r.position) AS place,
+                              ORDER BY r.refunded_at, r.app, r.refund_id) AS place,
            count(*) OVER (PARTITION BY r.merchant, r.payment, r.amount_fen) AS many
     FROM touched AS t
     CROSS JOIN refunds AS r ON r.payment = t.id AND r.merchant = t.merchant
@@ -818,7 +825,8 @@ LEFT JOIN orders AS o ON o.position = r.order_position;
 -- and so is a line that says the same in another file. Where a status rests on what stands beside the row, the facts
 -- tell that too: `conflicts` and `lines` how many there are, `holders` which orders have the payment, `group` which
 -- refunds are ambiguous together (of more than 20 how many, the first and the last).
--- `judged`: resolved, on these facts; lapsed, on others; reopened.
+-- `judged`: resolved, on these facts; lapsed, on others; reopened. `period` of a late row is the first month whose
+-- report can have it: one that is not closed, or was prepared after the row changed last.
 
 -- Refunds of both sides of which nobody can say which is which. `share`: the amount that both sides have, or NULL for
 -- what is left of a payment.
@@ -836,12 +844,6 @@ SELECT r.merchant, r.payment, r.position, r.app || '.' || r.refund_id AS id,
 FROM refunds AS r
 WHERE r.is_ambiguous = 1;
 
-CREATE VIEW months AS
-SELECT c.merchant, c.month, min(n.next_month) AS open_month
-FROM closed_months AS c
-JOIN closed_months AS n ON n.merchant = c.merchant AND n.month >= c.month
-WHERE NOT EXISTS (SELECT 1 FROM closed_months AS x WHERE x.merchant = n.merchant AND x.month = n.next_month)
-GROUP BY c.merchant, c.month;
 
 -- Orders, with the line of their bill payment. One that was judged as a payment without order: what was judged has
 -- changed.
@@ -853,8 +855,12 @@ SELECT s.*, coalesce(c.reason, p.reason) AS case_reason, coalesce(c.by, p.by) AS
 FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.merchant, o.app, 'payment' AS kind, o.status,
              o.is_difference, NULL AS since, o.accounting_day, iif(o.bill_line IS NULL, 'push', 'bill') AS day_source,
              iif(o.late,
-                 (SELECT m.open_month FROM months AS m
-                  WHERE m.merchant = o.merchant AND m.month = substr(o.accounting_day, 1, 7)),
+                 (SELECT min(m.next_month) FROM closed_months AS m
+                  WHERE m.merchant = o.merchant AND m.month >= substr(o.accounting_day, 1, 7)
+                    AND m.prepared_position < o.changed
+                    AND NOT EXISTS (SELECT 1 FROM closed_months AS n
+                                    WHERE n.merchant = m.merchant AND n.month = m.next_month
+                                      AND n.prepared_position < o.changed)),
                  substr(o.accounting_day, 1, 7)) AS period, o.late,
              o.out_trade_no, coalesce(o.transaction_id, l.transaction_id) AS transaction_id,
              coalesce(o.mch_order_no, l.mch_order_no) AS mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
@@ -929,8 +935,12 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
              iif(b.status = 'missing_in_ledger', b.traded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
              iif(b.late,
-                 (SELECT m.open_month FROM months AS m
-                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 (SELECT min(m.next_month) FROM closed_months AS m
+                  WHERE m.merchant = b.merchant AND m.month >= substr(b.bill_day, 1, 7)
+                    AND m.prepared_position < b.changed
+                    AND NOT EXISTS (SELECT 1 FROM closed_months AS n
+                                    WHERE n.merchant = m.merchant AND n.month = m.next_month
+                                      AND n.prepared_position < b.changed)),
                  substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, b.mch_order_no, NULL AS refund_id, NULL AS wx_refund_id,
              NULL AS mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
@@ -971,8 +981,12 @@ SELECT s.*, c.reason AS case_reason, c.by AS case_by,
 FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merchant, r.app, 'refund' AS kind, r.status,
              r.is_difference, NULL AS since, r.accounting_day, iif(r.bill_line IS NULL, 'push', 'bill') AS day_source,
              iif(r.late,
-                 (SELECT m.open_month FROM months AS m
-                  WHERE m.merchant = r.merchant AND m.month = substr(r.accounting_day, 1, 7)),
+                 (SELECT min(m.next_month) FROM closed_months AS m
+                  WHERE m.merchant = r.merchant AND m.month >= substr(r.accounting_day, 1, 7)
+                    AND m.prepared_position < r.changed
+                    AND NOT EXISTS (SELECT 1 FROM closed_months AS n
+                                    WHERE n.merchant = m.merchant AND n.month = m.next_month
+                                      AND n.prepared_position < r.changed)),
                  substr(r.accounting_day, 1, 7)) AS period, r.late,
              coalesce(r.out_trade_no, o.out_trade_no) AS out_trade_no,
              coalesce(r.transaction_id, r.payment) AS transaction_id,
@@ -1037,8 +1051,12 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
              iif(b.status = 'refund_missing_in_ledger', b.refunded_at, NULL) AS since, b.bill_day AS accounting_day,
              'bill' AS day_source,
              iif(b.late,
-                 (SELECT m.open_month FROM months AS m
-                  WHERE m.merchant = b.merchant AND m.month = substr(b.bill_day, 1, 7)),
+                 (SELECT min(m.next_month) FROM closed_months AS m
+                  WHERE m.merchant = b.merchant AND m.month >= substr(b.bill_day, 1, 7)
+                    AND m.prepared_position < b.changed
+                    AND NOT EXISTS (SELECT 1 FROM closed_months AS n
+                                    WHERE n.merchant = m.merchant AND n.month = m.next_month
+                                      AND n.prepared_position < b.changed)),
                  substr(b.bill_day, 1, 7)) AS period, b.late,
              NULL AS out_trade_no, b.transaction_id, l.mch_order_no, NULL AS refund_id, b.wx_refund_id,
              l.mch_refund_no, l.open_id, NULL AS product_id, NULL AS quantity, NULL AS zone_id,
@@ -1082,35 +1100,41 @@ FROM (SELECT 'bill_refund' AS source, b.bill_refund AS ref_id, 0 AS ref_number, 
       WHERE b.is_paired = 0) AS s
 LEFT JOIN cases AS c ON c.merchant = s.merchant AND c.kind = 'bill_refund' AND c.id = s.case_id;
 
-CREATE VIEW report_rows AS
-SELECT * FROM order_rows
-UNION ALL SELECT * FROM bill_only_rows
-UNION ALL SELECT * FROM refund_rows
-UNION ALL SELECT * FROM bill_refund_rows;
+-- Rows that changed after their month was closed. They stand in the reports of their accounting day, and in those of
+-- the first day of their period. They are few: who asks keeps other indexes out of the way (`+accounting_day`).
+CREATE VIEW late_rows AS
+SELECT * FROM order_rows WHERE late = 1
+UNION ALL SELECT * FROM bill_only_rows WHERE late = 1
+UNION ALL SELECT * FROM refund_rows WHERE late = 1
+UNION ALL SELECT * FROM bill_refund_rows WHERE late = 1;
 
 -- Rows that have been resolved, on the facts that stand.
 CREATE VIEW resolved_rows AS
-SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.ledger_fen, r.bill_fen
+SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.period, r.late, r.ledger_fen,
+       r.bill_fen
 FROM cases AS c
 CROSS JOIN orders AS o
   ON o.out_trade_no = substr(c.id, instr(c.id, '.') + 1) AND o.app = substr(c.id, 1, instr(c.id, '.') - 1)
 CROSS JOIN order_rows AS r ON r.ref_number = o.position AND r.merchant = c.merchant
 WHERE c.kind = 'order' AND c.state = 'resolved' AND r.judged = 'resolved'
 UNION ALL
-SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.ledger_fen, r.bill_fen
+SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.period, r.late, r.ledger_fen,
+       r.bill_fen
 FROM cases AS c
 CROSS JOIN bill_only_rows AS r
   ON r.ref_id IN (c.id, substr(c.id, 1, instr(c.id, '#') - 1)) AND r.merchant = c.merchant AND r.case_id = c.id
 WHERE c.kind = 'payment' AND c.state = 'resolved' AND r.judged = 'resolved'
 UNION ALL
-SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.ledger_fen, r.bill_fen
+SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.period, r.late, r.ledger_fen,
+       r.bill_fen
 FROM cases AS c
 CROSS JOIN refunds AS f
   ON f.refund_id = substr(c.id, instr(c.id, '.') + 1) AND f.app = substr(c.id, 1, instr(c.id, '.') - 1)
 CROSS JOIN refund_rows AS r ON r.ref_number = f.position AND r.merchant = c.merchant
 WHERE c.kind = 'refund' AND c.state = 'resolved' AND r.judged = 'resolved'
 UNION ALL
-SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.ledger_fen, r.bill_fen
+SELECT r.merchant, r.app, r.kind, r.status, r.since, r.is_difference, r.accounting_day, r.period, r.late, r.ledger_fen,
+       r.bill_fen
 FROM cases AS c
 CROSS JOIN bill_refund_rows AS r ON r.ref_id = c.id AND r.merchant = c.merchant
 WHERE c.kind = 'bill_refund' AND c.state = 'resolved' AND r.judged = 'resolved';

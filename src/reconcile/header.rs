@@ -27,6 +27,8 @@ pub struct Header {
     pub summary: Table,
     /// What the bills cover, by day.
     pub coverage: Table,
+    /// Days before the scope whose bills its rows wait for.
+    pub awaited: Table,
     pub files: Table,
     /// Differences from before, those that go on, and what came late.
     pub carried: Table,
@@ -99,6 +101,7 @@ impl Header {
             totals,
             summary,
             coverage: table("coverage")?,
+            awaited: table("awaited")?,
             files: table("files")?,
             carried: table("carried")?,
         })
@@ -126,6 +129,25 @@ impl Header {
             Some(_) | None => 0,
         };
         self.summary.rows().map(count).sum()
+    }
+
+    /// What is missing beside the days of the scope, a sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        let waits = |row: Row<'_>| {
+            let (day, side) = (row.text("day").unwrap_or_default(), row.text("side").unwrap_or_default());
+            let rows = match row.integer("rows").unwrap_or(0) {
+                1 => "1 row waits".to_owned(),
+                rows => format!("{rows} rows wait"),
+            };
+            format!("{rows} for the bill of {day} ({side})")
+        };
+        let mut remarks: Vec<String> = self.awaited.rows().map(waits).collect();
+        let days = self.coverage.rows.len();
+        let without_funds = self.coverage.rows().filter(|row| row.text("funds") == Some("no")).count();
+        if without_funds > 0 {
+            remarks.push(format!("{without_funds} of {days} days have no fund flow bill"));
+        }
+        remarks
     }
 
     /// The facts of the report itself, as lines.
@@ -165,11 +187,12 @@ impl Header {
     }
 
     /// Everything, in order, under titles: name for programs, and title for people.
-    pub fn sections(&self) -> [(&'static str, &'static str, Table); 5] {
+    pub fn sections(&self) -> [(&'static str, &'static str, Table); 6] {
         [
             ("totals", "合计 totals", self.totals_table()),
             ("summary", "按状态 by status", self.summary.clone()),
             ("coverage", "账单覆盖 coverage by day", self.coverage.clone()),
+            ("awaited", "等待中的账单 bills of before that rows wait for", self.awaited.clone()),
             ("files", "账单文件 bill files", self.files.clone()),
             ("carried", "结转与迟到 carried and late", self.carried.clone()),
         ]

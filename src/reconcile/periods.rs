@@ -18,8 +18,8 @@ use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as Fi
 use crate::limits;
 use crate::moment::in_beijing;
 use crate::store::Position;
+use crate::table::Row;
 use crate::table::json::Rows;
-use crate::table::{Row, Table};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeriodError {
@@ -110,7 +110,7 @@ fn due(month: Month) -> NaiveDateTime {
 
 /// The month's report in a file without name, from its beginning.
 fn file_of(source: &dyn Source, scope: &Scope) -> Result<(File, Written), PeriodError> {
-    let gaps = missing(&Header::read(source, scope)?.gaps());
+    let gaps = missing(&Header::read(source, scope)?);
     if !gaps.is_empty() {
         return Err(PeriodError::NotCovered(gaps));
     }
@@ -120,14 +120,17 @@ fn file_of(source: &dyn Source, scope: &Scope) -> Result<(File, Written), Period
     Ok((file, written))
 }
 
-/// `2026-01-03 (refunds)` for each day that the bills leave open.
-fn missing(gaps: &Table) -> Vec<String> {
-    let of_row = |row: Row<'_>| {
+/// `2026-01-03 (refunds)` for each day that the bills leave open; of the days before the month only those whose
+/// payments it waits for, since refunds may be far older than what was ever imported.
+fn missing(header: &Header) -> Vec<String> {
+    let told = |row: &Row<'_>, sides: &str| format!("{} ({sides})", row.text("day").unwrap_or_default());
+    let of_gap = |row: Row<'_>| {
         let sides = ["payments", "refunds"].into_iter().filter(|side| row.text(side) == Some("no"));
-        let sides: Vec<_> = sides.collect();
-        format!("{} ({})", row.text("day").unwrap_or_default(), sides.join(" and "))
+        told(&row, &sides.collect::<Vec<_>>().join(" and "))
     };
-    gaps.rows().map(of_row).collect()
+    let awaited = header.awaited.rows().filter(|row| row.text("side") == Some("payments"));
+    let before = awaited.map(|row| told(&row, "payments"));
+    before.chain(header.gaps().rows().map(of_gap)).collect()
 }
 
 #[derive(Serialize)]

@@ -178,9 +178,12 @@ fn terminal(source: &dyn Source, header: &Header, mut out: impl Write) -> Result
     section(&mut out, "Carried", &header.carried)?;
     let gaps = header.gaps();
     if gaps.rows.is_empty() {
-        writeln!(out, "The bills cover every day.\n")?;
+        writeln!(out, "The bills cover every day of payments and refunds.\n")?;
     } else {
         section(&mut out, "Days without bills", &gaps.only(&["day", "payments", "refunds"]))?;
+    }
+    for remark in header.remarks() {
+        writeln!(out, "{remark}.\n")?;
     }
     section(&mut out, &format!("Rows, the first {}", limits::LIST_ROWS), &differences)?;
     Ok(rows)

@@ -18,6 +18,7 @@ struct Prepared {
     summary: Table,
     rows: Table,
     coverage: Table,
+    awaited: Table,
 }
 
 fn column(name: &str, unit: Unit, label: &str) -> Column {
@@ -56,14 +57,18 @@ fn prepared() -> Prepared {
         rows.rows.push([vec![text(kind), text(status), text(id)], sums.to_vec()].concat());
         summary.rows.push([vec![text(kind), text(status), Cell::Integer(1)], sums.to_vec()].concat());
     }
-    let sides = ["day", "payments", "refunds"];
+    let sides = ["day", "payments", "refunds", "funds"];
     let coverage = Table {
         columns: sides.map(|name| column(name, Unit::Text, "")).to_vec(),
-        rows: [["2026-01-01", "covered", "covered"], ["2026-01-02", "covered", "no"]]
+        rows: [["2026-01-01", "covered", "covered", "covered"], ["2026-01-02", "covered", "no", "no"]]
             .map(|row| row.map(text).to_vec())
             .to_vec(),
     };
-    Prepared { summary, rows, coverage }
+    let awaited = Table {
+        columns: ["day", "side", "rows"].map(|name| column(name, Unit::Text, "")).to_vec(),
+        rows: vec![vec![text("2025-12-31"), text("payments"), Cell::Integer(31)]],
+    };
+    Prepared { summary, rows, coverage, awaited }
 }
 
 impl Prepared {
@@ -72,6 +77,7 @@ impl Prepared {
             "summary" => self.summary.clone(),
             "report" | "rows" => self.rows.clone(),
             "coverage" => self.coverage.clone(),
+            "awaited" => self.awaited.clone(),
             _ => Table::default(),
         }
     }
@@ -207,9 +213,12 @@ fn a_terminal_shows_sums_gaps_and_the_first_differences() {
     let (shown, told) = written(&prepared(), &january(None), Format::Table);
     assert_eq!(told.header.open_rows(), 3, "what matches waits for nobody");
     let shown = String::from_utf8(shown).unwrap();
-    for line in
-        ["Days without bills\nday         payments  refunds\n2026-01-02  covered   no\n", "missing_in_ledger"]
-    {
+    for line in [
+        "Days without bills\nday         payments  refunds\n2026-01-02  covered   no\n",
+        "31 rows wait for the bill of 2025-12-31 (payments).\n",
+        "1 of 2 days have no fund flow bill.\n",
+        "missing_in_ledger",
+    ] {
         assert!(shown.contains(line), "{line} in\n{shown}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::asking::{Asked, Client};
-use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for};
+use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for, refunded};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
 use super::log_file::LogFile;
@@ -142,6 +142,41 @@ async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
 }
 
 #[tokio::test]
+async fn a_token_for_one_app_sees_nothing_of_another_app_of_the_same_merchant() {
+    let home = home_of_a_merchant();
+    home.reconfigure(|text| text.replace("apps = [\"demo\"]", "apps = [\"demo\", \"other\"]"));
+    let server = serving(&home).await;
+    let others = BillRow { app_id: "wx00000000000000aa".into(), ..paid(5, "T2", 70_000) };
+    let back = BillRow { app_id: others.app_id.clone(), ..refunded(5, "T2", "50000000042", 10_000) };
+    let imported = upload(&server.client("finance"), "", &all(&[paid(5, "T1", 600), others, back])).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    let (all_apps, demo) = (server.client("finance"), server.client("finance_demo"));
+    let of_days = format!("merchant={MERCHANT}&{DAYS}");
+    let bill_fen = |asked: &Asked| -> i64 {
+        let answer = asked.json();
+        answer["rows"].as_array().unwrap().iter().filter_map(|row| row["bill_fen"].as_i64()).sum()
+    };
+    for query in ["summary", "rows", "report", "carried"] {
+        let path = format!("/v1/projections/reconciliation/{query}?{of_days}");
+        let (all, seen) = (fresh(&home, &all_apps, &path).await, fresh(&home, &demo, &path).await);
+        assert_eq!((bill_fen(&all), bill_fen(&seen)), (80_600, 600), "{query}: {all:?}\n{seen:?}");
+        assert!(!seen.text().contains("MT2") && !seen.text().contains("50000000042"), "{query}: {seen:?}");
+    }
+    for id in ["T1", "T2", "50000000042"] {
+        let path = format!("/v1/projections/reconciliation/rows_by_id?id={id}");
+        let (all, seen) = (fresh(&home, &all_apps, &path).await, fresh(&home, &demo, &path).await);
+        assert!(!all.json()["rows"].as_array().unwrap().is_empty(), "{all:?}");
+        assert_eq!(seen.json()["rows"].as_array().unwrap().is_empty(), id != "T1", "{seen:?}");
+    }
+    let of_merchant = format!("merchant={MERCHANT}");
+    for (query, scope) in [("files", &of_days), ("coverage", &of_days), ("periods", &of_merchant)] {
+        let path = format!("/v1/projections/reconciliation/{query}?{scope}");
+        assert_eq!(demo.get(&path).await.outcome(), "403 scope", "{query}");
+        assert_eq!(all_apps.get(&path).await.status, 200, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_case_is_resolved_on_its_facts_lapses_when_they_change_and_is_opened_again() {
     let home = home_of_a_merchant();
     let server = with_differences(&home).await;
@@ -226,10 +261,15 @@ async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed
     let done = send(edited.as_bytes()).await;
     assert_eq!(done.status, 200, "{done:?}");
     let body = done.json();
-    assert_eq!((&body["stopped"], body["refused"].as_array().unwrap().len()), (&Value::Null, 2), "{body}");
+    // The line of T9 says what it said before.
+    assert_eq!((&body["stopped"], &body["recorded"]), (&Value::Null, &json!(1)), "{body}");
+    assert_eq!(
+        (body["refused"].as_array().unwrap().len(), &body["refused"][0]["id"]),
+        (1, &json!("demo.DEAR"))
+    );
     let fresh_csv = fresh(&home, &finance, &path).await;
     let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
-    assert_eq!((&done["recorded"], &done["before"], &done["refused"]), (&json!(2), &json!(0), &json!([])));
+    assert_eq!((&done["recorded"], &done["before"], &done["refused"]), (&json!(1), &json!(1), &json!([])));
     let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
     assert_eq!((&done["recorded"], &done["before"]), (&json!(0), &json!(2)));
     for (bytes, outcome) in [

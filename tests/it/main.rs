@@ -49,6 +49,7 @@ mod projections_deliveries;
 mod projections_environments;
 mod projections_interleaved;
 mod projections_inventory;
+mod projections_late;
 mod projections_operations;
 mod projections_orders;
 mod projections_plans;

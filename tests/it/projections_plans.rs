@@ -69,7 +69,7 @@ fn steps(connection: &Connection, sql: &str) -> Vec<String> {
 
 /// What each query reads from end to end: sums, refunds where all count, and pages that it has cut before. All else
 /// is looked up.
-const SCANS: [(&str, &[&str]); 39] = [
+const SCANS: [(&str, &[&str]); 41] = [
     ("environments/by_day", &["totals", "r", "facts", "p"]),
     ("environments/by_day_and_product", &["totals", "r", "facts", "p"]),
     (
@@ -102,17 +102,18 @@ const SCANS: [(&str, &[&str]); 39] = [
     ("orders/search", &["r", "p"]),
     // Of reconciliation: pages that were cut before, days and months, words of a list, what people decided; `g` and
     // `h`: the few ids that are told in facts.
-    ("reconciliation/carried", &["CONSTANT", "differing", "g", "h", "k", "l", "resolved_rows", "w"]),
+    ("reconciliation/awaited", &["CONSTANT", "d", "days", "w"]),
+    ("reconciliation/carried", &["CONSTANT", "differing", "g", "h", "k", "l", "late_rows", "resolved_rows", "w"]),
     ("reconciliation/cases", &["c", "g", "h"]),
     ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
     ("reconciliation/files", &[]),
     ("reconciliation/periods", &[]),
     ("reconciliation/recoveries", &[]),
-    ("reconciliation/report", &["g", "h", "periods", "r"]),
+    ("reconciliation/report", &["g", "h", "late_rows", "periods", "r"]),
     ("reconciliation/row", &["g", "h", "p", "periods", "r"]),
-    ("reconciliation/rows", &["g", "h", "p", "periods", "r"]),
+    ("reconciliation/rows", &["g", "h", "l", "p", "periods", "r"]),
     ("reconciliation/rows_by_id", &["g", "h", "p", "periods", "r"]),
-    ("reconciliation/summary", &["c", "g", "h", "r", "resolved_rows"]),
+    ("reconciliation/summary", &["c", "g", "h", "late_rows", "r", "resolved_rows"]),
     ("roles/recent", &[]),
     ("roles/search", &[]),
 ];
@@ -194,12 +195,30 @@ fn the_feed_is_merged_and_lists_come_in_the_order_of_their_index() {
 }
 
 #[test]
+fn late_rows_are_found_by_their_own_indexes() {
+    let empty = Empty::made();
+    let definition = empty.definitions.iter().find(|definition| definition.name == "reconciliation").unwrap();
+    for query in ["report", "rows", "summary", "carried"] {
+        let plan = empty.plan(definition, query);
+        for (alias, table) in [("o", "orders"), ("b", "bill_only"), ("r", "refunds"), ("b", "bill_refunds")] {
+            let step = format!("SEARCH {alias} USING INDEX {table}_late (merchant=?)");
+            assert!(plan.contains(&step), "{query}: {step} is missing in {plan:#?}");
+        }
+    }
+}
+
+/// What speaks of a whole merchant, and of no app.
+const OF_A_MERCHANT: [&str; 3] =
+    ["reconciliation/coverage", "reconciliation/files", "reconciliation/periods"];
+
+#[test]
 fn whoever_asks_can_be_kept_to_one_app() {
     for definition in &Empty::made().definitions {
         for query in &definition.queries {
             let declaration = &query.declaration;
             let has_app = declaration.parameters.iter().any(|parameter| parameter.name == "app");
-            assert!(has_app, "{}/{} lacks the parameter app", declaration.projection, declaration.name);
+            let name = format!("{}/{}", declaration.projection, declaration.name);
+            assert_eq!(has_app, !OF_A_MERCHANT.contains(&name.as_str()), "{name}: the parameter app");
         }
     }
 }

@@ -10,7 +10,6 @@ use order_ledger::domain::bill::{
 };
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
-use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::ledger::Opened;
 use order_ledger::projector::Folder;
 
@@ -19,7 +18,7 @@ use super::told::{Asked, Told, coins, goods, refund};
 
 pub const JANUARY: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2026-01-01"), ("to_day", "2026-01-31")];
-const ALL: [(&str, &str); 3] =
+pub const ALL: [(&str, &str); 3] =
     [("merchant", "1900000109"), ("from_day", "2025-12-01"), ("to_day", "2026-01-31")];
 
 pub fn merchant() -> MerchantId {
@@ -346,30 +345,6 @@ async fn a_resolved_case_lapses_once_its_facts_are_others_and_is_carried_again()
     assert_eq!(carried(&folded).await.as_deref(), Some("1"));
     let open = [&JANUARY[..], &[("case_state", "open")]].concat();
     assert_eq!(folded.columns("reconciliation/rows", &open, ["case_id"]).await, [["demo.A"]]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_open_one() {
-    let folded = assigned().await;
-    pushed(&folded, &[goods("A").paid("m1", "t1"), goods("B").paid("m2", "t2")]).await;
-    let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
-    let position = folded.head().unwrap().number();
-    let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
-    // Between preparing and closing, and after it.
-    traded(&folded, ("2026-01-01", "success", 'a'), vec![paid("t1", "m1", 600)]).await;
-    folded.ledger.close_period(&key, &sha256, "wu", at(50_010)).await.unwrap();
-    traded(&folded, ("2026-01-01", "refund", 'b'), vec![given_back("t1", "w1", 600)]).await;
-    let late = ["case_id", "late", "period"];
-    let expected = [["demo.A", "1", "2026-02"], ["demo.B", "0", "2026-01"], ["w1", "1", "2026-02"]];
-    assert_eq!(folded.columns("reconciliation/report", &JANUARY, late).await, expected);
-    let february = [("merchant", "1900000109"), ("from_day", "2026-02-01"), ("to_day", "2026-02-28")];
-    let carried = folded.columns("reconciliation/carried", &february, ["what", "kind", "rows"]).await;
-    assert_eq!(carried[4..], [["late", "payment", "1"], ["late", "refund", "1"]]);
-    folded.ledger.reopen_period(&key, "a bill was wrong", "admin", at(50_020)).await.unwrap();
-    let expected = [["demo.A", "0", "2026-01"], ["demo.B", "0", "2026-01"], ["w1", "0", "2026-01"]];
-    assert_eq!(folded.columns("reconciliation/report", &JANUARY, late).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,12 @@ use order_ledger::domain::bill::Sha256Hex;
 use order_ledger::domain::period::{Month, PeriodKey};
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::periods::{self, PeriodError};
+use order_ledger::reconcile::report::Format;
 use sha2::{Digest, Sha256};
 
 use super::billed::{day, merchant};
 use super::folded::{Folded, at, text};
-use super::reconcile_report::{february, planted};
+use super::reconcile_report::{february, january, planted, written};
 use super::told::goods;
 
 fn key() -> PeriodKey {
@@ -47,6 +48,23 @@ async fn a_month_is_prepared_when_it_is_over_and_its_bills_cover_it() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_month_whose_first_rows_wait_for_the_bill_of_the_day_before_is_not_prepared_without_it() {
+    let folded = Folded::of_a_merchant().await;
+    folded.told(60, goods("A").paid("M4200001", "4200001")).await;
+    folded.without_bill((1..=31).map(|number| day(&format!("2026-01-{number:02}")))).await;
+    let prepare = async || periods::prepare(&desk(&folded), &key(), "lin", february()).await;
+    match prepare().await {
+        Err(PeriodError::NotCovered(missing)) => assert_eq!(missing, ["2025-12-31 (payments)"]),
+        other => panic!("{other:?}"),
+    }
+    let told = String::from_utf8(written(&folded, &january(), Format::Table).await).unwrap();
+    assert!(told.contains("1 row waits for the bill of 2025-12-31 (payments).\n"), "{told}");
+    assert!(told.contains("31 of 31 days have no fund flow bill.\n"), "{told}");
+    folded.without_bill([day("2025-12-31")]).await;
+    assert_eq!(prepare().await.unwrap().rows, 1);
 }
 
 #[tokio::test]

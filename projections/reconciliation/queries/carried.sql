@@ -38,37 +38,29 @@ WITH differing AS (
     -- Those that are resolved are not carried.
     SELECT kind, accounting_day < :from_day, -1, -ifnull(ledger_fen, 0), -ifnull(bill_fen, 0)
     FROM resolved_rows
-    WHERE merchant = :merchant AND accounting_day <= :to_day AND is_difference = 1
+    WHERE merchant = :merchant AND +accounting_day <= :to_day AND is_difference = 1
       AND (since IS NULL OR seconds_between(since, :as_of) >= 86640) AND (:app IS NULL OR app = :app)
 ),
-late AS (
-    SELECT 'payment' AS kind, accounting_day, amount_fen AS ledger_fen, ifnull(bill_fen, 0) AS bill_fen
-    FROM orders WHERE merchant = :merchant AND late = 1 AND (:app IS NULL OR app = :app)
-    UNION ALL
-    SELECT 'payment', bill_day, 0, ifnull(bill_fen, 0)
-    FROM bill_only
-    WHERE merchant = :merchant AND late = 1
-      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
-                                     WHERE m.app = :app AND m.merchant = :merchant))
-    UNION ALL
-    SELECT 'refund', accounting_day, amount_fen, ifnull(bill_fen, 0)
-    FROM refunds WHERE merchant = :merchant AND late = 1 AND (:app IS NULL OR app = :app)
-    UNION ALL
-    SELECT 'refund', bill_day, 0, ifnull(bill_fen, 0)
-    FROM bill_refunds
-    WHERE merchant = :merchant AND late = 1 AND is_paired = 0
-      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
-                                     WHERE m.app = :app AND m.merchant = :merchant))
+-- Late differences of earlier days: they count from the month on that they are reported in, not before.
+late_differing AS (
+    SELECT kind, period || '-01' AS period_day, ifnull(ledger_fen, 0) AS ledger_fen, ifnull(bill_fen, 0) AS bill_fen
+    FROM late_rows
+    WHERE merchant = :merchant AND +accounting_day < :from_day AND period || '-01' >= :from_day AND is_difference
+      AND (since IS NULL OR seconds_between(since, :as_of) >= 86640) AND judged IS NOT 'resolved'
+      AND (:app IS NULL OR app = :app)
 ),
 carried AS (
     SELECT 'carried_in' AS what, kind, rows, ledger_fen, bill_fen FROM differing WHERE is_before
     UNION ALL
     SELECT 'carried_out', kind, rows, ledger_fen, bill_fen FROM differing
     UNION ALL
-    SELECT 'late', l.kind, 1, l.ledger_fen, l.bill_fen
-    FROM late AS l
-    JOIN months AS m ON m.merchant = :merchant AND m.month = substr(l.accounting_day, 1, 7)
-    WHERE m.open_month BETWEEN substr(:from_day, 1, 7) AND substr(:to_day, 1, 7)
+    SELECT 'carried_in', kind, -1, -ledger_fen, -bill_fen FROM late_differing
+    UNION ALL
+    SELECT 'carried_out', kind, -1, -ledger_fen, -bill_fen FROM late_differing WHERE period_day > :to_day
+    UNION ALL
+    SELECT 'late', kind, 1, ifnull(ledger_fen, 0), ifnull(bill_fen, 0)
+    FROM late_rows
+    WHERE merchant = :merchant AND period || '-01' BETWEEN :from_day AND :to_day AND (:app IS NULL OR app = :app)
 )
 SELECT w.what, k.kind, coalesce(sum(c.rows), 0) AS rows, coalesce(sum(c.ledger_fen), 0) AS ledger_fen,
        coalesce(sum(c.bill_fen), 0) AS bill_fen,

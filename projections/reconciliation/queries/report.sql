@@ -1,5 +1,5 @@
--- All rows of a time, in the order of their keys, which does not depend on what came when. For a report: `rows` gives
--- the same in pages.
+-- All rows of a time, and late rows of earlier days that are reported in it, in the order of their keys, which does not
+-- depend on what came when. For a report: `rows` gives the same in pages.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
@@ -90,6 +90,15 @@ FROM (
     UNION ALL
     SELECT * FROM bill_refund_rows
     WHERE merchant = :merchant AND accounting_day BETWEEN :from_day AND :to_day
+      AND (:kind IS NULL OR kind = :kind) AND (:app IS NULL OR app = :app)
+      AND (:status IS NULL OR :status = CASE WHEN since IS NULL OR seconds_between(since, :as_of) >= 86640 THEN status
+                                             WHEN status = 'missing_in_ledger' THEN 'awaiting_push'
+                                             ELSE 'refund_awaiting_push' END)
+    UNION ALL
+    -- Late rows of earlier days.
+    SELECT * FROM late_rows
+    WHERE merchant = :merchant AND +accounting_day < :from_day
+      AND period || '-01' BETWEEN :from_day AND :to_day
       AND (:kind IS NULL OR kind = :kind) AND (:app IS NULL OR app = :app)
       AND (:status IS NULL OR :status = CASE WHEN since IS NULL OR seconds_between(since, :as_of) >= 86640 THEN status
                                              WHEN status = 'missing_in_ledger' THEN 'awaiting_push'

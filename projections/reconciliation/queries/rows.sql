@@ -1,5 +1,6 @@
 -- Rows of a time, page by page: payments and refunds of ledger and bills, each with its one status. Where
 -- differences or cases are asked for, rows that need no decision are left out; `open` are also cases that have lapsed.
+-- Late rows of earlier days that are reported in this time come first.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
@@ -148,6 +149,23 @@ WITH page AS (
                                                      WHEN 'resolved' THEN :case_state = 'resolved'
                                                      WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
                                                      ELSE :case_state = 'open' END))
+    UNION ALL
+    -- Late rows of earlier days.
+    SELECT l.source, l.ref_id, l.ref_number, l.accounting_day, l.row_key
+    FROM late_rows AS l
+    WHERE l.merchant = :merchant AND +l.accounting_day < :from_day AND l.period || '-01' BETWEEN :from_day AND :to_day
+      AND (:kind IS NULL OR l.kind = :kind) AND (:after IS NULL OR l.row_key > :after)
+      AND (:app IS NULL OR l.app = :app)
+      AND (:status IS NULL
+           OR :status = CASE WHEN l.since IS NULL OR seconds_between(l.since, :as_of) >= 86640 THEN l.status
+                             WHEN l.status = 'missing_in_ledger' THEN 'awaiting_push'
+                             ELSE 'refund_awaiting_push' END)
+      AND ((:only_differences = 0 AND :case_state IS NULL)
+           OR (l.is_difference AND (l.since IS NULL OR seconds_between(l.since, :as_of) >= 86640)))
+      AND (:case_state IS NULL OR CASE ifnull(l.judged, 'open')
+                                       WHEN 'resolved' THEN :case_state = 'resolved'
+                                       WHEN 'lapsed' THEN :case_state IN ('lapsed', 'open')
+                                       ELSE :case_state = 'open' END)
     ORDER BY 4, 5
     LIMIT :limit
 )

@@ -1,4 +1,5 @@
--- How many rows of each status, and what they add up to: matched rows and differences together are both sides.
+-- How many rows of each status, and what they add up to: matched rows and differences together are both sides. Late
+-- rows of earlier days that are reported in this time are among them.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
@@ -16,7 +17,9 @@ WITH resolved AS (
     SELECT kind, iif(since IS NULL OR seconds_between(since, :as_of) >= 86640, status,
                      iif(kind = 'payment', 'awaiting_push', 'refund_awaiting_push')) AS status, count(*) AS rows
     FROM resolved_rows
-    WHERE merchant = :merchant AND accounting_day BETWEEN :from_day AND :to_day AND (:app IS NULL OR app = :app)
+    WHERE merchant = :merchant AND (:app IS NULL OR app = :app)
+      AND (accounting_day BETWEEN :from_day AND :to_day
+           OR (late = 1 AND period || '-01' BETWEEN :from_day AND :to_day))
     GROUP BY 1, 2
 ),
 -- By day and status first, as the index stands.
@@ -51,35 +54,16 @@ counted AS (
                                      WHERE m.app = :app AND m.merchant = :merchant))
     GROUP BY 1, 2
     UNION ALL
-    SELECT 'payment', status, 0, 0, 0, count(*)
-    FROM orders
-    WHERE merchant = :merchant AND late = 1 AND accounting_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app = :app)
-    GROUP BY 1, 2
-    UNION ALL
-    SELECT 'payment',
-           iif(status = 'missing_in_ledger' AND seconds_between(traded_at, :as_of) < 86640, 'awaiting_push', status),
-           0, 0, 0, count(*)
-    FROM bill_only
-    WHERE merchant = :merchant AND late = 1 AND bill_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
-                                     WHERE m.app = :app AND m.merchant = :merchant))
-    GROUP BY 1, 2
-    UNION ALL
-    SELECT 'refund', status, 0, 0, 0, count(*)
-    FROM refunds
-    WHERE merchant = :merchant AND late = 1 AND accounting_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app = :app)
-    GROUP BY 1, 2
-    UNION ALL
-    SELECT 'refund',
-           iif(status = 'refund_missing_in_ledger' AND seconds_between(refunded_at, :as_of) < 86640,
-               'refund_awaiting_push', status),
-           0, 0, 0, count(*)
-    FROM bill_refunds
-    WHERE merchant = :merchant AND late = 1 AND is_paired = 0 AND bill_day BETWEEN :from_day AND :to_day
-      AND (:app IS NULL OR app_id = (SELECT a.app_id FROM app_merchants AS m JOIN apps AS a ON a.app = m.app
-                                     WHERE m.app = :app AND m.merchant = :merchant))
+    -- Late rows: those of these days are counted above, those of earlier ones here.
+    SELECT kind, status, count(*) FILTER (WHERE is_earlier), coalesce(sum(ledger_fen) FILTER (WHERE is_earlier), 0),
+           coalesce(sum(bill_fen) FILTER (WHERE is_earlier), 0), count(*)
+    FROM (SELECT kind, iif(since IS NULL OR seconds_between(since, :as_of) >= 86640, status,
+                           iif(kind = 'payment', 'awaiting_push', 'refund_awaiting_push')) AS status,
+                 accounting_day < :from_day AS is_earlier, ledger_fen, bill_fen
+          FROM late_rows
+          WHERE merchant = :merchant AND (:app IS NULL OR app = :app)
+            AND (+accounting_day BETWEEN :from_day AND :to_day
+                 OR (+accounting_day < :from_day AND period || '-01' BETWEEN :from_day AND :to_day))) AS l
     GROUP BY 1, 2
 )
 SELECT c.kind, c.status, sum(c.rows) AS rows, sum(c.ledger_fen) AS ledger_fen, sum(c.bill_fen) AS bill_fen,

@@ -33,15 +33,8 @@ const IN_ORDER: [&str; 10] = [
 ];
 
 /// What a row says that a judgement rests on.
-const JUDGED: [&str; 7] = [
-    "ledger_fen",
-    "bill_fen",
-    "bill_state",
-    "transaction_id",
-    "mch_order_no",
-    "refund_id",
-    "wx_refund_id",
-];
+const JUDGED: [&str; 7] =
+    ["ledger_fen", "bill_fen", "bill_state", "transaction_id", "mch_order_no", "refund_id", "wx_refund_id"];
 
 /// Judged with what stands beside the row too: how many conflicts, lines or refunds, and which.
 const OF_GROUPS: [&str; 4] = ["conflict", "duplicate_in_bill", "ids_disagree", "refund_ambiguous"];

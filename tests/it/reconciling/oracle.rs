@@ -116,7 +116,7 @@ impl<'a> Scope<'a> {
     fn new(seen: &'a Seen, merchant: &'a str, as_of: DateTime<Utc>) -> Self {
         let of_merchant = |order: &&Order| order.merchant.as_deref() == Some(merchant) && !order.is_sandbox;
         let mut orders: Vec<_> = seen.orders.iter().filter(of_merchant).collect();
-        orders.sort_by_key(|order| order.position);
+        orders.sort_by_key(|order| (&order.app, &order.number));
         let bills: Vec<_> =
             seen.bills.iter().filter(|bill| bill.merchant == merchant && bill.sha.is_some()).collect();
         let mut lines = counted(&bills);
@@ -335,7 +335,7 @@ fn pairs(orders: &[&Order], payments: &[BillPayment]) -> Vec<Option<(usize, &'st
     let mut pairs = vec![None; payments.len()];
     let tx_of = |payment: &BillPayment| Some(payment.first.line.tx.clone());
     for (place, payment) in payments.iter().enumerate() {
-        // Orders stand in the order of their positions.
+        // Orders stand in the order of their apps and numbers.
         let order = orders.iter().position(|order| same(&order.ids.tx, &tx_of(payment)));
         pairs[place] = order.map(|order| (order, "transaction_id"));
     }

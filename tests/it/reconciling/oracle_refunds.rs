@@ -70,7 +70,7 @@ pub fn rows(scope: &Scope<'_>) -> Vec<Row> {
 fn ledger<'a>(scope: &Scope<'a>) -> Vec<Side<'a>> {
     let ours = |refund: &&Refund| refund.merchant.as_deref() == Some(scope.merchant) && !refund.is_sandbox;
     let mut refunds: Vec<_> = scope.seen.refunds.iter().filter(ours).collect();
-    refunds.sort_by_key(|refund| (refund.first_at, refund.position));
+    refunds.sort_by_key(|refund| (refund.first_at, &refund.app, &refund.id));
     let side = |refund| {
         let order = order_of(scope, refund);
         Side { refund, payment: payment_of(scope, refund), order, found: Found::Nothing }

@@ -46,6 +46,7 @@ pub fn world(number: u64) -> World {
     for merchant in 0..2 {
         drawing.bills(merchant);
     }
+    drawing.refund_of_another_channel();
     World { number, merchants: drawing.merchants, streams: drawing.streams }
 }
 
@@ -76,8 +77,7 @@ impl World {
         }
     }
 
-    /// Whether something of the result depends on what came first: two orders that claim one payment, a price
-    /// meaning or a merchant that changes.
+    /// Whether something of the result depends on what came first: a price meaning or a merchant that changes.
     pub fn depends_on_positions(&self) -> bool {
         let changes = |stream: &Stream| {
             let is_change = |(fact, _): &&(Fact, DateTime<Utc>)| matches!(fact, Fact::PriceChanged { .. });
@@ -85,10 +85,7 @@ impl World {
             stream.facts.iter().any(|fact| is_change(&fact))
                 || stream.facts.iter().filter(is_assignment).count() > 1
         };
-        let claims: Vec<Vec<&String>> = self.streams.iter().filter_map(claims).collect();
-        let clash = (0..claims.len())
-            .any(|one| claims[one + 1..].iter().any(|other| claims[one].iter().any(|id| other.contains(id))));
-        clash || self.streams.iter().any(changes)
+        self.streams.iter().any(changes)
     }
 }
 
@@ -345,6 +342,22 @@ impl Drawing {
             fact => matches!(fact, Fact::Identified(_)),
         };
         self.streams.iter().any(|stream| stream.about == about && !stream.facts.iter().any(learns))
+    }
+
+    /// A refund that names nothing but an order that names no payment.
+    fn refund_of_another_channel(&mut self) {
+        let without_ids = self.streams.iter().find_map(|stream| match &stream.about {
+            About::Order { app, is_sandbox: false, number } if claims(stream)?.is_empty() => {
+                Some((app.clone(), number.clone()))
+            }
+            _ => None,
+        });
+        if let Some((app, number)) = without_ids.filter(|_| self.chance(50)) {
+            let refunded = Fact::Refunded { fen: 100, number: Some(number), ids: Ids::default() };
+            let facts = vec![(refunded, self.moment())];
+            self.streams
+                .push(Stream { about: About::Refund { app, is_sandbox: false, id: "R-else".into() }, facts });
+        }
     }
 
     fn refund_line(&mut self, letter: char, of: &Ids, fen: i64, at: DateTime<Utc>) -> Line {
