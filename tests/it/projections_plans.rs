@@ -69,7 +69,7 @@ fn steps(connection: &Connection, sql: &str) -> Vec<String> {
 
 /// What each query reads from end to end: sums, refunds where all count, and pages that it has cut before. All else
 /// is looked up.
-const SCANS: [(&str, &[&str]); 41] = [
+const SCANS: [(&str, &[&str]); 40] = [
     ("environments/by_day", &["totals", "r", "facts", "p"]),
     ("environments/by_day_and_product", &["totals", "r", "facts", "p"]),
     (
@@ -103,7 +103,10 @@ const SCANS: [(&str, &[&str]); 41] = [
     // Of reconciliation: pages that were cut before, days and months, words of a list, what people decided; `g` and
     // `h`: the few ids that are told in facts.
     ("reconciliation/awaited", &["CONSTANT", "d", "days", "w"]),
-    ("reconciliation/carried", &["CONSTANT", "differing", "g", "h", "k", "l", "late_rows", "resolved_rows", "w"]),
+    (
+        "reconciliation/carried",
+        &["CONSTANT", "differing", "g", "h", "k", "l", "late_rows", "resolved_rows", "w"],
+    ),
     ("reconciliation/cases", &["c", "g", "h"]),
     ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
     ("reconciliation/files", &[]),

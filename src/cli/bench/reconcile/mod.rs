@@ -157,9 +157,7 @@ fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     let folder = server::Folder::new()?;
     let mut text = std::fs::read_to_string(folder.config())?;
     let token_sha256 = hex::encode(Sha256::digest(TOKEN));
-    text.push_str(&format!(
-        "\n[access.bench]\nrole = \"admin\"\ntoken_sha256 = \"{token_sha256}\"\n"
-    ));
+    text.push_str(&format!("\n[access.bench]\nrole = \"admin\"\ntoken_sha256 = \"{token_sha256}\"\n"));
     std::fs::write(folder.config(), text)?;
     machine::print(folder.path())?;
     let mut is_well = true;
