@@ -347,7 +347,7 @@ async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_
     let folded = assigned().await;
     pushed(&folded, &[goods("A").paid("m1", "t1"), goods("B").paid("m2", "t2")]).await;
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
+    let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
     folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();

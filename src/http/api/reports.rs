@@ -146,7 +146,7 @@ fn written(
         Format::Xlsx => report::Format::Xlsx,
     };
     let mut out = BufWriter::new(file);
-    let written = report::write(&snapshot, scope, format, &mut out)?;
+    let written = report::write_beside(Some(spool.folder()), &snapshot, scope, format, &mut out)?;
     out.flush().map_err(internal)?;
     let mut file = out.into_inner().map_err(|error| ApiError::internal(&error))?;
     file.seek(SeekFrom::Start(0)).map_err(internal)?;
@@ -211,7 +211,7 @@ pub async fn filed(
     holder.may_see_all_apps()?;
     let sha256 =
         Sha256Hex::parse(&sha256).map_err(|error| ApiError::at(Code::Parameter, "path.sha256", error))?;
-    let Some(file) = service.ledger.filed_report(&sha256).await? else {
+    let Some(file) = service.ledger.filed_report(&sha256, &service.spool).await? else {
         return Err(ApiError::new(Code::UnknownReport, format!("no report {sha256} is filed")));
     };
     let bytes = file.metadata().map_err(|error| ApiError::internal(&error))?.len();
