@@ -204,14 +204,13 @@ pub const BILL_SHEET_TEXTS_MAX: u64 = 2_000_000;
 
 /// The data of one event of a bill's lines; more lines become several events.
 pub const BILL_CHUNK_BYTES_MAX: usize = 512 * 1024;
-/// Lines of a bill that are appended at once: they are about as long as such an event may be.
-pub const BILL_CHUNK_LINES: usize = 1000;
 /// A bill's stream and a filed report are read in pieces of this many events, which are large.
 pub const LARGE_EVENTS_PAGE: usize = 4;
-/// How often a part of a bill or of a report is tried again while the store is too busy with pushes, and how
-/// long it waits before it is.
-pub const IMPORT_TRIES_MAX: usize = 20;
-pub const IMPORT_TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// A part of a bill or of a report for which the store has been too busy with pushes this long is given up; the
+/// next run goes on there.
+pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
+/// After this pause it is tried again.
+pub const IMPORT_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of a filed report's gzip in one event; as base64 they are a third more.
 pub const REPORT_PART_BYTES: usize = 360 * 1024;
 /// The CSV of a report that is filed.
@@ -332,10 +331,6 @@ pub const IMPORT_GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const IMPORT_CHUNKS_WAITING: usize = 2;
 /// How many lines pass between two words about progress.
 pub const IMPORT_SHOWN_EVERY: u64 = 5_000;
-/// An import for which the store has been too busy this long ends; the next run goes on.
-pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
-/// After this pause it is tried again.
-pub const IMPORT_PAUSE: Duration = Duration::from_millis(100);
 /// Lines that are shown of the difference between two files.
 pub const BILL_DIFFERENCES_MAX: usize = 100;
 /// The name of a bill file.

@@ -157,6 +157,6 @@ impl Service {
 
     /// What finance works with.
     pub fn desk(&self) -> Desk<'_> {
-        Desk { ledger: &self.ledger, projector: &self.projector }
+        Desk { ledger: &self.ledger, projector: &self.projector, spool: &self.spool }
     }
 }

@@ -6,15 +6,14 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
 
 use super::chunk::{Chunk, Chunker};
 use super::{Day, ImportError, ImportRequest, ImportedDay, Outcome, Progress, Source, Standing, Watcher};
 use crate::bill::Bill;
 use crate::domain::bill::BillOpening;
-use crate::ledger::{BillWriter, Ledger, LedgerError, Opened};
+use crate::ledger::{BillWriter, Ledger, Opened};
 use crate::limits;
-use crate::store::{Fault, Position};
+use crate::store::Position;
 
 /// What is imported, from where and in whose name.
 pub(super) struct Work<'a> {
@@ -25,46 +24,35 @@ pub(super) struct Work<'a> {
     pub watcher: &'a Watcher,
 }
 
-/// What has become of a day so far.
-#[derive(Default)]
-struct Done {
-    /// Lines that had been appended before this import touched the day; `None` where the day stood.
-    stood: Option<u64>,
-    /// Lines that stand by now.
-    rows: u64,
-    sealed: Option<Position>,
-}
-
-/// Appends what does not stand, and says what became of each day. Pushes go first: where the store is too busy,
-/// it waits and goes on.
+/// Appends what does not stand, and says what became of each day.
 pub(super) async fn days(
     work: &Work<'_>,
     days: Vec<Day>,
 ) -> Result<(Vec<ImportedDay>, Option<Position>), ImportError> {
-    let mut done: BTreeMap<NaiveDate, Done> = BTreeMap::new();
-    let (mut begun, mut rows_before) = (Instant::now(), 0);
-    while let Err(error) = work.attempt(&days, &mut done).await {
-        let rows = done.values().map(|day| day.rows).sum();
-        if rows > rows_before {
-            (begun, rows_before) = (Instant::now(), rows);
+    let mut writers = BTreeMap::new();
+    for day in days.iter().filter(|day| !matches!(day.stands, Standing::Same)) {
+        if let Opened::Writer(writer) = work.open(day).await? {
+            writers.insert(day.key.day, writer);
         }
-        if !is_busy(&error) || begun.elapsed() > limits::IMPORT_STORE_WAIT {
-            return Err(error);
-        }
-        sleep(limits::IMPORT_PAUSE).await;
     }
-    let position = done.values().filter_map(|day| day.sealed).max();
+    let stood: BTreeMap<_, _> = writers.iter().map(|(day, writer)| (*day, writer.rows_stored())).collect();
+    if !writers.is_empty() {
+        work.append(&mut writers, &stood).await?;
+    }
+    let mut position = None;
+    for day in &days {
+        let Some(writer) = writers.remove(&day.key.day) else { continue };
+        let sealed = work.ledger.seal_bill(writer, &day.totals.totals, work.request.at).await?;
+        position = position.max(Some(sealed));
+    }
     let told = |day: Day| {
-        let stood = done.get(&day.key.day).and_then(|done| done.stood);
+        let stood = stood.get(&day.key.day).copied();
         told(day, stood)
     };
     Ok((days.into_iter().map(told).collect(), position))
 }
 
-fn is_busy(error: &ImportError) -> bool {
-    matches!(error, ImportError::Ledger(LedgerError::Unavailable(Fault::Slow | Fault::QueueFull)))
-}
-
+/// `stood`: lines that had been appended before; `None` where the day stood.
 fn told(day: Day, stood: Option<u64>) -> ImportedDay {
     let Day { key, totals, stands, .. } = day;
     let outcome = match stood {
@@ -80,28 +68,6 @@ fn told(day: Day, stood: Option<u64>) -> ImportedDay {
 }
 
 impl Work<'_> {
-    /// Goes on where the attempt before ended.
-    async fn attempt(&self, days: &[Day], done: &mut BTreeMap<NaiveDate, Done>) -> Result<(), ImportError> {
-        let mut writers = BTreeMap::new();
-        for day in days.iter().filter(|day| !matches!(day.stands, Standing::Same)) {
-            let Opened::Writer(writer) = self.open(day).await? else { continue };
-            let done = done.entry(day.key.day).or_default();
-            done.rows = writer.rows_stored();
-            done.stood.get_or_insert(done.rows);
-            writers.insert(day.key.day, writer);
-        }
-        if writers.is_empty() {
-            return Ok(());
-        }
-        self.append(&mut writers, done).await?;
-        for day in days {
-            let Some(writer) = writers.remove(&day.key.day) else { continue };
-            let sealed = self.ledger.seal_bill(writer, &day.totals.totals, self.request.at).await?;
-            done.entry(day.key.day).or_default().sealed = Some(sealed);
-        }
-        Ok(())
-    }
-
     async fn open(&self, day: &Day) -> Result<Opened, ImportError> {
         let (bill, request) = (self.bill, self.request);
         let opening = BillOpening {
@@ -121,15 +87,14 @@ impl Work<'_> {
     async fn append(
         &self,
         writers: &mut BTreeMap<NaiveDate, BillWriter>,
-        done: &mut BTreeMap<NaiveDate, Done>,
+        stood: &BTreeMap<NaiveDate, u64>,
     ) -> Result<(), ImportError> {
-        let stood: Vec<_> = writers.iter().map(|(day, writer)| (*day, writer.rows_stored())).collect();
         let of_days = self.bill.days.iter().filter(|totals| writers.contains_key(&totals.day));
         let of: u64 = of_days.map(|totals| totals.rows).sum();
-        let mut lines: u64 = stood.iter().map(|(_, stood)| stood).sum();
+        let mut lines: u64 = stood.values().sum();
         (self.watcher)(Progress::Appended { lines, of });
         let (sender, chunks) = mpsc::channel(limits::IMPORT_CHUNKS_WAITING);
-        let again = self.source.clone();
+        let (again, stood) = (self.source.clone(), stood.clone());
         let reading = super::blocking(move || {
             let mut chunker = Chunker::new(stood);
             let mut hand_over = |chunk: Chunk| match sender.blocking_send(chunk) {
@@ -149,7 +114,6 @@ impl Work<'_> {
                 let before = writer.rows_stored();
                 self.ledger.append_bill_lines(writer, chunk, self.request.at).await?;
                 lines += writer.rows_stored() - before;
-                done.entry(day).or_default().rows = writer.rows_stored();
                 (self.watcher)(Progress::Appended { lines, of });
             }
             Ok::<_, ImportError>(())

@@ -86,8 +86,7 @@ impl Ledger {
         }
     }
 
-    /// Appends the next lines of the file, in its order. As many at once as `limits::BILL_CHUNK_LINES` is
-    /// fastest.
+    /// Appends the next lines of the file, in its order. As many at once as fit into one event is fastest.
     pub async fn append_bill_lines(
         &self,
         writer: &mut BillWriter,

@@ -137,11 +137,6 @@ async fn more_lines_than_one_event_may_hold_become_several_events_in_the_same_or
     };
     ledger.read_bill_lines(&key(), 1, hand_on).await.unwrap();
     assert!(numbers.into_iter().eq(2..6002));
-    let of_usual_length = lines(0..limits::BILL_CHUNK_LINES as u64);
-    let event = Event::Bill(BillEvent::Lines { revision: 1, lines: of_usual_length });
-    let stream = codec::billday_stream(&key());
-    let encoded = command_target(&stream, None, at()).encoded(&[event]).unwrap();
-    assert!(encoded[0].data.len() < limits::BILL_CHUNK_BYTES_MAX, "one event takes what is appended at once");
 }
 
 #[tokio::test]

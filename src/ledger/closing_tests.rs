@@ -12,6 +12,7 @@ use crate::domain::period::{Month, PeriodError, PeriodKey, PreparedReport};
 use crate::domain::push::GoodsPush;
 use crate::domain::recovery::{Proposal, RecoveryError};
 use crate::domain::samples;
+use crate::spool::Spool;
 
 fn merchant() -> MerchantId {
     MerchantId::parse("1900000109").unwrap()
@@ -48,8 +49,9 @@ fn prepared(sha256: &Sha256Hex) -> PreparedReport {
 
 #[tokio::test]
 async fn a_period_is_closed_by_another_person_with_the_report_that_is_filed() {
-    let (ledger, _folder) = empty_ledger().await;
-    let report = ledger.file_report(Cursor::new(b"rows".to_vec()), at()).await.unwrap();
+    let (ledger, folder) = empty_ledger().await;
+    let spool = Spool::beside(&folder.path().join("events.db"));
+    let report = ledger.file_report(Cursor::new(b"rows".to_vec()), &spool, at()).await.unwrap();
     assert!(ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap().recorded);
     let same = ledger.close_period(&january(), &report, "lin", at()).await.unwrap_err();
     assert_eq!(same.to_string(), "lin has prepared it: another person must close it");
@@ -137,13 +139,6 @@ async fn an_order_that_its_push_has_brought_is_not_recovered() {
         let refused = refused.unwrap_err();
         assert!(matches!(refused, RecoveryCommandError::Refused(RecoveryError::Pushed)), "{refused}");
     }
-    assert!(
-        ledger
-            .recovering()
-            .await
-            .withdraw(&app(), &number, "the push came", "wang", at())
-            .await
-            .unwrap()
-            .recorded
-    );
+    let turn = ledger.recovering().await;
+    assert!(turn.withdraw(&app(), &number, "the push came", "wang", at()).await.unwrap().recorded);
 }

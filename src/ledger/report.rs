@@ -18,7 +18,8 @@ use crate::domain::bill::Sha256Hex;
 use crate::domain::event::Event;
 use crate::domain::period::ReportPart;
 use crate::limits;
-use crate::store::{ExpectedVersion, StreamName};
+use crate::spool::Spool;
+use crate::store::StreamName;
 
 /// A copy is read and written in pieces of so many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -52,112 +53,154 @@ impl Ledger {
     pub async fn file_report(
         &self,
         csv: impl Read + Send + 'static,
+        spool: &Spool,
         at: DateTime<Utc>,
     ) -> Result<Sha256Hex, ReportError> {
-        let mut packed = blocking(move || pack(csv)).await?;
-        let stream = codec::report_stream(&packed.sha256);
-        let mut end = self.compare_parts(&stream, &mut packed).await?;
+        let folder = spool.clone();
+        let Packed { sha256, gzip, parts } = blocking(move || pack(csv, &folder)).await?;
+        let stream = codec::report_stream(&sha256);
+        let ours = Comparing { gzip, parts, filed: 0, is_other: false };
+        let (compared, StreamEnd { mut version, .. }) =
+            self.each_part(&stream, ours, Comparing::compare).await?;
+        let Comparing { mut gzip, filed, is_other, .. } = compared;
+        if is_other {
+            return Err(ReportError::BegunOtherwise { sha256 });
+        }
         let target = command_target(&stream, None, at);
-        for part in end.filed + 1..=packed.parts {
-            let gzip_base64 = next_part(&mut packed.gzip)?;
-            let (sha256, parts) = (packed.sha256.clone(), packed.parts);
-            let filed = Event::ReportFiled(ReportPart { sha256, part, parts, gzip_base64 });
+        for part in filed + 1..=parts {
+            let gzip_base64;
+            (gzip, gzip_base64) = blocking(move || {
+                let next = next_part(&mut gzip)?;
+                Ok((gzip, next))
+            })
+            .await?;
+            let filed = Event::ReportFiled(ReportPart { sha256: sha256.clone(), part, parts, gzip_base64 });
             let events = target.encoded(&[filed]).map_err(LedgerError::from)?;
-            match self.append_part(&target, end.version, events).await? {
-                Some(after) => end.version = after.version,
-                None => return Err(ReportError::Concurrent { sha256: packed.sha256 }),
+            match self.append_part(&target, version, events).await? {
+                Some(after) => version = after.version,
+                None => return Err(ReportError::Concurrent { sha256 }),
             }
         }
-        match self.filed_report(&packed.sha256).await? {
-            Some(_) => Ok(packed.sha256),
-            None => Err(ReportError::Damaged { sha256: packed.sha256 }),
+        match self.filed_report(&sha256, spool).await? {
+            Some(_) => Ok(sha256),
+            None => Err(ReportError::Damaged { sha256 }),
         }
     }
 
     /// The CSV of a filed report, verified against its SHA-256, from its start; `None` where none is filed
     /// under it, or its filing never ended.
-    pub async fn filed_report(&self, sha256: &Sha256Hex) -> Result<Option<File>, ReportError> {
-        let mut gzip = tempfile::tempfile()?;
-        let (mut seen, mut parts, mut is_damaged) = (0, 0, false);
-        let mut failed = None;
-        let take = |part: ReportPart| {
-            seen += 1;
-            parts = part.parts;
-            is_damaged |= part.sha256 != *sha256 || part.part != seen;
-            match STANDARD.decode(&part.gzip_base64) {
-                Ok(bytes) => failed = failed.take().or(gzip.write_all(&bytes).err()),
-                Err(_) => is_damaged = true,
-            }
-        };
-        self.each_part(&codec::report_stream(sha256), take).await?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        if seen == 0 || seen < parts {
+    pub async fn filed_report(&self, sha256: &Sha256Hex, spool: &Spool) -> Result<Option<File>, ReportError> {
+        let (of, folder) = (sha256.clone(), spool.clone());
+        let reading = blocking(move || Reading::begin(of, &folder)).await?;
+        let stream = codec::report_stream(sha256);
+        let (reading, _) = self.each_part(&stream, reading, Reading::take).await?;
+        if reading.seen == 0 || reading.seen < reading.parts {
             return Ok(None);
         }
-        let damaged = || ReportError::Damaged { sha256: sha256.clone() };
-        if is_damaged || seen != parts {
-            return Err(damaged());
-        }
-        gzip.rewind()?;
-        let unpacked = blocking(move || unpack(gzip)).await.map_err(|error| match error {
-            ReportError::Io(error) if is_of_content(error.kind()) => damaged(),
-            other => other,
-        });
-        let (found, csv) = unpacked?;
-        if found == *sha256 { Ok(Some(csv)) } else { Err(damaged()) }
+        let folder = spool.clone();
+        blocking(move || reading.finish(&folder)).await.map(Some)
     }
 
     /// Whether all parts of a report stand in the log. What they hold is looked at when it is read.
     pub(super) async fn is_filed(&self, sha256: &Sha256Hex) -> Result<bool, ReportError> {
-        let (mut seen, mut parts) = (0, 0);
-        self.each_part(&codec::report_stream(sha256), |part| {
-            seen += 1;
-            parts = part.parts;
-        })
-        .await?;
+        let count = |(seen, parts): &mut (u32, u32), part: ReportPart| {
+            *seen += 1;
+            *parts = part.parts;
+            Ok(())
+        };
+        let ((seen, parts), _) = self.each_part(&codec::report_stream(sha256), (0, 0), count).await?;
         Ok(seen > 0 && seen == parts)
     }
 
-    /// How much of it stands; the parts that do must be the same.
-    async fn compare_parts(&self, stream: &StreamName, packed: &mut Packed) -> Result<PartsEnd, ReportError> {
-        let (mut filed, mut is_other, mut failed) = (0, false, None);
-        let (gzip, parts) = (&mut packed.gzip, packed.parts);
-        let end = self.each_part(stream, |part| {
-            filed += 1;
-            match next_part(gzip) {
-                Ok(ours) => is_other |= (part.part, part.parts, part.gzip_base64) != (filed, parts, ours),
-                Err(error) => failed = failed.take().or(Some(error)),
-            }
-        });
-        let version = end.await?.version;
-        match failed {
-            Some(error) => Err(error.into()),
-            None if is_other => Err(ReportError::BegunOtherwise { sha256: packed.sha256.clone() }),
-            None => Ok(PartsEnd { filed, version }),
-        }
-    }
-
-    async fn each_part(
+    /// Hands the parts of a report on, on threads that may block, and says where its stream ends.
+    async fn each_part<State: Send + 'static>(
         &self,
         stream: &StreamName,
-        mut each: impl FnMut(ReportPart),
-    ) -> Result<StreamEnd, LedgerError> {
-        let hand_on = |recorded: &_| {
-            if let Event::ReportFiled(part) = codec::decode(recorded)?.event {
-                each(part);
+        mut state: State,
+        each: fn(&mut State, ReportPart) -> Result<(), ReportError>,
+    ) -> Result<(State, StreamEnd), ReportError> {
+        let mut end = StreamEnd::nothing();
+        loop {
+            let page = self.next_page(stream, &mut end, limits::LARGE_EVENTS_PAGE).await?;
+            if page.is_empty() {
+                return Ok((state, end));
             }
-            Ok(())
-        };
-        self.read_each(stream, limits::LARGE_EVENTS_PAGE, hand_on).await
+            state = blocking(move || {
+                for recorded in &page {
+                    if let Event::ReportFiled(part) =
+                        codec::decode(recorded).map_err(LedgerError::from)?.event
+                    {
+                        each(&mut state, part)?;
+                    }
+                }
+                Ok(state)
+            })
+            .await?;
+        }
     }
 }
 
-/// How many parts stand, and up to which version.
-struct PartsEnd {
+/// What is to be filed, beside what stands: the parts that do must be the same.
+struct Comparing {
+    gzip: File,
+    parts: u32,
+    /// How many stand.
     filed: u32,
-    version: ExpectedVersion,
+    is_other: bool,
+}
+
+impl Comparing {
+    fn compare(&mut self, part: ReportPart) -> Result<(), ReportError> {
+        self.filed += 1;
+        let ours = next_part(&mut self.gzip)?;
+        self.is_other |= (part.part, part.parts, part.gzip_base64) != (self.filed, self.parts, ours);
+        Ok(())
+    }
+}
+
+/// A filed report on its way out of the log.
+struct Reading {
+    sha256: Sha256Hex,
+    gzip: File,
+    /// Parts so far, of how many.
+    seen: u32,
+    parts: u32,
+    is_damaged: bool,
+}
+
+impl Reading {
+    fn begin(sha256: Sha256Hex, spool: &Spool) -> Result<Self, ReportError> {
+        let gzip = spool.file()?.into_file();
+        Ok(Self { sha256, gzip, seen: 0, parts: 0, is_damaged: false })
+    }
+
+    fn take(&mut self, part: ReportPart) -> Result<(), ReportError> {
+        self.seen += 1;
+        self.parts = part.parts;
+        self.is_damaged |= part.sha256 != self.sha256 || part.part != self.seen;
+        match STANDARD.decode(&part.gzip_base64) {
+            Ok(bytes) => self.gzip.write_all(&bytes)?,
+            Err(_) => self.is_damaged = true,
+        }
+        Ok(())
+    }
+
+    /// All parts unpacked, where they are what was filed.
+    fn finish(self, spool: &Spool) -> Result<File, ReportError> {
+        let Self { sha256, mut gzip, seen, parts, is_damaged } = self;
+        if is_damaged || seen != parts {
+            return Err(ReportError::Damaged { sha256 });
+        }
+        gzip.rewind()?;
+        match unpack(gzip, spool) {
+            Ok((found, csv)) if found == sha256 => Ok(csv),
+            Ok(_) => Err(ReportError::Damaged { sha256 }),
+            Err(ReportError::Io(error)) if is_of_content(error.kind()) => {
+                Err(ReportError::Damaged { sha256 })
+            }
+            Err(other) => Err(other),
+        }
+    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -166,9 +209,9 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-fn pack(csv: impl Read) -> Result<Packed, ReportError> {
+fn pack(csv: impl Read, spool: &Spool) -> Result<Packed, ReportError> {
     // No name and no time go into it: the same text gives the same bytes.
-    let mut gzip = GzEncoder::new(tempfile::tempfile()?, Compression::default());
+    let mut gzip = GzEncoder::new(spool.file()?.into_file(), Compression::default());
     let sha256 = copy(csv, &mut gzip)?;
     let mut gzip = gzip.finish()?;
     let bytes = gzip.stream_position()?;
@@ -178,8 +221,8 @@ fn pack(csv: impl Read) -> Result<Packed, ReportError> {
     Ok(Packed { sha256, gzip, parts })
 }
 
-fn unpack(gzip: File) -> Result<(Sha256Hex, File), ReportError> {
-    let mut csv = tempfile::tempfile()?;
+fn unpack(gzip: File, spool: &Spool) -> Result<(Sha256Hex, File), ReportError> {
+    let mut csv = spool.file()?.into_file();
     let sha256 = copy(GzDecoder::new(gzip), &mut csv)?;
     csv.rewind()?;
     Ok((sha256, csv))

@@ -166,22 +166,33 @@ impl Ledger {
         page_events: usize,
         mut each: impl FnMut(&RecordedEvent) -> Result<(), LedgerError>,
     ) -> Result<StreamEnd, LedgerError> {
-        let mut end = StreamEnd { version: ExpectedVersion::NoStream, position: None };
+        let mut end = StreamEnd::nothing();
         loop {
-            let page = self.store.read_stream(stream, end.version.next(), page_events).await;
-            let page = page.map_err(LedgerError::Unavailable)?;
+            let page = self.next_page(stream, &mut end, page_events).await?;
             if page.is_empty() {
                 return Ok(end);
             }
-            for recorded in &page {
-                if recorded.version != end.version.next() {
-                    return Err(altered(stream, end.version.next(), recorded.version));
-                }
-                each(recorded)?;
-                end.version = ExpectedVersion::Exact(recorded.version);
-                end.position = Some(recorded.position);
-            }
+            page.iter().try_for_each(&mut each)?;
         }
+    }
+
+    /// The events of a stream after `end`, which is theirs then; none where the stream ends.
+    pub(super) async fn next_page(
+        &self,
+        stream: &StreamName,
+        end: &mut StreamEnd,
+        page_events: usize,
+    ) -> Result<Vec<RecordedEvent>, LedgerError> {
+        let page = self.store.read_stream(stream, end.version.next(), page_events).await;
+        let page = page.map_err(LedgerError::Unavailable)?;
+        for recorded in &page {
+            if recorded.version != end.version.next() {
+                return Err(altered(stream, end.version.next(), recorded.version));
+            }
+            end.version = ExpectedVersion::Exact(recorded.version);
+            end.position = Some(recorded.position);
+        }
+        Ok(page)
     }
 
     /// Reads, decides and appends what a person or a program says: at most one event.
@@ -200,8 +211,9 @@ impl Ledger {
         Ok(outcome.map(|()| Recorded { recorded, position }))
     }
 
-    /// Appends part of something large, where the stream is still as it was seen; while the store is too busy
-    /// with pushes, again and again. The same ids again are the same append. `None`: it is not as it was seen.
+    /// Appends part of something large, where the stream is still as it was seen. Pushes go first: while the
+    /// store is too busy with them, it is tried again and again, for the same ids again are the same append.
+    /// `None`: the stream is not as it was seen.
     pub(super) async fn append_part(
         &self,
         target: &Target<'_>,
@@ -210,7 +222,7 @@ impl Ledger {
     ) -> Result<Option<Part>, LedgerError> {
         let count = events.len() as u64;
         let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
-        let mut turn = 1;
+        let begun = Instant::now();
         loop {
             match self.store.append(append.clone()).await {
                 AppendOutcome::Appended { first_version, position, .. }
@@ -225,10 +237,9 @@ impl Ledger {
                 AppendOutcome::Conflict { .. } => return Ok(None),
                 AppendOutcome::NotWritten(Fault::QueueFull | Fault::Slow)
                 | AppendOutcome::Unknown(Fault::QueueFull | Fault::Slow)
-                    if turn < limits::IMPORT_TRIES_MAX =>
+                    if begun.elapsed() < limits::IMPORT_STORE_WAIT =>
                 {
-                    sleep(limits::IMPORT_TRY_AGAIN_AFTER).await;
-                    turn += 1;
+                    sleep(limits::IMPORT_PAUSE).await;
                 }
                 AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
                     return Err(LedgerError::Unavailable(fault));
@@ -243,6 +254,13 @@ impl Ledger {
 pub struct StreamEnd {
     pub version: ExpectedVersion,
     pub position: Option<Position>,
+}
+
+impl StreamEnd {
+    /// That of a stream of which nothing has been read.
+    pub fn nothing() -> Self {
+        Self { version: ExpectedVersion::NoStream, position: None }
+    }
 }
 
 /// Part of something large that stands now.

@@ -15,10 +15,13 @@ use std::sync::Arc;
 
 use crate::ledger::Ledger;
 use crate::projector::Projector;
+use crate::spool::Spool;
 
 /// What finance works with: where facts are recorded, and where they are seen.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
     pub ledger: &'a Ledger,
     pub projector: &'a Arc<Projector>,
+    /// Where reports are written until they are filed.
+    pub spool: &'a Spool,
 }

@@ -17,6 +17,7 @@ use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
 use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError};
 use crate::limits;
 use crate::moment::in_beijing;
+use crate::spool::Spool;
 use crate::store::Position;
 use crate::table::Row;
 use crate::table::json::Rows;
@@ -89,12 +90,13 @@ pub async fn prepare(
     let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
     let taken = taken.map_err(ReportError::from)?;
     let scope = Scope::of_month(key.merchant.clone(), key.month, at);
-    let written = tokio::task::spawn_blocking(move || file_of(&taken, &scope));
+    let spool = desk.spool.clone();
+    let written = tokio::task::spawn_blocking(move || file_of(&taken, &scope, &spool));
     let (file, written) = written.await.map_err(io::Error::other)??;
     let header = &written.header;
     let position = header.position.ok_or(PeriodError::Nothing)?;
     let summary = summary(header, written.rows)?;
-    let report_sha256 = desk.ledger.file_report(file, at).await?;
+    let report_sha256 = desk.ledger.file_report(file, desk.spool, at).await?;
     let report =
         PreparedReport { sha256: report_sha256, position: position.number(), summary, by: by.to_owned() };
     let recorded = desk.ledger.prepare_period(key, &report, at).await?;
@@ -109,12 +111,12 @@ fn due(month: Month) -> NaiveDateTime {
 }
 
 /// The month's report in a file without name, from its beginning.
-fn file_of(source: &dyn Source, scope: &Scope) -> Result<(File, Written), PeriodError> {
+fn file_of(source: &dyn Source, scope: &Scope, spool: &Spool) -> Result<(File, Written), PeriodError> {
     let gaps = missing(&Header::read(source, scope)?);
     if !gaps.is_empty() {
         return Err(PeriodError::NotCovered(gaps));
     }
-    let mut file = tempfile::tempfile()?;
+    let mut file = spool.file()?.into_file();
     let written = report::write(source, scope, Format::Filed, BufWriter::new(&mut file))?;
     file.seek(SeekFrom::Start(0))?;
     Ok((file, written))
@@ -172,5 +174,5 @@ pub async fn reopen(
 
 /// A report as it was filed, verified, if there is one of this hash.
 pub async fn filed(desk: &Desk<'_>, sha256: &Sha256Hex) -> Result<Option<File>, PeriodError> {
-    Ok(desk.ledger.filed_report(sha256).await?)
+    Ok(desk.ledger.filed_report(sha256, desk.spool).await?)
 }

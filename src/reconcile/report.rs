@@ -2,6 +2,7 @@
 //! same bytes; nothing is asked of a clock.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -89,6 +90,17 @@ pub fn write(
     format: Format,
     out: impl Write + Send,
 ) -> Result<Written, ReportError> {
+    write_beside(None, source, scope, format, out)
+}
+
+/// The same; the sheets of an Excel file are kept in this folder until they are packed.
+pub fn write_beside(
+    folder: Option<&Path>,
+    source: &dyn Source,
+    scope: &Scope,
+    format: Format,
+    out: impl Write + Send,
+) -> Result<Written, ReportError> {
     let header = Header::read(source, scope)?;
     let mut out = BufWriter::new(Hashing { out, sha: Sha256::new(), bytes: 0 });
     let rows = match format {
@@ -99,7 +111,7 @@ pub fn write(
             csv_rows(source, &header, Bom::Without, &mut out)?
         }
         Format::Json => json(source, &header, &mut out)?,
-        Format::Xlsx => xlsx(source, &header, limits::XLSX_SHEET_ROWS_MAX, &mut out)?,
+        Format::Xlsx => xlsx(folder, source, &header, limits::XLSX_SHEET_ROWS_MAX, &mut out)?,
         Format::Table => terminal(source, &header, &mut out)?,
     };
     let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -130,6 +142,7 @@ fn json(source: &dyn Source, header: &Header, mut out: impl Write) -> Result<u64
 }
 
 fn xlsx(
+    folder: Option<&Path>,
     source: &dyn Source,
     header: &Header,
     sheet_rows_max: usize,
@@ -140,6 +153,9 @@ fn xlsx(
     let expected: i64 = header.listed()?.iter().map(|totals| totals.rows).sum();
     if expected > limits::XLSX_REPORT_ROWS_LARGE {
         book = book.large();
+    }
+    if let Some(folder) = folder {
+        book = book.kept_in(folder)?;
     }
     let mut page = vec![("对账报告 reconciliation report".to_owned(), header.about())];
     page.extend(header.sections().map(|(_, title, table)| (title.to_owned(), table)));

@@ -189,7 +189,7 @@ fn an_excel_file_has_the_header_first_and_then_as_many_sheets_as_the_rows_need()
     let source = prepared();
     let header = Header::read(&source, &january(None)).unwrap();
     let mut file = vec![];
-    assert_eq!(xlsx(&source, &header, 3, &mut file).unwrap(), 4);
+    assert_eq!(xlsx(None, &source, &header, 3, &mut file).unwrap(), 4);
     let names = part(&file, "xl/workbook.xml");
     assert!(
         names.contains("name=\"report\"")

@@ -2,6 +2,7 @@
 //! one row is in memory. The same content and moment give the same bytes.
 
 use std::io::Write;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError};
@@ -29,6 +30,12 @@ impl Book {
     pub fn large(mut self) -> Self {
         self.workbook.use_zip_large_file(true);
         self
+    }
+
+    /// Its rows are in a file of this folder until the whole is written; else where the system keeps such files.
+    pub fn kept_in(mut self, folder: &Path) -> Result<Self, WriteError> {
+        self.workbook.set_tempdir(folder)?;
+        Ok(self)
     }
 
     /// A sheet of small tables, one below another, each under its title.

@@ -39,6 +39,8 @@ fn key(day: u32, kind: BillKind) -> BillKey {
 struct Fragile {
     inner: Arc<SqliteStore>,
     appends_left: AtomicUsize,
+    /// So many appends before them are refused, for pushes go first.
+    busy_left: AtomicUsize,
 }
 
 #[async_trait]
@@ -77,9 +79,13 @@ impl ReadLog for Fragile {
 #[async_trait]
 impl EventStore for Fragile {
     async fn append(&self, append: Append) -> AppendOutcome {
-        let left =
-            self.appends_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        match left {
+        let take = |left: &AtomicUsize| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+        };
+        if take(&self.busy_left).is_ok() {
+            return AppendOutcome::NotWritten(Fault::QueueFull);
+        }
+        match take(&self.appends_left) {
             Ok(_) => self.inner.append(append).await,
             Err(_) => AppendOutcome::NotWritten(Fault::DiskFull),
         }
@@ -118,10 +124,15 @@ impl Desk {
     }
 
     /// A ledger whose store fails after so many appends.
-    async fn fragile(&self, appends: usize) -> (Ledger, Arc<Fragile>) {
-        let appends_left = AtomicUsize::new(appends);
-        let store = Arc::new(Fragile { inner: self.store.clone(), appends_left });
-        (Ledger::open(store.clone(), Quotas::default()).await.unwrap(), store)
+    async fn fragile(&self, appends: usize) -> Ledger {
+        self.failing(appends, 0).await
+    }
+
+    /// Before that it refuses some.
+    async fn failing(&self, appends: usize, busy: usize) -> Ledger {
+        let (appends_left, busy_left) = (AtomicUsize::new(appends), AtomicUsize::new(busy));
+        let store = Arc::new(Fragile { inner: self.store.clone(), appends_left, busy_left });
+        Ledger::open(store, Quotas::default()).await.unwrap()
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -207,7 +218,7 @@ async fn an_import_that_is_interrupted_anywhere_is_completed_by_the_next_run() {
     let appends = usize::try_from(whole.log().count("SELECT count(*) FROM events")).unwrap();
     for appends in 0..appends {
         let desk = Desk::new().await;
-        let (fragile, _) = desk.fragile(appends).await;
+        let fragile = desk.fragile(appends).await;
         let file = desk.file("bill.csv", &bytes);
         let failed = import_with(&fragile, &file, None).await.unwrap_err();
         assert!(matches!(failed, ImportError::Ledger(_)), "after {appends}: {failed}");
@@ -222,6 +233,17 @@ async fn an_import_that_is_interrupted_anywhere_is_completed_by_the_next_run() {
         assert_eq!(names.iter().filter(|name| **name == "BillSealed").count(), 1);
         assert_eq!(names.iter().filter(|name| **name == "BillOpened").count(), 1);
     }
+}
+
+#[tokio::test]
+async fn while_the_store_is_too_busy_with_pushes_an_import_waits_and_goes_on() {
+    let desk = Desk::new().await;
+    let busy = desk.failing(usize::MAX, 2).await;
+    let file = desk.file("bill.csv", &all(&[paid(5, "T1", 600)]));
+    let imported = import_with(&busy, &file, None).await.unwrap();
+    assert_eq!(imported.days[0].outcome, Outcome::Imported);
+    let (names, _) = desk.bill(&key(5, BillKind::all())).await;
+    assert_eq!(names, ["BillOpened", "BillLines", "BillSealed"]);
 }
 
 #[tokio::test]

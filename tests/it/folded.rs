@@ -15,6 +15,7 @@ use order_ledger::ledger::{ConfiguredApp, Ledger};
 use order_ledger::limits;
 use order_ledger::projector::{AskError, Definition, Folder, Origin, Problems, Projector, Question, Views};
 use order_ledger::quota::Quotas;
+use order_ledger::spool::Spool;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
 use order_ledger::store::{EventStore, Position};
 use order_ledger::table::Cell;
@@ -62,6 +63,7 @@ pub type Row = BTreeMap<String, Cell>;
 pub struct Folded {
     pub ledger: Arc<Ledger>,
     pub store: Arc<SqliteStore>,
+    pub spool: Spool,
     projector: Option<Arc<Projector>>,
     definitions: Vec<Arc<Definition>>,
     folder: TempDir,
@@ -80,10 +82,12 @@ impl Folded {
     pub async fn with_prices(folders: Vec<Folder>, meaning: PriceMeaning) -> Self {
         let definitions = checked(folders).unwrap_or_else(|problems| panic!("{problems}"));
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap());
+        let log = folder.path().join("events.db");
+        let (spool, store) = (Spool::beside(&log), SqliteStore::open(&Settings::at(log)).unwrap());
+        let store = Arc::new(store);
         let quotas = Quotas::new(limits::QUARANTINE_BYTES_PER_DAY, limits::SANDBOX_BYTES_PER_DAY);
         let ledger = Arc::new(Ledger::open(store.clone(), quotas).await.unwrap());
-        let mut folded = Self { ledger, store, projector: None, definitions, folder };
+        let mut folded = Self { ledger, store, spool, projector: None, definitions, folder };
         folded.registered(0, meaning, None).await;
         folded.start().await;
         folded

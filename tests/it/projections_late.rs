@@ -36,7 +36,7 @@ async fn a_late_difference_is_carried_from_the_month_on_that_reports_it() {
     pushed(&folded, &[goods("A").paid("m1", "t1"), goods("B").paid("m2", "t2")]).await;
     let lines = |fen| vec![paid("t1", "m1", fen), paid("t2", "m2", 500)];
     traded(&folded, ("2026-01-01", "all", 'a'), lines(600)).await;
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
+    let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     for month in ["2026-01", "2026-02"] {
         let key = PeriodKey { merchant: merchant(), month: Month::parse(month).unwrap() };
         let position = folded.head().unwrap().number();
@@ -86,7 +86,7 @@ async fn superseding_a_bill_changes_only_the_rows_whose_lines_say_something_else
         resolve(&folded, kind, id).await;
     }
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
+    let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
     folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
@@ -142,7 +142,7 @@ async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_
     let folded = assigned().await;
     pushed(&folded, &[goods("A").paid("m1", "t1"), goods("B").paid("m2", "t2")]).await;
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
+    let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
     folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();

@@ -141,7 +141,7 @@ async fn what_an_app_brings_along_when_it_is_assigned_is_late_where_its_month_is
     let folded = Folded::built_in().await;
     pushed(&folded, &[goods("A").paid("m1", "t1"), refund("R", 600).paid("m1", "t1")]).await;
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = folded.ledger.file_report(&b"report"[..], at(50_000)).await.unwrap();
+    let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
     folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();

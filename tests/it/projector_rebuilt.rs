@@ -124,7 +124,7 @@ async fn finance_happens(folded: &Folded) {
         .unwrap();
 
     let key = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
-    let sha256 = ledger.file_report(&b"a report"[..], at(6005)).await.unwrap();
+    let sha256 = ledger.file_report(&b"a report"[..], &folded.spool, at(6005)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256, position, summary: "{}".into(), by: "lin".into() };
     ledger.prepare_period(&key, &report, at(6006)).await.unwrap();

@@ -12,7 +12,7 @@ use super::folded::Folded;
 use super::reconcile_report::{february, january, planted, written};
 
 fn desk(folded: &Folded) -> Desk<'_> {
-    Desk { ledger: &folded.ledger, projector: folded.projector() }
+    Desk { ledger: &folded.ledger, projector: folded.projector(), spool: &folded.spool }
 }
 
 /// The report as CSV, with the open cases of these payments marked as resolved.

@@ -20,7 +20,7 @@ fn key() -> PeriodKey {
 }
 
 fn desk(folded: &Folded) -> Desk<'_> {
-    Desk { ledger: &folded.ledger, projector: folded.projector() }
+    Desk { ledger: &folded.ledger, projector: folded.projector(), spool: &folded.spool }
 }
 
 async fn covered() -> Folded {

@@ -12,7 +12,7 @@ use super::reconcile_report::{february, planted};
 use super::told::goods;
 
 fn desk(folded: &Folded) -> Desk<'_> {
-    Desk { ledger: &folded.ledger, projector: folded.projector() }
+    Desk { ledger: &folded.ledger, projector: folded.projector(), spool: &folded.spool }
 }
 
 fn number(text: &str) -> OutTradeNo {

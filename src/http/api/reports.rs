@@ -148,7 +148,7 @@ fn written(
         Format::Xlsx => report::Format::Xlsx,
     };
     let mut out = BufWriter::new(file);
-    let written = report::write(&snapshot, scope, format, &mut out)?;
+    let written = report::write_beside(Some(spool.folder()), &snapshot, scope, format, &mut out)?;
     out.flush().map_err(no_room)?;
     let mut file = out.into_inner().map_err(|error| ApiError::internal(&error))?;
     file.seek(SeekFrom::Start(0)).map_err(no_room)?;
