@@ -24,6 +24,7 @@ pub struct Metrics {
     commit_failures: IntGauge,
     refused_dropped: IntGauge,
     waiting: IntGauge,
+    receiving: IntGauge,
     importing: IntGauge,
     bills_imported: IntCounter,
     bills_refused: IntCounter,
@@ -39,6 +40,8 @@ pub struct Observed<'a> {
     pub refused_dropped: u64,
     /// Long polls and streams of deliveries.
     pub waiting: usize,
+    /// Files that are uploaded.
+    pub receiving: usize,
     /// Bill files.
     pub importing: usize,
     pub projections: Vec<Listed>,
@@ -73,6 +76,7 @@ impl Metrics {
             commit_failures: gauge("commit_failures", "Transactions that failed since the start")?,
             refused_dropped: gauge("refused_not_remembered", "Refused pushes that were only counted")?,
             waiting: gauge("deliveries_waiting", "Long polls and streams of deliveries now")?,
+            receiving: gauge("uploads_receiving", "Files that are being received now")?,
             importing: gauge("bills_importing", "Bill files that are being imported now")?,
             bills_imported: counter(
                 "bills_imported",
@@ -102,6 +106,7 @@ impl Metrics {
             &metrics.commit_failures,
             &metrics.refused_dropped,
             &metrics.waiting,
+            &metrics.receiving,
             &metrics.importing,
         ] {
             registry.register(Box::new(gauge.clone()))?;
@@ -140,7 +145,7 @@ impl Metrics {
 
     /// Everything as Prometheus reads it.
     pub fn render(&self, observed: &Observed<'_>) -> Result<String, prometheus::Error> {
-        let Observed { store, refused_dropped, waiting, importing, projections } = observed;
+        let Observed { store, refused_dropped, waiting, receiving, importing, projections } = observed;
         let counters = store.counters();
         let count = |counter: &std::sync::atomic::AtomicU64| signed(counter.load(Ordering::Relaxed));
         self.writable.set(i64::from(*store.health().borrow() == Health::Writable));
@@ -149,6 +154,7 @@ impl Metrics {
         self.commit_failures.set(count(&counters.commit_failures));
         self.refused_dropped.set(signed(*refused_dropped));
         self.waiting.set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        self.receiving.set(i64::try_from(*receiving).unwrap_or(i64::MAX));
         self.importing.set(i64::try_from(*importing).unwrap_or(i64::MAX));
         self.look_at(projections, *store.head().borrow());
         let mut text = Vec::new();

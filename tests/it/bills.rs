@@ -443,7 +443,7 @@ async fn the_command_imports_through_the_server_and_alone_and_goes_on_after_a_ba
         let merchant = ["--merchant", MERCHANT];
         let (code, told) = run(&["bill", "import", &bad, &good, &funds, merchant[0], merchant[1]]);
         assert_eq!(code, 1, "{told}");
-        assert!(told.contains("bad.csv: the file is no bill"), "{told}");
+        assert!(told.contains("bad.csv: line 1, column 1: the file is no bill"), "{told}");
         let words = if serves { "2 lines stood already" } else { "2 lines imported" };
         assert_eq!(told.matches(words).count(), 2, "{told}");
         assert!(told.contains("2 lines of demo") && told.contains("2 lines without an AppID"), "{told}");

@@ -1,12 +1,11 @@
 //! Uploads that stall, and clients that leave: the others work on, and so does what has begun.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use order_ledger::limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::asking::Client;
 use super::bill_text::{MERCHANT, all, paid};
 use super::bills::{home_of_a_merchant, upload};
 use super::server::Server;
@@ -24,10 +23,13 @@ async fn begun(server: &Server, path: &str, bytes: &[u8], sent: usize) -> TcpStr
     stream
 }
 
-/// Sends until the answer is this one.
-async fn until_answered(client: &Client, bytes: &[u8], outcome: &str) {
-    let sending = async { while upload(client, "", bytes).await.outcome() != outcome {} };
-    tokio::time::timeout(Duration::from_secs(20), sending).await.unwrap();
+/// Waits until so many files are being received.
+async fn receiving(server: &Server, count: usize) {
+    let line = format!("order_ledger_uploads_receiving {count}\n");
+    let begun = Instant::now();
+    while !server.stranger().get("/metrics").await.text().contains(&line) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{count} uploads are not received at once");
+    }
 }
 
 #[tokio::test]
@@ -42,12 +44,15 @@ async fn an_upload_that_stalls_keeps_no_other_from_being_imported() {
         let path = if count == 1 { cases.as_str() } else { "/v1/bills" };
         stalled.push(begun(&server, path, &bytes, 1).await);
     }
+    receiving(&server, limits::UPLOADS_MAX - 1).await;
     let imported = upload(&finance, "", &bytes).await;
     assert_eq!(imported.status, 200, "{imported:?}");
     stalled.push(begun(&server, "/v1/bills", &bytes, 1).await);
-    until_answered(&finance, &bytes, "429 too_many_at_once").await;
+    receiving(&server, limits::UPLOADS_MAX).await;
+    assert_eq!(upload(&finance, "", &bytes).await.outcome(), "429 too_many_at_once");
     drop(stalled);
-    until_answered(&finance, &bytes, "200").await;
+    receiving(&server, 0).await;
+    assert_eq!(upload(&finance, "", &bytes).await.outcome(), "200");
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiErr
         store: service.ledger.store().as_ref(),
         refused_dropped: service.ring.dropped(),
         waiting: limits::WAITING_MAX - service.waiting.available_permits(),
+        receiving: limits::UPLOADS_MAX - service.uploads.available_permits(),
         importing: limits::IMPORTS_MAX - service.imports.available_permits(),
         projections: service.projector.list(),
     };
