@@ -74,9 +74,9 @@ pub const ANSWER_WAIT: Duration = Duration::from_millis(2700);
 /// Bodies of pushes held in memory at once; more wait for their turn within `BODY_WAIT`.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The ledger's directory of roles must answer within this time.
-pub const ROLES_WAIT: Duration = Duration::from_millis(500);
+pub const ROLES_WAIT: Duration = Duration::from_millis(1500);
 /// Of that, how long the directory may need to know all that was reported; the rest is for asking it.
-pub const ROLES_POSITION_WAIT: Duration = Duration::from_millis(400);
+pub const ROLES_POSITION_WAIT: Duration = Duration::from_millis(1300);
 /// The game's own server must have answered for a player's roles within this time, connecting included.
 pub const ROLES_URL_WAIT: Duration = Duration::from_millis(1500);
 /// A larger answer of the game's own server is none.

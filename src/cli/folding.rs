@@ -44,9 +44,18 @@ pub struct Serving {
 
 impl Serving {
     pub fn begin(projections: &Projections, config: &Config, projector: &Arc<Projector>) -> Self {
-        let usable = Self::told(projections, config);
-        let begun = tokio::spawn(begin(config.views_dir.clone(), projector.clone(), usable));
-        Self { projections: projections.clone(), begun }
+        let (projections, config, projector) = (projections.clone(), config.clone(), projector.clone());
+        let wanted = projections.clone();
+        // Reading and checking the folders takes a while: the server is ready before.
+        let begun = tokio::spawn(async move {
+            let folder = config.views_dir.clone();
+            let read = tokio::task::spawn_blocking(move || Self::told(&wanted, &config)).await;
+            // What panicked has told of it.
+            if let Ok(usable) = read {
+                begin(folder, projector, usable).await;
+            }
+        });
+        Self { projections, begun }
     }
 
     fn told(projections: &Projections, config: &Config) -> Usable {

@@ -125,7 +125,7 @@ mod tests {
         let told = look_up(&known, &app, &query(Environment::Production)).await;
         assert_eq!(told.unwrap(), [samples::role()]);
         let slow = look_up(&known, &app, &query(Environment::Sandbox)).await.unwrap_err();
-        assert_eq!(slow.to_string(), "the directory of roles did not answer within 500 ms");
+        assert_eq!(slow.to_string(), "the directory of roles did not answer within 1500 ms");
         let none = look_up(&NoDirectory, &app, &query(Environment::Production)).await.unwrap_err();
         assert_eq!(none.to_string(), "the directory of roles is not ready");
     }

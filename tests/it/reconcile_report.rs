@@ -36,6 +36,7 @@ pub async fn planted() -> Folded {
     ];
     folded.billed("2026-01-02", lines).await;
     folded.without_bill([day("2025-12-31"), day("2026-01-01")]).await;
+    folded.caught_up().await;
     folded
 }
 

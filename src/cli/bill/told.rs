@@ -18,7 +18,7 @@ pub fn imported(file: &Path, imported: &BillImported) {
         out!("  {} lines with an AppID that is not configured", lines.other_apps);
     }
     if lines.no_app > 0 {
-        out!("  {} lines that name no app", lines.no_app);
+        out!("  {} lines without an AppID", lines.no_app);
     }
 }
 
