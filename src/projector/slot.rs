@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::ask::Pool;
 use super::definition::Definition;
@@ -167,8 +167,9 @@ impl Slot {
                 info!(projection = self.name, "the file is of another log: it is built anew");
                 return None;
             }
+            // The store has told that the log cannot be read.
             Err(fault) => {
-                error!(projection = self.name, %fault, "the file cannot be held against the log: it is built anew");
+                info!(projection = self.name, %fault, "the file cannot be held against the log: it is built anew");
                 return None;
             }
         }

@@ -149,7 +149,7 @@ async fn through_server(
     let opened = admin_client::open(file)?;
     let about = opened.metadata()?;
     // Of a pipe nobody knows how much is to come.
-    let bytes = about.is_file().then(|| about.len());
+    let bytes = about.is_file().then_some(about.len());
     let day = args.day.map(|day| day.to_string());
     let name = file_name(file);
     let query = admin_client::query(&[
