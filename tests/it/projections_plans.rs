@@ -103,10 +103,7 @@ const SCANS: [(&str, &[&str]); 40] = [
     // Of reconciliation: pages that were cut before, days and months, words of a list, what people decided; `g` and
     // `h`: the few ids that are told in facts.
     ("reconciliation/awaited", &["CONSTANT", "d", "days", "w"]),
-    (
-        "reconciliation/carried",
-        &["CONSTANT", "differing", "g", "h", "k", "l", "late_rows", "resolved_rows", "w"],
-    ),
+    ("reconciliation/carried", &["CONSTANT", "differing", "g", "h", "k", "late_rows", "resolved_rows", "w"]),
     ("reconciliation/cases", &["c", "g", "h"]),
     ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
     ("reconciliation/files", &[]),
