@@ -172,6 +172,8 @@ pub const CASES_AT_ONCE: usize = 8;
 pub const CASE_FILE_PROBLEMS_MAX: usize = 20;
 /// The facts of a case, as a row of the report tells them.
 pub const CASE_FACTS_CHARS_MAX: usize = 4000;
+/// The status of a row, as who resolves its case has seen it.
+pub const STATUS_CHARS_MAX: usize = 100;
 /// The reason a person gives for a decision.
 pub const REASON_CHARS_MAX: usize = 1000;
 

@@ -168,14 +168,18 @@ pub async fn resolve(
     params.finish("min_position")?;
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
+    let status = body.status.as_deref();
+    if status.is_some_and(|status| status.chars().count() > limits::STATUS_CHARS_MAX) {
+        let problem = format!("is longer than {} characters", limits::STATUS_CHARS_MAX);
+        return Err(ApiError::at(Code::Body, "body.status", problem));
+    }
     let _floor = service.floor.cases.lock().await;
     precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let facts = body.facts.map(|facts| match facts {
         Value::String(text) => text,
         json => json.to_string(),
     });
-    let (status, facts) = (body.status.as_deref(), facts.as_deref());
-    let asked = Asked { key: &key, status, facts, reason };
+    let asked = Asked { key: &key, status, facts: facts.as_deref(), reason };
     let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
     let (merchant, recorded, by) = (&key.merchant, judged.recorded, holder.name());
     info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is resolved");

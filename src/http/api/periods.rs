@@ -146,10 +146,10 @@ pub async fn close(
     Body(body): Body<PeriodToClose>,
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
-    let _floor = service.floor.periods.lock().await;
-    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
+    let _floor = service.floor.periods.lock().await;
+    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
     tell(&key, holder.name(), "closed", recorded.recorded);
     standing(&service, &key, recorded).await
@@ -179,9 +179,9 @@ pub async fn reopen(
     Body(body): Body<PeriodToReopen>,
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ReopenPeriods, place)?;
+    let reason = required_reason(&body.reason)?;
     let _floor = service.floor.periods.lock().await;
     precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
-    let reason = required_reason(&body.reason)?;
     let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
     tell(&key, holder.name(), "reopened", recorded.recorded);
     standing(&service, &key, recorded).await

@@ -227,9 +227,9 @@ pub async fn withdraw(
     Body(body): Body<Withdrawal>,
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
+    let reason = required_reason(&body.reason)?;
     let _floor = service.floor.recoveries.lock().await;
     precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
-    let reason = required_reason(&body.reason)?;
     let (by, at) = (holder.name(), clock::now());
     let recorded = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
     tell(&app, by, "withdrawn", recorded.recorded);
