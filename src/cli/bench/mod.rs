@@ -191,8 +191,8 @@ fn one(
     if load.wrong > 0 {
         bail!("{} answers were wrong: the figures mean nothing", load.wrong);
     }
-    // One event more than orders: the registration of the app.
-    if serves != Serves::Nothing && kept.events != u64::from(orders) + 1 {
+    // Beside the orders: the registration of the app, and to whom it is paid.
+    if serves != Serves::Nothing && kept.events != u64::from(orders) + 2 {
         bail!("{} events stand in the log for {orders} orders", kept.events);
     }
     Ok(Run { load, kept })
