@@ -14,7 +14,7 @@
 --
 -- Nothing depends on what came first. Whatever an event may have changed is entered into `touched`; the views
 -- `order_bills`, `bill_only_now`, `refund_links` and `refund_pairs` say what holds for it, from all that is known;
--- and the statements below `-- Match` (the same in every file of on/) write down what has become different.
+-- and the statements of then/match_*.sql write down what has become different.
 -- Where two orders name the same payment, the one with the lowest app and OutTradeNo has it.
 --
 -- Readings that the statuses rest on:

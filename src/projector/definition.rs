@@ -1,7 +1,6 @@
 //! A folder that has been checked: everything in it is known to SQLite and to the catalogue of events.
 //! Checking happens in memory and touches no file.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,11 +13,11 @@ use super::declaration::{self, Environments, HeaderReader, QueryDeclaration};
 use super::feed::Stop;
 use super::file;
 use super::folder::{Folder, Origin};
+use super::on::{self, Events, On};
 use super::problem::{Problem, Problems, known_names};
 use super::rules::{Rules, of_sqlite};
 use super::script::{self, Statement};
-use super::sources::Source;
-use crate::{codec, limits};
+use crate::limits;
 
 /// What folds and answers.
 #[derive(Debug)]
@@ -35,22 +34,6 @@ pub struct Definition {
     pub late_indexes: Vec<Statement>,
     pub on: Vec<On>,
     pub queries: Vec<Arc<Query>>,
-}
-
-/// What one event type does.
-#[derive(Debug)]
-pub struct On {
-    /// Its place in the catalogue.
-    pub kind: usize,
-    pub file: String,
-    pub statements: Vec<OnStatement>,
-}
-
-#[derive(Debug)]
-pub struct OnStatement {
-    pub statement: Statement,
-    /// By place; SQLite counts parameters from 1.
-    pub parameters: Vec<Source>,
 }
 
 #[derive(Debug)]
@@ -84,7 +67,7 @@ impl Definition {
             definitions.push(queries);
         }
         if !problems.is_empty() {
-            problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            problems.sort_by(|a, b| (&a.file, a.line, &a.message).cmp(&(&b.file, b.line, &b.message)));
             problems.dedup();
             return Err(Problems(problems));
         }
@@ -110,9 +93,7 @@ struct Draft {
     question: String,
     environments: Environments,
     schema: Vec<Statement>,
-    on: Vec<On>,
-    /// The indexes that statements of `on/` use.
-    used_indexes: BTreeSet<String>,
+    events: Events,
     connection: Option<(Connection, Gate)>,
     uri: String,
 }
@@ -132,22 +113,14 @@ impl Draft {
             schema = script::statements(text);
         }
         let uri = scratch_uri();
-        let mut draft = Self {
-            question,
-            environments,
-            schema,
-            on: Vec::new(),
-            used_indexes: BTreeSet::new(),
-            connection: None,
-            uri,
-            folder,
-        };
+        let mut draft =
+            Self { question, environments, schema, events: Events::default(), connection: None, uri, folder };
         match draft.build() {
             Ok(opened) => {
                 let file = draft.file("schema.sql");
                 problems.extend(Rules::check_defaults(&opened.0, &file, &draft.schema));
+                draft.events = on::check(&draft.folder, &opened.0, &opened.1, problems);
                 draft.connection = Some(opened);
-                draft.check_on(problems);
             }
             Err(problem) => problems.push(problem),
         }
@@ -188,48 +161,12 @@ impl Draft {
         Ok((connection, gate))
     }
 
-    fn check_on(&mut self, problems: &mut Vec<Problem>) {
-        let Some((connection, gate)) = &self.connection else { return };
-        for (path, text) in &self.folder.files {
-            let Some(event_type) = path.strip_prefix("on/").and_then(|name| name.strip_suffix(".sql")) else {
-                continue;
-            };
-            let file = self.file(path);
-            let Some(kind) = codec::catalogue().iter().position(|event| event.event_type == event_type)
-            else {
-                let known = known_names(event_type, codec::catalogue().iter().map(|event| event.event_type));
-                problems.push(Problem::new(&file, None, format!("there is no event {event_type}"), known));
-                continue;
-            };
-            let (mut statements, written) = (Vec::new(), script::statements(text));
-            let does_nothing = written.is_empty();
-            for statement in written {
-                match on_statement(connection, gate, &file, kind, statement) {
-                    Ok((statement, indexes)) => {
-                        self.used_indexes.extend(indexes);
-                        statements.push(statement);
-                    }
-                    Err(problem) => problems.push(problem),
-                }
-            }
-            if does_nothing {
-                problems.push(Problem::new(
-                    &file,
-                    None,
-                    "does nothing",
-                    "write a statement, or remove the file",
-                ));
-            }
-            self.on.push(On { kind, file, statements });
-        }
-    }
-
     fn finish(self, queries: Vec<Arc<Query>>) -> Definition {
         let is_late = |statement: &Statement| {
             statement.begins_with(&["CREATE", "INDEX"])
                 && !statement
                     .named_before("ON")
-                    .is_some_and(|name| self.used_indexes.contains(&name.to_ascii_lowercase()))
+                    .is_some_and(|name| self.events.used_indexes.contains(&name.to_ascii_lowercase()))
         };
         let (late_indexes, schema) = self.schema.into_iter().partition(is_late);
         Definition {
@@ -239,7 +176,7 @@ impl Draft {
             version: self.folder.version(),
             schema,
             late_indexes,
-            on: self.on,
+            on: self.events.on,
             queries,
             folder: self.folder,
         }
@@ -273,53 +210,11 @@ fn scratch(uri: &str) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A statement of `on/`, and the indexes it uses, in lower case.
-fn on_statement(
-    connection: &Connection,
-    gate: &Gate,
-    file: &str,
-    kind: usize,
-    statement: Statement,
-) -> Result<(OnStatement, Vec<String>), Problem> {
-    Rules::check_on_statement(file, &statement)?;
-    let failed = |error: rusqlite::Error| of_sqlite(file, &statement, &error, Phase::Fold);
-    let prepared = gate.within(Phase::Fold, || connection.prepare(&statement.sql)).map_err(failed)?;
-    let mut parameters = Vec::new();
-    for name in Rules::parameters(file, &statement, &prepared)? {
-        let source = Source::of(kind, &name);
-        parameters.push(source.ok_or_else(|| {
-            let known = known_names(&name, Source::names(kind));
-            let line = Rules::line_of_parameter(&statement, &name);
-            Problem::new(file, line, format!("this event has no field {name}"), known)
-        })?);
-    }
-    drop(prepared);
-    let indexes = used_indexes(connection, &statement.sql).map_err(failed)?;
-    Ok((OnStatement { statement, parameters }, indexes))
-}
-
-/// From the plan: `SEARCH orders USING COVERING INDEX orders_by_number (…)`.
-fn used_indexes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
-    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-    let mut rows = plan.raw_query();
-    let mut indexes = Vec::new();
-    while let Some(row) = rows.next()? {
-        let detail: String = row.get(3)?;
-        // A name may have spaces.
-        let named = detail.split_once(" INDEX ").map(|(_, rest)| rest.split(" (").next().unwrap_or(rest));
-        indexes.extend(named.map(str::to_ascii_lowercase));
-    }
-    Ok(indexes)
-}
-
 /// Checks the queries of one draft, which may join the others.
 fn queries(drafts: &[Draft], place: usize, problems: &mut Vec<Problem>) -> Vec<Arc<Query>> {
     let mut checked = Vec::new();
     let Some(draft) = drafts.get(place) else { return checked };
-    for (path, text) in &draft.folder.files {
-        let Some(name) = path.strip_prefix("queries/").and_then(|name| name.strip_suffix(".sql")) else {
-            continue;
-        };
+    for (name, path, text) in draft.folder.within("queries") {
         let file = draft.file(path);
         let mut found = Vec::new();
         let declaration = HeaderReader::new(&file, &mut found).read(&draft.folder.name, name, text);

@@ -1,5 +1,5 @@
-//! Folds events into a projection's file: the statements of `on/`, prepared once, and the checkpoint that goes
-//! with their rows.
+//! Folds events into a projection's file: the statements of `on/` and `then/`, prepared once, and the checkpoint that
+//! goes with their rows.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,9 +10,10 @@ use rusqlite::{Connection, ErrorCode, Statement};
 use super::authorizer::{Gate, Phase};
 use super::deadline::{Deadline, has_ended};
 use super::declaration::Environments;
-use super::definition::{Definition, OnStatement};
+use super::definition::Definition;
 use super::event::Event;
 use super::feed::Stop;
+use super::on::OnStatement;
 use super::sources::Source;
 use crate::codec::{self, EventFields, Lines};
 use crate::domain::environment::Environment;
@@ -54,7 +55,7 @@ pub struct Folding {
     gate: Gate,
     deadline: Deadline,
     stop: Stop,
-    /// How long a statement of `on/` may run.
+    /// How long a statement of an event may run.
     wait: Duration,
 }
 
@@ -99,7 +100,7 @@ impl Folding {
     }
 }
 
-/// The statements of `on/`, ready to run.
+/// The statements of all events, ready to run.
 pub struct Plan<'c> {
     folding: &'c Folding,
     definition: &'c Definition,
@@ -109,6 +110,7 @@ pub struct Plan<'c> {
 }
 
 struct Handler<'c> {
+    /// The event's own.
     file: &'c str,
     steps: Vec<Step<'c>>,
     runs: Runs,
@@ -122,12 +124,14 @@ enum Runs {
 }
 
 struct Step<'c> {
+    /// Where it stands, and at which line.
+    file: &'c str,
+    line: usize,
     statement: Statement<'c>,
     /// By place in the statement, from 1: what is the same for all lines of an event.
     of_event: Vec<(usize, Source)>,
     /// And the fields of a line, by their place in the catalogue.
     of_line: Vec<(usize, usize)>,
-    line: usize,
     does: Does,
 }
 
@@ -139,7 +143,7 @@ enum Does {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum After {
     GoOn,
     Leave,
 }
@@ -181,11 +185,12 @@ impl<'c> Plan<'c> {
             && self.definition.environments == Environments::Production;
         let handler = event.kind().and_then(|kind| self.by_kind.get_mut(kind)?.as_mut());
         let Some(Handler { file, steps, runs }) = handler.filter(|_| !is_hidden) else { return Ok(0) };
-        let failed = |line, problem: String| {
+        let failed = |file: &str, line, problem: String| {
             let (position, event_type) = (event.position, event.event_type().to_owned());
-            FoldError::Event(FoldFailure { position, event_type, file: (*file).to_owned(), line, problem })
+            FoldError::Event(FoldFailure { position, event_type, file: file.to_owned(), line, problem })
         };
-        let unreadable = |problem: &String| failed(None, format!("the event cannot be read: {problem}"));
+        let unreadable =
+            |problem: &String| failed(file, None, format!("the event cannot be read: {problem}"));
         event.fields.as_ref().map_err(unreadable)?;
         let lines = match runs {
             Runs::Once => None,
@@ -198,10 +203,14 @@ impl<'c> Plan<'c> {
                 _ if folding.was_stopped(&error) => FoldError::Told,
                 Some(ErrorCode::OperationInterrupted) => {
                     let seconds = folding.wait.as_secs();
-                    failed(Some(step.line), format!("{at}the statement runs longer than {seconds} s"))
+                    failed(
+                        step.file,
+                        Some(step.line),
+                        format!("{at}the statement runs longer than {seconds} s"),
+                    )
                 }
                 Some(code) if is_about_the_file(code) => FoldError::File(error),
-                _ => failed(Some(step.line), format!("{at}{error}")),
+                _ => failed(step.file, Some(step.line), format!("{at}{error}")),
             }
         };
         for step in &mut *steps {
@@ -210,10 +219,10 @@ impl<'c> Plan<'c> {
         for line in 0..lines.map_or(1, Lines::count) {
             for step in &mut *steps {
                 let bound = lines.map_or(Ok(()), |lines| step.bind_line(event, lines, line));
-                let then = bound.and_then(|()| step.run(folding)).map_err(|error| {
+                let after = bound.and_then(|()| step.run(folding)).map_err(|error| {
                     broken(error, step, lines.map(|lines| event.number_of_line(lines, line)))
                 })?;
-                if then == Then::Leave {
+                if after == After::Leave {
                     break;
                 }
             }
@@ -238,7 +247,7 @@ pub struct Folded<'e> {
 }
 
 impl<'c> Step<'c> {
-    fn prepare(folding: &'c Folding, step: &OnStatement) -> rusqlite::Result<Self> {
+    fn prepare(folding: &'c Folding, step: &'c OnStatement) -> rusqlite::Result<Self> {
         let connection = &folding.connection;
         let statement = folding.gate.within(Phase::Fold, || connection.prepare(&step.statement.sql))?;
         let (mut of_event, mut of_line) = (Vec::new(), Vec::new());
@@ -249,7 +258,7 @@ impl<'c> Step<'c> {
             }
         }
         let does = if statement.readonly() { Does::Ask } else { Does::Write };
-        Ok(Self { statement, of_event, of_line, line: step.statement.line, does })
+        Ok(Self { file: &step.file, line: step.statement.line, statement, of_event, of_line, does })
     }
 
     /// What is bound stays so until something else is.
@@ -265,17 +274,17 @@ impl<'c> Step<'c> {
         })
     }
 
-    fn run(&mut self, folding: &Folding) -> rusqlite::Result<Then> {
+    fn run(&mut self, folding: &Folding) -> rusqlite::Result<After> {
         let _lifted = folding.deadline.allow(folding.wait);
         let mut rows = self.statement.raw_query();
         let has_row = rows.next()?.is_some();
         match self.does {
-            Does::Ask if !has_row => return Ok(Then::Leave),
+            Does::Ask if !has_row => return Ok(After::Leave),
             Does::Ask => {}
             // With RETURNING or not: rows that come are nobody's.
             Does::Write => while rows.next()?.is_some() {},
         }
-        Ok(Then::GoOn)
+        Ok(After::GoOn)
     }
 }
 

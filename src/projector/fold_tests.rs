@@ -176,3 +176,57 @@ INSERT INTO lines (stream, line) VALUES (:stream, :line);";
     plan.fold(&events).unwrap();
     assert_eq!(rows(&bench.folding.connection), ["billday-1900000109.2026-01-01.all 3 - -"]);
 }
+
+#[test]
+fn shared_statements_run_where_their_file_is_named_with_what_each_event_says() {
+    let on = "-- then: mark
+INSERT INTO lines (stream, line, row) VALUES (:stream, :line, '');
+-- then: mark
+UPDATE lines SET row = row || 'b' WHERE line = :line;
+-- then: mark
+SELECT 1 WHERE :line < 3;
+-- then: mark";
+    let mark = "UPDATE lines SET row = row || 'a' WHERE line = :line;
+UPDATE lines SET transaction_id = :transaction_id WHERE line = :line;";
+    let bench = bench(SCHEMA, &[("on/BillLines.sql", on), ("then/mark.sql", mark)]);
+    let mut plan = Plan::prepare(&bench.folding, &bench.definition).unwrap();
+    plan.fold(&[lines(1, COLUMNS, r#"[2,"payment","42",100],[3,"refund","43",30]"#)]).unwrap();
+    let stream = "billday-1900000109.2026-01-01.all";
+    let expected = ["2 abaa 42 -", "3 aba 43 -"];
+    assert_eq!(rows(&bench.folding.connection), expected.map(|row| format!("{stream} {row}")));
+}
+
+#[test]
+fn a_question_of_a_shared_file_leaves_out_what_stands_behind_its_name_too() {
+    let on = "-- then: ask\nINSERT INTO lines (stream, line) VALUES (:stream, :line);";
+    let ask = "SELECT 1 WHERE :row = 'refund';";
+    let bench = bench(SCHEMA, &[("on/BillLines.sql", on), ("then/ask.sql", ask)]);
+    let mut plan = Plan::prepare(&bench.folding, &bench.definition).unwrap();
+    plan.fold(&[lines(1, COLUMNS, r#"[2,"payment","42",100],[3,"refund","43",30]"#)]).unwrap();
+    assert_eq!(rows(&bench.folding.connection), ["billday-1900000109.2026-01-01.all 3 - -"]);
+}
+
+#[test]
+fn a_shared_statement_that_fails_is_named_by_its_own_file_and_line() {
+    let on = "DELETE FROM lines WHERE line = 0;\n\n\n-- then: keep\nUPDATE lines SET order_fen = :app_id;";
+    let keep = "-- Keeps.\nSELECT 1;\nINSERT INTO lines (stream, line) VALUES (:stream, :line);";
+    let bench = bench(SCHEMA, &[("on/BillLines.sql", on), ("then/keep.sql", keep)]);
+    let mut plan = Plan::prepare(&bench.folding, &bench.definition).unwrap();
+    for (event, problem) in [
+        (
+            lines(9, r#""line""#, "[5],[5]"),
+            "position 9 (BillLines), tested/then/keep.sql:3: line 5 of the bill: UNIQUE constraint failed: lines.stream, lines.line",
+        ),
+        (
+            lines(10, r#""line","app_id""#, r#"[6,"wx1"]"#),
+            "position 10 (BillLines), tested/on/BillLines.sql:5: line 6 of the bill: cannot store TEXT value in INTEGER column lines.order_fen",
+        ),
+        (
+            lines(11, r#""row""#, r#"["payment"],["payment",1]"#),
+            "position 11 (BillLines), tested/on/BillLines.sql: the event cannot be read: data: the 2. of lines has 2 values, and the first has 1 at line 1 column 66",
+        ),
+    ] {
+        let Err(FoldError::Event(failure)) = plan.fold([&event]).map(|_| ()) else { panic!("{problem}") };
+        assert_eq!(failure.to_string(), problem);
+    }
+}

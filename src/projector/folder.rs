@@ -13,7 +13,11 @@ use crate::{codec, limits};
 const ENGINE: u32 = 2;
 
 /// What to do about a file that has no place.
-pub const PLACES: &str = "only schema.sql, on/EVENT.sql and queries/QUERY.sql are read: move it there";
+pub const PLACES: &str =
+    "only schema.sql, on/EVENT.sql, then/NAME.sql and queries/QUERY.sql are read: move it there";
+
+/// What a folder may hold beside its schema.
+pub const INNER: [&str; 3] = ["on", "then", "queries"];
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/projections");
 
@@ -71,11 +75,11 @@ impl Folder {
     fn read(path: &Path, name: &str) -> Result<Self, Problems> {
         let mut files = BTreeMap::new();
         let mut problems = Vec::new();
-        for (prefix, folder) in
-            [("", path.to_owned()), ("on/", path.join("on")), ("queries/", path.join("queries"))]
-        {
-            if prefix.is_empty() || folder.is_dir() {
-                read_files(&folder, &format!("{name}/{prefix}"), prefix, &mut files, &mut problems);
+        read_files(path, &format!("{name}/"), "", &mut files, &mut problems);
+        for inner in INNER {
+            let (folder, prefix) = (path.join(inner), format!("{inner}/"));
+            if folder.is_dir() {
+                read_files(&folder, &format!("{name}/{prefix}"), &prefix, &mut files, &mut problems);
             }
         }
         if problems.is_empty() {
@@ -83,6 +87,14 @@ impl Folder {
         } else {
             Err(Problems(problems))
         }
+    }
+
+    /// The files of an inner folder: name, path and text.
+    pub fn within<'a>(&'a self, inner: &'a str) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+        self.files.iter().filter_map(move |(path, text)| {
+            let name = path.strip_prefix(inner)?.strip_prefix('/')?.strip_suffix(".sql")?;
+            Some((name, path.as_str(), text.as_str()))
+        })
     }
 
     /// The hash of the files, the catalogue of events and the engine: another one means another result.
@@ -141,7 +153,7 @@ fn read_files(
     };
     for path in &paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_known = prefix.is_empty() && (name == "on" || name == "queries");
+        let is_known = prefix.is_empty() && INNER.contains(&name.as_str());
         if path.is_dir() {
             if !is_known && !name.starts_with('.') {
                 let message = "is a folder and has no place here";

@@ -17,6 +17,7 @@ mod fold;
 mod folder;
 mod moments;
 mod noted;
+mod on;
 mod problem;
 mod rules;
 mod script;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::authorizer::Phase;
 use super::declaration::{QueryDeclaration, names};
 use super::definition::AS_OF;
-use super::folder::{Folder, PLACES};
+use super::folder::{Folder, INNER, PLACES};
 use super::problem::{Problem, known_names};
 use super::script::{self, Statement};
 use crate::limits;
@@ -49,11 +49,16 @@ impl Rules<'_> {
             problems.push(Problem::new(self.file("schema.sql"), None, "is missing", remedy));
         }
         for path in folder.files.keys() {
-            let query = path.strip_prefix("queries/").map(|name| name.trim_end_matches(".sql"));
-            if query.is_some_and(|name| !is_name(name)) {
-                problems.push(Problem::new(self.file(path), None, "cannot be a query's name", NAME_REMEDY));
+            let inner = path.split_once('/').map(|(inner, name)| (inner, name.trim_end_matches(".sql")));
+            let cannot_be = match inner {
+                Some(("queries", name)) if !is_name(name) => Some("cannot be a query's name"),
+                Some(("then", name)) if !is_name(name) => Some("cannot be named by `-- then:`"),
+                Some(_) | None => None,
+            };
+            if let Some(message) = cannot_be {
+                problems.push(Problem::new(self.file(path), None, message, NAME_REMEDY));
             }
-            let has_place = path == "schema.sql" || path.starts_with("on/") || query.is_some();
+            let has_place = inner.map_or(path == "schema.sql", |(inner, _)| INNER.contains(&inner));
             if !has_place || !path.ends_with(".sql") {
                 problems.push(Problem::new(self.file(path), None, "has no place here", PLACES));
             }
@@ -249,7 +254,7 @@ pub fn of_sqlite(file: &str, statement: &Statement, error: &rusqlite::Error, pha
             "schema.sql creates empty tables, indexes and views and nothing else, of its own, with names that do not begin with _"
         }
         Phase::Fold => {
-            "on/*.sql reads and writes the tables of its own folder, and none whose names begin with _"
+            "what an event does reads and writes the tables of its own folder, and none whose names begin with _"
         }
         Phase::Query | Phase::Engine => {
             "a query only reads, and that the tables of its own folder and of those it `uses`, none whose names begin with _"
@@ -271,7 +276,7 @@ fn remedy_of(text: &str) -> &'static str {
             "unsafe use of virtual table",
             "a view reads tables and views of its own folder, and json_each and json_tree",
         ),
-        ("may not be modified", "on/*.sql writes the tables of its own folder"),
+        ("may not be modified", "what an event does writes the tables of its own folder"),
         ("incomplete input", "correct the statement: something is missing at its end"),
         ("syntax error", "correct the statement before or at this place"),
     ];

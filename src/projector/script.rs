@@ -11,6 +11,29 @@ pub struct Statement {
     pub words: Vec<String>,
 }
 
+/// What a file is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    Statement(Statement),
+    /// `-- then: NAME`: here run the statements of another file.
+    Then {
+        name: String,
+        line: usize,
+    },
+    Astray {
+        line: usize,
+        why: Astray,
+    },
+}
+
+/// Why a comment that begins with `then:` names no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Astray {
+    WithinStatement,
+    /// None behind it, or several.
+    NotOneName,
+}
+
 /// How many words tell the kind of a statement: `CREATE TEMP TABLE IF`.
 const WORDS: usize = 4;
 
@@ -55,13 +78,23 @@ enum Piece {
 
 /// The statements of a file, in their order.
 pub fn statements(text: &str) -> Vec<Statement> {
+    let statement = |part| match part {
+        Part::Statement(statement) => Some(statement),
+        Part::Then { .. } | Part::Astray { .. } => None,
+    };
+    parts(text).into_iter().filter_map(statement).collect()
+}
+
+/// The same, with the comments between them that name other files.
+pub fn parts(text: &str) -> Vec<Part> {
     let mut found = Vec::new();
     let mut open: Option<Statement> = None;
     let mut line = 1;
     for (piece, part) in pieces(text) {
         match piece {
-            Piece::End => found.extend(open.take()),
+            Piece::End => found.extend(open.take().map(Part::Statement)),
             Piece::Space | Piece::Comment => {
+                found.extend(then(part, line, open.as_ref()));
                 if let Some(statement) = &mut open {
                     statement.sql.push_str(part);
                 }
@@ -77,8 +110,19 @@ pub fn statements(text: &str) -> Vec<Statement> {
         }
         line += part.matches('\n').count();
     }
-    found.extend(open);
+    found.extend(open.map(Part::Statement));
     found
+}
+
+/// What a comment says of other files, if anything.
+fn then(comment: &str, line: usize, open: Option<&Statement>) -> Option<Part> {
+    let behind = comment.strip_prefix("--")?.trim_start().strip_prefix("then:")?;
+    let mut names = behind.split_whitespace();
+    Some(match (open, names.next(), names.next()) {
+        (Some(_), ..) => Part::Astray { line, why: Astray::WithinStatement },
+        (None, Some(name), None) => Part::Then { name: name.to_owned(), line },
+        (None, ..) => Part::Astray { line, why: Astray::NotOneName },
+    })
 }
 
 /// The comment lines before the first statement, without their `--`, each with its number.
@@ -177,6 +221,51 @@ mod tests {
         ] {
             assert_eq!(statements(sql)[0].named_before("ON"), name, "{sql}");
         }
+    }
+
+    #[test]
+    fn a_file_is_named_between_statements_by_a_comment_of_its_own() {
+        for (text, name) in [
+            ("-- then: a", Some("a")),
+            ("SELECT 1;--then:a\r\n", Some("a")),
+            ("SELECT 1; --   then: \t a \nSELECT 2", Some("a")),
+            ("/* then: a */", None),
+            ("-- Then: a", None),
+            ("-- then a", None),
+            ("-- and then: a", None),
+            ("SELECT '-- then: a'", None),
+        ] {
+            let mut parts = parts(text).into_iter();
+            let found = parts.find_map(|part| match part {
+                Part::Then { name, .. } => Some(name),
+                Part::Statement(_) => None,
+                Part::Astray { .. } => panic!("{text}"),
+            });
+            assert_eq!(found.as_deref(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_where_it_stands_and_not_within_a_statement() {
+        let text = "SELECT 1;\n-- then: a\nSELECT 2\n-- then: b\n;\n-- then:\n-- then: c d\nSELECT 3";
+        let brief: Vec<_> = parts(text)
+            .into_iter()
+            .map(|part| match part {
+                Part::Statement(statement) => (statement.line, statement.words.concat()),
+                Part::Then { name, line } => (line, format!("then {name}")),
+                Part::Astray { line, why } => (line, format!("{why:?}")),
+            })
+            .collect();
+        let expected = [
+            (1, "SELECT1"),
+            (2, "then a"),
+            (4, "WithinStatement"),
+            (3, "SELECT2"),
+            (6, "NotOneName"),
+            (7, "NotOneName"),
+            (8, "SELECT3"),
+        ];
+        assert_eq!(brief, expected.map(|(line, what)| (line, what.to_owned())));
     }
 
     #[test]

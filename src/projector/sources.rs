@@ -1,5 +1,5 @@
-//! What the parameters of `on/*.sql` stand for: the fields of the event, those of each line it brings, and what
-//! every event has.
+//! What the parameters of an event's statements stand for: the fields of the event, those of each line it brings,
+//! and what every event has.
 
 use crate::codec;
 

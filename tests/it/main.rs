@@ -68,6 +68,7 @@ mod projector_resumed;
 mod projector_rolling;
 mod projector_snapshot;
 mod projector_stopped;
+mod projector_then;
 mod projector_wrong;
 mod pushes;
 mod quarantine;

@@ -147,7 +147,7 @@ fn nothing_is_folded_by_going_through_a_list_once_for_each_row_of_another() {
                 let plan = steps(&connection, &statement.statement.sql);
                 let joined =
                     plan.iter().find(|step| step.starts_with("SCAN ") && step.ends_with("LEFT-JOIN"));
-                assert_eq!(joined, None, "{} {}:{}", definition.name, on.file, statement.statement.line);
+                assert_eq!(joined, None, "{}:{}", statement.file, statement.statement.line);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Bills beside the ledger: given these pushes and bills, each row has this status, whatever came first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use order_ledger::domain::app::PriceMeaning;
@@ -11,7 +11,7 @@ use order_ledger::domain::bill::{
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
 use order_ledger::ledger::Opened;
-use order_ledger::projector::Folder;
+use order_ledger::projector::{Definition, Folder};
 
 use super::folded::{Folded, at};
 use super::told::{Asked, Told, coins, goods, refund};
@@ -405,18 +405,25 @@ async fn pages_follow_one_another_without_gaps_and_any_number_finds_its_rows() {
 }
 
 #[test]
-fn what_is_matched_after_each_event_is_the_same_text() {
-    let folder = Folder::built_in().into_iter().find(|folder| folder.name == "reconciliation").unwrap();
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (_, text) in folder.files.iter().filter(|(path, _)| path.starts_with("on/")) {
-        for part in text.split("-- Match: ").skip(1) {
-            let (subject, _) = part.split_once('.').unwrap();
-            let statements = part.split("DELETE FROM touched;").next().unwrap();
-            found.entry(subject.to_owned()).or_default().insert(statements.trim().to_owned());
+fn no_event_repeats_a_statement_that_a_file_of_then_holds() {
+    /// Without comments, line ends and indents.
+    fn bare(sql: &str) -> String {
+        let words = sql.lines().map(|line| line.split("--").next().unwrap()).flat_map(str::split_whitespace);
+        words.collect::<Vec<_>>().join(" ")
+    }
+    let definitions = Definition::check_all(Folder::built_in()).unwrap_or_else(|found| panic!("{found}"));
+    let (mut shared, mut own) = (BTreeMap::new(), Vec::new());
+    for on in definitions.iter().flat_map(|definition| &definition.on) {
+        for step in &on.statements {
+            let place = format!("{}:{}", step.file, step.statement.line);
+            match step.file == on.file {
+                true => own.push((bare(&step.statement.sql), place)),
+                false => drop(shared.insert(bare(&step.statement.sql), place)),
+            }
         }
     }
-    assert_eq!(found.keys().collect::<Vec<_>>(), ["lines without order", "orders", "refunds"]);
-    for (subject, texts) in found {
-        assert_eq!(texts.len(), 1, "{subject}: {texts:#?}");
+    assert!(shared.len() > 10, "{shared:#?}");
+    for (sql, place) in own {
+        assert_eq!(shared.get(&sql), None, "{place} stands there already: name that file by `-- then:`");
     }
 }

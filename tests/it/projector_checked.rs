@@ -53,6 +53,16 @@ fn files_that_cannot_be_read_or_stand_elsewhere_are_told_of_by_the_command() {
             "on/EVENT.sql",
         ),
         (
+            Box::new(|dir| fs::create_dir_all(dir.join("sales/then/old")).unwrap()),
+            "sales/then/old: is a folder and has no place here;",
+            "then/NAME.sql",
+        ),
+        (
+            Box::new(|dir| write(&dir.join("sales"), &[("then/clear.sql", "DELETE FROM sales".into())])),
+            "sales/then/clear.sql: is named by no event;",
+            "write `-- then: NAME`",
+        ),
+        (
             Box::new(|dir| write(dir, &right())),
             "schema.sql: stands beside the folders;",
             "name the folder above it",
@@ -90,10 +100,12 @@ fn notes_and_hidden_files_are_nobodys_business_and_problems_come_as_json_too() {
     ] {
         write(&dir, &[(path, "no SQL".into())]);
     }
+    let shared = [("then/clear.sql", "DELETE FROM sales"), ("on/GiftDelivered.sql", "-- then: clear")];
+    write(&dir.join("sales"), &shared.map(|(path, text)| (path, text.to_owned())));
     let check = ["projections", "check", dir.to_str().unwrap(), "--json"];
     let output = home.run(&check);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "sales: right (1 events, 1 queries)\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "sales: right (2 events, 1 queries)\n");
     write(&dir, &[("sales/on/CoinsDelivered.sql", "DELETE FROM sales;\n\nDELETE FROM sale".into())]);
     let output = home.run(&check);
     assert_eq!(output.status.code(), Some(1));
