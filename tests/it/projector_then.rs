@@ -71,7 +71,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     (
         THEN,
         "DELETE FROM sales\nWHERE fen = :fen",
-        &["then/add.sql:2: GoodsDelivered, which runs it, has no field fen; known: "],
+        &["then/add.sql:2: GoodsDelivered, which runs it, has no field fen; did you mean env? known: "],
     ),
     (THEN, "DROP TABLE sales", &["then/add.sql:1: DROP TABLE is not allowed here; "]),
     (THEN, "DELETE FROM _checkpoint", &["then/add.sql:1: SQLite was told to refuse this: "]),
