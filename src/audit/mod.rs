@@ -1,5 +1,6 @@
 //! Looking back: an order's history with its evidence verified anew, and the pushes in quarantine.
 
+pub mod chain;
 pub mod history;
 pub mod proof;
 pub mod quarantined;

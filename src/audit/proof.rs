@@ -89,7 +89,8 @@ fn needs(event: &Event) -> Needs {
         | Event::Bill(_)
         | Event::Case(_)
         | Event::Period(_)
-        | Event::ReportFiled(_) => Needs::Nothing,
+        | Event::ReportFiled(_)
+        | Event::LedgerSealed(_) => Needs::Nothing,
     }
 }
 
@@ -164,7 +165,8 @@ fn says_the_same(
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)
-            | Event::ReportFiled(_),
+            | Event::ReportFiled(_)
+            | Event::LedgerSealed(_),
             _,
         ) => true,
     }

@@ -236,6 +236,20 @@ const CATALOGUE: &[EventFields] = &[
     event("PeriodClosed", &["merchant", "month", "report_sha256", "report_position", "revision", "by"]),
     event("PeriodReopened", &["merchant", "month", "reason", "revision", "by"]),
     event("ReportFiled", &["sha256", "part", "parts", "gzip_base64"]),
+    event(
+        "LedgerSealed",
+        &[
+            "revision",
+            "log_id",
+            "count",
+            "position",
+            "segment",
+            "root",
+            "sealed_at",
+            "public_key",
+            "signature",
+        ],
+    ),
 ];
 
 /// Every event type there is, once.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
 use super::role_data::Role;
-use super::{bill_data, case_data, recovery_data};
+use super::{bill_data, case_data, recovery_data, seal_data};
 use crate::domain::app::PriceMeaning;
 use crate::domain::event::Event;
 use crate::domain::quarantine::Reason;
@@ -114,6 +114,7 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::Case(event) => case_data::encode_case(event),
         Event::Period(event) => case_data::encode_period(event),
         Event::ReportFiled(report) => case_data::encode_report(report),
+        Event::LedgerSealed(seal) => seal_data::encode(seal),
     }
 }
 
@@ -180,6 +181,7 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
         "PeriodClosed" => Event::Period(case_data::closed(data)?),
         "PeriodReopened" => Event::Period(case_data::period_reopened(data)?),
         "ReportFiled" => Event::ReportFiled(case_data::filed(data)?),
+        "LedgerSealed" => Event::LedgerSealed(seal_data::sealed(data)?),
         unknown => return Err(format!("no event type {unknown:?} is known")),
     })
 }

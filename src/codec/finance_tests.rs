@@ -100,7 +100,7 @@ pub fn every_bill_event() -> [(&'static str, BillEvent); 7] {
     ]
 }
 
-pub fn every_closing_event() -> [(&'static str, Event); 6] {
+pub fn every_closing_event() -> [(&'static str, Event); 7] {
     let case = || CaseKey::new(merchant(), CaseKind::Order, "demo.ORD-20260101-0001").unwrap();
     let period = || PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
     let (by, reason) = (|| "finance-lin".to_owned(), || "已核对".to_owned());
@@ -141,6 +141,7 @@ pub fn every_closing_event() -> [(&'static str, Event); 6] {
         ("PeriodClosed", Event::Period(closed)),
         ("PeriodReopened", Event::Period(reopened)),
         ("ReportFiled", Event::ReportFiled(filed)),
+        ("LedgerSealed", Event::LedgerSealed(samples::seal())),
     ]
 }
 

@@ -12,6 +12,7 @@ mod metadata;
 mod push_data;
 mod recovery_data;
 mod role_data;
+mod seal_data;
 mod stream;
 
 use chrono::{DateTime, Utc};
@@ -31,7 +32,7 @@ pub use lines::Lines;
 pub use stream::{
     QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, merchant_streams_of_id, mock_stream,
     order_stream, period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of,
-    quarantine_stream, recovery_stream, report_stream, streams_of_id,
+    quarantine_stream, recovery_stream, report_stream, seal_stream, streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.

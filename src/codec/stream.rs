@@ -23,6 +23,7 @@ const BILL_DAY: &str = "billday";
 const CASE: &str = "case";
 const PERIOD: &str = "period";
 const REPORT: &str = "report";
+const SEAL: &str = "seal";
 
 /// The category of the streams in which orders are proposed that no push brought.
 const RECOVERY: &str = "recovery";
@@ -78,6 +79,11 @@ pub fn report_stream(sha256: &Sha256Hex) -> StreamName {
     StreamName(format!("{REPORT}-{sha256}"))
 }
 
+/// The one stream of seals.
+pub fn seal_stream() -> StreamName {
+    StreamName(format!("{SEAL}-ledger"))
+}
+
 /// The environment that a stream's name tells; `None` where it belongs to none.
 pub fn env_of(stream: &StreamName) -> Option<Environment> {
     match stream.category() {
@@ -96,7 +102,7 @@ pub fn env_of(stream: &StreamName) -> Option<Environment> {
 pub fn key_of(stream: &StreamName) -> Option<&str> {
     let (category, rest) = stream.as_str().split_once('-')?;
     match category {
-        QUARANTINE | "app" | BILL_DAY | CASE | PERIOD | REPORT => Some(rest),
+        QUARANTINE | "app" | BILL_DAY | CASE | PERIOD | REPORT | SEAL => Some(rest),
         _ => rest.split_once('.').map(|(_, key)| key),
     }
 }

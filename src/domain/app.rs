@@ -102,7 +102,8 @@ impl Registration {
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)
-            | Event::ReportFiled(_) => {}
+            | Event::ReportFiled(_)
+            | Event::LedgerSealed(_) => {}
         }
         self
     }

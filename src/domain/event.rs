@@ -11,6 +11,7 @@ use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
 use super::quarantine::Reason;
 use super::recovery::{RecoveredOrder, RecoveryEvent};
 use super::role::PlayedRole;
+use super::seal::Seal;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -90,6 +91,8 @@ pub enum Event {
     Case(CaseEvent),
     Period(PeriodEvent),
     ReportFiled(ReportPart),
+    /// What the log hashed to, signed.
+    LedgerSealed(Seal),
 }
 
 impl Event {
@@ -119,13 +122,18 @@ impl Event {
             Self::Case(event) => event.type_name(),
             Self::Period(event) => event.type_name(),
             Self::ReportFiled(_) => "ReportFiled",
+            Self::LedgerSealed(_) => "LedgerSealed",
         }
     }
 
     /// Whether it happens to an app. What bills, cases and periods tell is a merchant's, of all its apps.
     pub fn belongs_to_an_app(&self) -> bool {
         match self {
-            Self::Bill(_) | Self::Case(_) | Self::Period(_) | Self::ReportFiled(_) => false,
+            Self::Bill(_)
+            | Self::Case(_)
+            | Self::Period(_)
+            | Self::ReportFiled(_)
+            | Self::LedgerSealed(_) => false,
             Self::AppRegistered { .. }
             | Self::PriceMeaningChanged { .. }
             | Self::MerchantAssigned { .. }

@@ -17,6 +17,7 @@ pub mod push;
 pub mod quarantine;
 pub mod recovery;
 pub mod role;
+pub mod seal;
 
 #[cfg(test)]
 pub mod samples;

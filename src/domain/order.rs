@@ -81,7 +81,8 @@ impl Order {
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)
-            | Event::ReportFiled(_) => {}
+            | Event::ReportFiled(_)
+            | Event::LedgerSealed(_) => {}
         }
         self
     }

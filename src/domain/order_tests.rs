@@ -154,7 +154,8 @@ fn begins(event: &Event) -> bool {
         | Event::Bill(_)
         | Event::Case(_)
         | Event::Period(_)
-        | Event::ReportFiled(_) => false,
+        | Event::ReportFiled(_)
+        | Event::LedgerSealed(_) => false,
     }
 }
 

@@ -101,7 +101,8 @@ impl Quarantine {
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)
-            | Event::ReportFiled(_) => {}
+            | Event::ReportFiled(_)
+            | Event::LedgerSealed(_) => {}
         }
         self
     }

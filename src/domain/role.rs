@@ -198,7 +198,8 @@ impl Player {
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)
-            | Event::ReportFiled(_) => {}
+            | Event::ReportFiled(_)
+            | Event::LedgerSealed(_) => {}
         }
         self
     }

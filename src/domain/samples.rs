@@ -1,5 +1,8 @@
 //! Orders, roles and lines of bills to test with.
 
+use chrono::DateTime;
+use uuid::Uuid;
+
 use super::bill::{BillLine, Direction, FundLine, Millifen, RowKind, Sha256Hex};
 use super::environment::Environment;
 use super::fen::Fen;
@@ -9,6 +12,7 @@ use super::push::{
 };
 use super::recovery::RecoveredOrder;
 use super::role::{PlayedRole, RoleFields};
+use super::seal::Seal;
 
 pub fn payment(mch_order_no: Option<&str>, transaction_id: Option<&str>) -> PaymentIds {
     PaymentIds {
@@ -80,7 +84,7 @@ pub fn role_fields() -> RoleFields {
         zones: vec![("1".into(), "华东大区".into()), ("1-2".into(), "二服".into())],
         midas_zone_id: "1".into(),
         attach: Some("srv=2&v=1".into()),
-        played_at: chrono::DateTime::from_timestamp_millis(1_767_225_600_123).unwrap(),
+        played_at: DateTime::from_timestamp_millis(1_767_225_600_123).unwrap(),
     }
 }
 
@@ -88,7 +92,7 @@ pub fn role() -> PlayedRole {
     PlayedRole::new(role_fields()).unwrap()
 }
 
-fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
+fn at(text: &str) -> DateTime<chrono::Utc> {
     text.parse().unwrap()
 }
 
@@ -192,5 +196,19 @@ pub fn recovered() -> RecoveredOrder {
         evidence: "客服工单 4711 and the game's own log".into(),
         bill_sha256: sha256('a'),
         bill_line: 2,
+    }
+}
+
+pub fn seal() -> Seal {
+    Seal {
+        revision: 2,
+        log_id: Uuid::from_u128(0x5ea1),
+        count: 1341,
+        position: 1341,
+        segment: sha256('d'),
+        root: sha256('e'),
+        sealed_at: DateTime::from_timestamp_millis(1_767_225_600_123).unwrap_or_default(),
+        public_key: "ab".repeat(32),
+        signature: "cd".repeat(64),
     }
 }
