@@ -269,9 +269,10 @@ pub const FOLD_GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 pub const FOLD_STANDSTILL: Duration = Duration::from_secs(30);
 /// How much folding yields to pushes (`nice`).
 pub const FOLD_NICENESS: i32 = 15;
-/// Memory for a projection's pages while it is built, and when it follows the log or is asked, for each
+/// Memory for a projection's pages while it is built, when it follows the log, and when it is asked, for each
 /// connection.
 pub const BUILD_CACHE_BYTES: usize = 48 * 1024 * 1024;
+pub const FOLD_CACHE_BYTES: usize = 32 * 1024 * 1024;
 pub const VIEW_CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// A projection's write-ahead log is folded into its file when it has grown to this many pages.
 pub const VIEW_WAL_PAGES: u32 = 1024;

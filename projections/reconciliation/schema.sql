@@ -299,7 +299,7 @@ CREATE INDEX orders_by_day ON orders (merchant, accounting_day, status, app, amo
 CREATE INDEX orders_differing ON orders (merchant, accounting_day, app, out_trade_no, amount_fen, bill_fen)
     WHERE is_difference = 1;
 CREATE INDEX orders_late ON orders (merchant) WHERE late = 1;
-CREATE INDEX orders_recovered ON orders (merchant) WHERE is_recovered = 1;
+CREATE INDEX orders_recovered ON orders (merchant, evidence_sha256, bill_line) WHERE is_recovered = 1;
 
 -- Refunds of production: rows of the report.
 CREATE TABLE refunds (
@@ -433,7 +433,9 @@ CREATE TABLE periods (
 -- What an event may have changed. Empty between two events.
 
 CREATE TABLE touched (
-    what TEXT NOT NULL,                     -- payment, mch_order, order, refund, refunded_payment, refunded_order
+    -- payment | counted_anew | mch_order | order | bill_refund | unnamed_refund | refund | refunded_payment |
+    -- refunded_order; counted_anew: payments whose lines are counted anew
+    what TEXT NOT NULL,
     id ANY NOT NULL,                        -- TransactionId, MchOrderNo or position
     merchant TEXT NOT NULL,                 -- '' for positions
     PRIMARY KEY (what, id, merchant)
@@ -488,7 +490,10 @@ UNION ALL
 SELECT o.mch_order_no, o.merchant, o.transaction_id
 FROM touched AS t
 CROSS JOIN orders AS o ON o.transaction_id = t.id AND o.merchant = t.merchant
-WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL;
+WHERE t.what = 'payment' AND o.mch_order_no IS NOT NULL
+  -- That of the line is looked at already.
+  AND o.mch_order_no IS NOT (SELECT b.mch_order_no FROM bill_payments AS b
+                             WHERE b.transaction_id = o.transaction_id AND b.merchant = o.merchant);
 
 -- Months that are closed.
 CREATE VIEW closed_months AS SELECT merchant, month, next_month, prepared_position FROM periods WHERE state = 'closed';
@@ -526,11 +531,12 @@ LEFT JOIN files AS f ON f.file = l.line >> 32;
 CREATE VIEW order_bills AS
 SELECT n.position, n.bill_line, n.bill_day, n.bill_fen, n.paired_by, n.is_doubled, n.do_ids_disagree,
        n.is_other_currency, n.is_revoked, n.late,
-       n.old_day IS NOT n.bill_day OR n.old_paired_by IS NOT n.paired_by OR n.was_doubled <> n.is_doubled
-           OR n.did_ids_disagree <> n.do_ids_disagree
-           OR (n.old_line <> n.bill_line
-               AND (SELECT l.says FROM bill_lines AS l WHERE l.line = n.old_line)
-                   IS NOT (SELECT l.says FROM bill_lines AS l WHERE l.line = n.bill_line)) AS is_changed
+       CASE WHEN n.old_day IS NOT n.bill_day THEN 1
+            WHEN n.old_paired_by IS NOT n.paired_by OR n.was_doubled <> n.is_doubled
+                 OR n.did_ids_disagree <> n.do_ids_disagree THEN 1
+            WHEN n.old_line IS n.bill_line THEN 0
+            ELSE (SELECT l.says FROM bill_lines AS l WHERE l.line = n.old_line)
+                 IS NOT (SELECT l.says FROM bill_lines AS l WHERE l.line = n.bill_line) END AS is_changed
 FROM order_bills_now AS n;
 
 -- Of the touched payments the lines without order: payments that no order has, and every further line of a payment.
@@ -539,7 +545,7 @@ SELECT b.transaction_id, b.merchant, 1 AS copy, b.line, b.lines > 1 AS is_double
 FROM touched AS t
 CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
 WHERE t.what = 'payment'
-  AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.transaction_id = b.transaction_id AND o.merchant = b.merchant)
+  AND NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.transaction_id = t.id AND o.merchant = t.merchant)
   AND (b.mch_order_no IS NULL
        OR NOT EXISTS (SELECT 1 FROM orders AS o
                       WHERE o.mch_order_no = b.mch_order_no AND o.merchant = b.merchant
@@ -761,12 +767,12 @@ SELECT k.file, count(*) AS lines
 FROM (SELECT b.line >> 32 AS file
       FROM touched AS t
       CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-      WHERE t.what = 'payment'
+      WHERE t.what = 'counted_anew'
       UNION ALL
       SELECT b.line >> 32
       FROM touched AS t
       CROSS JOIN bill_copies AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-      WHERE t.what = 'payment'
+      WHERE t.what = 'counted_anew'
       UNION ALL
       SELECT b.line >> 32
       FROM touched AS t

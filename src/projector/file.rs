@@ -222,7 +222,7 @@ pub fn finish(built: &Path, path: &Path) -> Result<(), FileError> {
 }
 
 fn settings_of_live(connection: &Connection) -> rusqlite::Result<()> {
-    let (cache_kib, wal_bytes) = (limits::VIEW_CACHE_BYTES / 1024, limits::VIEW_WAL_BYTES_KEPT);
+    let (cache_kib, wal_bytes) = (limits::FOLD_CACHE_BYTES / 1024, limits::VIEW_WAL_BYTES_KEPT);
     connection.busy_timeout(limits::BUSY_WAIT)?;
     connection.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 0;

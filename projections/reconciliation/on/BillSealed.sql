@@ -1,12 +1,29 @@
 -- The lines of this file count from here on, and those of the file it supersedes no more. Everything that one of
 -- them names is looked at again.
-INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT DISTINCT 'payment', l.transaction_id, f.merchant
+INSERT INTO touched (what, id, merchant)
+SELECT iif(count(*) = 1, 'payment', 'counted_anew'), l.transaction_id, f.merchant
 FROM files AS f
 CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
-WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND f.superseded_by IS NOT NULL))
-  AND +l.row_kind = 'payment'
-ORDER BY 2;
+WHERE f.stream = :stream AND f.state = 'unfinished' AND +l.row_kind = 'payment'
+GROUP BY l.transaction_id, f.merchant;
+
+-- Most payments are new and have one line: it counts. Those with several are counted anew, and those of which lines
+-- count already.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'counted_anew', l.transaction_id, f.merchant
+FROM files AS f
+CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
+WHERE f.stream = :stream AND f.state = 'sealed' AND f.superseded_by IS NOT NULL AND +l.row_kind = 'payment'
+UNION ALL
+SELECT 'counted_anew', t.id, t.merchant
+FROM touched AS t
+WHERE t.what = 'payment'
+  AND EXISTS (SELECT 1 FROM bill_payments AS b WHERE b.transaction_id = t.id AND b.merchant = t.merchant);
+
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'payment', t.id, t.merchant
+FROM touched AS t
+WHERE t.what = 'counted_anew';
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
 SELECT iif(l.wx_refund_id IS NULL, 'unnamed_refund', 'bill_refund'), coalesce(l.wx_refund_id, l.transaction_id),
@@ -17,11 +34,6 @@ WHERE f.stream = :stream AND (f.state = 'unfinished' OR (f.state = 'sealed' AND 
   AND +l.row_kind = 'refund';
 
 INSERT OR IGNORE INTO touched (what, id, merchant)
-SELECT 'mch_order', b.mch_order_no, b.merchant
-FROM touched AS t
-CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
-WHERE t.what = 'payment' AND b.mch_order_no IS NOT NULL
-UNION ALL
 SELECT 'refunded_payment', l.transaction_id, t.merchant
 FROM touched AS t
 CROSS JOIN bill_lines AS l ON l.wx_refund_id = t.id
@@ -40,6 +52,8 @@ WHERE stream = :stream AND state = 'declared_empty';
 
 UPDATE files
 SET state = 'sealed', rows = :rows, position = :position, at = :recorded_at,
+    counted_rows = (SELECT count(*) FROM touched WHERE what = 'payment')
+                   - (SELECT count(*) FROM touched WHERE what = 'counted_anew'),
     payments = :payments, refunds = :refunds, order_fen = :order_fen,
     settlement_fen = :settlement_fen, coupon_fen = :coupon_fen, refund_fen = :refund_fen,
     coupon_refund_fen = :coupon_refund_fen, applied_refund_fen = :applied_refund_fen, fee_millifen = :fee_millifen,
@@ -47,24 +61,31 @@ SET state = 'sealed', rows = :rows, position = :position, at = :recorded_at,
     expense_fen = :expense_fen
 WHERE stream = :stream AND state = 'unfinished';
 
--- Which lines of these files counted until now.
-UPDATE files SET counted_rows = files.counted_rows - n.lines FROM touched_counts AS n WHERE n.file = files.file;
+-- The new payments.
+INSERT INTO bill_payments (transaction_id, merchant, line, lines, mch_order_no)
+SELECT l.transaction_id, f.merchant, l.line, 1, l.mch_order_no
+FROM files AS f
+CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
+WHERE f.stream = :stream AND f.state = 'sealed' AND +l.row_kind = 'payment'
+  AND NOT EXISTS (SELECT 1 FROM touched AS t
+                  WHERE t.what = 'counted_anew' AND t.id = l.transaction_id AND t.merchant = f.merchant)
+ORDER BY l.transaction_id;
 
--- Which lines of the touched payments count: those of other days that counted before, and of this day each line once,
--- from whatever files hold it; the n-th of one file is the n-th of the other. Not every file has MchOrderNos, nor both
--- amounts.
+-- Which lines of the payments counted anew count: those of other days that counted before, and of this day each line
+-- once, from whatever files hold it; the n-th of one file is the n-th of the other. Not every file has MchOrderNos, nor
+-- both amounts.
 INSERT INTO counted_lines (transaction_id, merchant, bill_day, kind_place, line)
 SELECT b.transaction_id, b.merchant, f.bill_day, f.kind_place, b.line
 FROM touched AS t
 CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
 CROSS JOIN files AS f ON f.file = b.line >> 32
-WHERE t.what = 'payment' AND f.bill_day <> :bill_day
+WHERE t.what = 'counted_anew' AND f.bill_day <> :bill_day
 UNION ALL
 SELECT b.transaction_id, b.merchant, f.bill_day, f.kind_place, b.line
 FROM touched AS t
 CROSS JOIN bill_copies AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
 CROSS JOIN files AS f ON f.file = b.line >> 32
-WHERE t.what = 'payment' AND f.bill_day <> :bill_day;
+WHERE t.what = 'counted_anew' AND f.bill_day <> :bill_day;
 
 INSERT INTO counted_lines (transaction_id, merchant, bill_day, kind_place, line)
 SELECT d.transaction_id, :merchant, :bill_day, min(d.kind_place), d.line
@@ -75,14 +96,36 @@ FROM (SELECT l.transaction_id, l.trade_state, l.amount_fen, f.kind_place, l.line
       CROSS JOIN bill_lines AS l ON l.line BETWEEN f.file * 4294967296 AND f.file * 4294967296 + 4294967295
       WHERE f.merchant = :merchant AND f.bill_day = :bill_day AND f.state = 'sealed' AND +l.row_kind = 'payment'
         AND EXISTS (SELECT 1 FROM touched AS t
-                    WHERE t.what = 'payment' AND t.id = l.transaction_id AND t.merchant = f.merchant)) AS d
+                    WHERE t.what = 'counted_anew' AND t.id = l.transaction_id AND t.merchant = f.merchant)) AS d
 GROUP BY d.transaction_id, d.trade_state, d.amount_fen, d.place;
 
+-- A payment whose one line is the one that counted before stays as it is.
+DELETE FROM touched
+WHERE what IN ('payment', 'counted_anew')
+  AND (id, merchant) IN (SELECT b.transaction_id, b.merchant
+                         FROM (SELECT transaction_id, merchant, min(line) AS line
+                               FROM counted_lines
+                               GROUP BY transaction_id, merchant
+                               HAVING count(*) = 1) AS c
+                         CROSS JOIN bill_payments AS b
+                                 ON b.transaction_id = c.transaction_id AND b.merchant = c.merchant
+                         WHERE b.line = c.line AND b.lines = 1);
+
+-- The others may have had another MchOrderNo.
+INSERT OR IGNORE INTO touched (what, id, merchant)
+SELECT 'mch_order', b.mch_order_no, b.merchant
+FROM touched AS t
+CROSS JOIN bill_payments AS b ON b.transaction_id = t.id AND b.merchant = t.merchant
+WHERE t.what = 'counted_anew' AND b.mch_order_no IS NOT NULL;
+
+-- Which of their lines counted until now.
+UPDATE files SET counted_rows = files.counted_rows - n.lines FROM touched_counts AS n WHERE n.file = files.file;
+
 DELETE FROM bill_copies
-WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'payment');
+WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'counted_anew');
 
 DELETE FROM bill_payments
-WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'payment')
+WHERE (transaction_id, merchant) IN (SELECT id, merchant FROM touched WHERE what = 'counted_anew')
   AND NOT EXISTS (SELECT 1 FROM counted_lines AS c
                   WHERE c.transaction_id = bill_payments.transaction_id AND c.merchant = bill_payments.merchant);
 
@@ -93,6 +136,8 @@ FROM (SELECT transaction_id, merchant, line, count(*) OVER (PARTITION BY transac
       FROM counted_lines) AS c
 CROSS JOIN bill_lines AS l ON l.line = c.line
 WHERE c.place = 1
+  AND EXISTS (SELECT 1 FROM touched AS t
+              WHERE t.what = 'counted_anew' AND t.id = c.transaction_id AND t.merchant = c.merchant)
 ON CONFLICT (transaction_id, merchant) DO UPDATE
 SET line = excluded.line, lines = excluded.lines, mch_order_no = excluded.mch_order_no
 WHERE line <> excluded.line OR lines <> excluded.lines;
@@ -160,32 +205,4 @@ WHERE orders.is_recovered = 1 AND orders.merchant = f.merchant AND orders.eviden
 
 DELETE FROM touched;
 
--- Days have a bill now: what still has no line may be missing from here on.
-UPDATE orders
-SET is_covered = n.is_covered,
-    changed = iif(orders.status IN ('awaiting_bill', 'missing_in_bill'), :position, orders.changed),
-    late = iif(orders.status IN ('awaiting_bill', 'missing_in_bill'),
-               EXISTS (SELECT 1 FROM closed_months AS c
-                       WHERE c.merchant = orders.merchant AND c.month = substr(orders.accounting_day, 1, 7)),
-               orders.late)
-FROM order_coverage AS n
-WHERE n.position = orders.position AND :covers IN ('payments', 'both')
-  AND orders.merchant = :merchant
-  AND orders.accounting_day IN (:bill_day, day_plus(:bill_day, 1), day_plus(:bill_day, 2))
-  AND orders.status IN ('test_order', 'conflict', 'other_channel', 'ids_disagree', 'awaiting_bill', 'missing_in_bill')
-  AND orders.bill_line IS NULL AND orders.window_from <= :bill_day AND orders.is_covered <> n.is_covered;
-
-UPDATE orders
-SET is_covered = n.is_covered, changed = :position,
-    late = EXISTS (SELECT 1 FROM closed_months AS c
-                   WHERE c.merchant = orders.merchant AND c.month = substr(orders.accounting_day, 1, 7))
-FROM order_coverage AS n
-WHERE n.position = orders.position AND orders.merchant = :merchant AND orders.is_recovered = 1
-  AND orders.bill_line IS NULL AND orders.is_covered <> n.is_covered;
-
-UPDATE refunds
-SET is_covered = n.is_covered, changed = :position, late = n.late
-FROM refund_limits AS n
-WHERE n.position = refunds.position AND :covers IN ('refunds', 'both') AND refunds.merchant = :merchant
-  AND refunds.refund_day BETWEEN :bill_day AND day_plus(:bill_day, 15) AND refunds.bill_line IS NULL
-  AND refunds.is_covered <> n.is_covered;
+-- then: cover_days

@@ -21,6 +21,14 @@ const PUSHED_S: u32 = 10;
 pub fn pushes(folder: &Folder, run: &Run, rate: u32) -> anyhow::Result<Vec<Judged>> {
     let server = BenchServer::start(folder, Serves::DurablyAndFolds)?;
     let files = bill_files(&run.bills())?;
+    // What this machine and its disk do to pushes without an import.
+    let alone = push(folder, &server.push, rate)?;
+    ensure!(alone.wrong == 0, "{} answers were wrong: the figures mean nothing", alone.wrong);
+    println!(
+        "  pushes alone, at {rate}/s: p99 {} ms, max {} ms",
+        ms(alone.latency_us.p99),
+        ms(alone.latency_us.max)
+    );
     let begun = Instant::now();
     let mut import = Command::new(std::env::current_exe()?);
     import
