@@ -1,11 +1,11 @@
-//! The direction of the parts: main → cli → http → {ledger, lookup, projector, audit} → {codec, wechat} →
+//! The direction of the parts: main → cli → http → {lookup, projector, audit} → ledger → {codec, wechat} →
 //! {domain, store}.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 24] = [
+const MAY_KNOW: [(&str, &[&str]); 25] = [
     ("limits", &[]),
     ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
@@ -36,13 +36,15 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "table",
         ],
     ),
-    ("audit", &["codec", "domain", "limits", "store", "wechat"]),
-    ("config", &["bill", "domain", "limits", "moment", "wechat"]),
+    ("audit", &["codec", "domain", "ed25519", "ledger", "limits", "moment", "store", "wechat"]),
+    ("config", &["bill", "domain", "ed25519", "limits", "moment", "wechat"]),
+    ("ed25519", &[]),
     ("spool", &[]),
     ("import", &["bill", "codec", "domain", "ledger", "limits", "moment", "store"]),
     (
         "http",
         &[
+            "audit",
             "bill",
             "clock",
             "config",
@@ -72,6 +74,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "config",
             "decision",
             "domain",
+            "ed25519",
             "http",
             "import",
             "ledger",
@@ -114,7 +117,8 @@ fn known(text: &str) -> BTreeSet<String> {
                 None => vec![rest],
             };
             for name in names {
-                let end = name.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(name.len());
+                let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                let end = name.find(|c: char| !is_of_name(c)).unwrap_or(name.len());
                 known.insert(name[..end].to_owned());
             }
         }
