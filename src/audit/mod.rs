@@ -1,6 +1,7 @@
 //! Looking back: an order's history with its evidence verified anew, and the pushes in quarantine.
 
 pub mod chain;
+pub mod compare;
 pub mod history;
 pub mod proof;
 pub mod quarantined;
