@@ -4,3 +4,4 @@ pub mod chain;
 pub mod history;
 pub mod proof;
 pub mod quarantined;
+pub mod verify;
