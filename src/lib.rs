@@ -8,6 +8,7 @@ pub mod codec;
 pub mod config;
 pub mod decision;
 pub mod domain;
+pub mod ed25519;
 pub mod http;
 pub mod import;
 pub mod ledger;

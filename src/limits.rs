@@ -338,6 +338,22 @@ pub const BILL_DIFFERENCES_MAX: usize = 100;
 /// The name of a bill file.
 pub const FILE_NAME_CHARS_MAX: usize = 255;
 
+// Seals.
+
+/// `seal.every_minutes`: how often a server seals the log where something has been recorded, and at most.
+pub const SEAL_MINUTES: u64 = 60;
+pub const SEAL_MINUTES_MAX: u64 = 24 * 60;
+/// Events between two seals; of more, several seals are made. An audit pack carries 65 bytes of each event of the
+/// segments it is about.
+pub const SEAL_EVENTS_MAX: u64 = 100_000;
+/// A server that could not seal tries again after this time.
+pub const SEAL_TRY_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// A line of a file of anchors.
+pub const ANCHOR_LINE_BYTES_MAX: usize = 4096;
+/// Seals of one answer, unless told otherwise and at most.
+pub const SEALS: u32 = 50;
+pub const SEALS_MAX: u32 = 500;
+
 // Verifying a log.
 
 /// What is found wrong, shown one by one; the rest is only counted.

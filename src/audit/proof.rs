@@ -38,12 +38,7 @@ pub fn prove(app: &App, stream: &StreamName, event: &Event, evidence: Option<&Ev
 }
 
 /// The same where it may be that the app is configured no longer, and its keys with it.
-pub fn prove_of(
-    app: Option<&App>,
-    stream: &StreamName,
-    event: &Event,
-    evidence: Option<&Evidence>,
-) -> Proof {
+pub fn prove_of(app: Option<&App>, stream: &StreamName, event: &Event, evidence: Option<&Evidence>) -> Proof {
     let needs = needs(event);
     let Some(evidence) = evidence else {
         return if needs == Needs::Nothing { Proof::None } else { Proof::Missing };

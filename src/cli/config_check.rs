@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, FOUND_WRONG};
 use crate::config::{
-    self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, MerchantConfig, RoleSource, mode_name,
+    self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, MerchantConfig, RoleSource, SealConfig,
+    SealKey, mode_name,
 };
 use crate::domain::app::AppSlug;
+use crate::ed25519::PublicKey;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -98,8 +100,34 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
     for profile in &config.bill_profiles {
         lines.push(format!("bill profile {}: covers {}", profile.name, profile.covers.as_str()));
     }
+    lines.push(seal_line(&config.seal));
+    lines.extend(config::notes(config).iter().map(|note| format!("note: {note}")));
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.join("\n")
+}
+
+fn seal_line(seal: &SealConfig) -> String {
+    let trusted = match seal.public_keys.len() {
+        0 => String::new(),
+        1 => ", 1 other key trusted".to_owned(),
+        count => format!(", {count} other keys trusted"),
+    };
+    match &seal.key {
+        Some(SealKey { file, key }) => {
+            let minutes = seal.every_minutes;
+            format!("seal {}, public key {}, every {minutes} minutes{trusted}", file.display(), key.public())
+        }
+        None => format!("seal none{trusted}"),
+    }
+}
+
+fn seal_json(seal: &SealConfig) -> Value {
+    json!({
+        "key_file": seal.key.as_ref().map(|own| own.file.display().to_string()),
+        "public_key": seal.key.as_ref().map(|own| own.key.public().to_string()),
+        "every_minutes": seal.every_minutes,
+        "public_keys": seal.public_keys.iter().map(PublicKey::to_string).collect::<Vec<_>>(),
+    })
 }
 
 fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
@@ -152,6 +180,8 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
         "merchants": config.merchants.iter().map(merchant).collect::<Vec<_>>(),
         "access": config.access.iter().map(access).collect::<Vec<_>>(),
         "bill_profiles": config.bill_profiles.iter().map(|profile| &profile.name).collect::<Vec<_>>(),
+        "seal": seal_json(&config.seal),
+        "notes": config::notes(config),
         "warnings": warnings,
     })
 }
@@ -185,6 +215,8 @@ mod tests {
         kind = "trade"
         covers = "payments"
         columns = { traded_at = "time", transaction_id = "id", order_fen = "amount" }
+        [seal]
+        public_keys = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"]
     "#;
 
     #[test]
@@ -207,6 +239,7 @@ mod tests {
             "merchant 1900000109: demo",
             "access lin: support, app demo, until 2027-12-31T16:00:00Z",
             "bill profile shop: covers payments",
+            "seal none, 1 other key trusted",
             "warning: careful",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

@@ -1,4 +1,9 @@
-//! Fresh secrets, from the generator of the operating system.
+//! Fresh secrets, from the generator of the operating system, and the files that hold them.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::Context;
 use base64::Engine;
@@ -6,6 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::ed25519::{SEED_BYTES, key_file};
 
 const LETTERS_AND_DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -23,6 +31,19 @@ pub fn access_token() -> anyhow::Result<AccessToken> {
     let token = format!("{ACCESS_TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<ACCESS_TOKEN_BYTES>()?));
     let sha256 = hex::encode(Sha256::digest(token.as_bytes()));
     Ok(AccessToken { token, sha256 })
+}
+
+/// A key that signs seals, as its file holds it.
+pub fn seal_key() -> anyhow::Result<Zeroizing<String>> {
+    let seed = Zeroizing::new(random::<SEED_BYTES>()?);
+    Ok(key_file(&seed))
+}
+
+/// Writes a file that only its owner can read. One that is there stays as it is: that is an error.
+pub fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// As WeChat's console accepts a Token, and makes an EncodingAESKey.

@@ -1,7 +1,6 @@
 //! `order-ledger init`: writes a configuration with fresh secrets, and says what to paste where.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,6 +15,9 @@ use crate::domain::app::AppSlug;
 use crate::domain::bill::MerchantId;
 
 const TEMPLATE: &str = include_str!("init.toml");
+/// Stands in the template where the key of the seals is named.
+const SEAL: &str = "@SEAL@";
+const SEAL_KEY_EXTENSION: &str = "seal.key";
 const TOKEN_CHARS: usize = 32;
 const ENCODING_AES_KEY_CHARS: usize = 43;
 const DEMO_APP_KEY_CHARS: usize = 32;
@@ -81,10 +83,15 @@ impl Secrets {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let secrets = Secrets::invent(args.demo)?;
+    let path = &args.config.path;
     let text = file_text(&args, &secrets)?;
-    check(&args.config.path, &text)?;
-    write_new(&args.config.path, &text)?;
-    print_result(&args, &secrets);
+    // Its file is written when all else is right.
+    check(path, &text.replace(SEAL, ""))?;
+    let seal_key = path.with_extension(SEAL_KEY_EXTENSION);
+    let name = seal_key.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    write_new(path, &text.replace(SEAL, &format!("key_file = {}", quoted(&name))))?;
+    write_seal_key(&seal_key)?;
+    print_result(&args, &secrets, &seal_key);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,30 +157,23 @@ fn check(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    readable_by_owner_only(&mut options);
-    let mut file = match options.open(path) {
-        Ok(file) => file,
+    match fresh::write_new(path, text) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!("{} is there already and stays as it is; name another file with --config", path.display())
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
-    };
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    written.with_context(|| format!("cannot write {}", path.display()))
+        written => written.with_context(|| format!("cannot write {}", path.display())),
+    }
 }
 
-#[cfg(unix)]
-fn readable_by_owner_only(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
+/// The key of the seals, beside the configuration. One that is there is used.
+fn write_seal_key(path: &Path) -> anyhow::Result<()> {
+    match fresh::write_new(path, &fresh::seal_key()?) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        written => written.with_context(|| format!("cannot write {}", path.display())),
+    }
 }
 
-#[cfg(not(unix))]
-fn readable_by_owner_only(_options: &mut OpenOptions) {}
-
-fn print_result(args: &Args, secrets: &Secrets) {
+fn print_result(args: &Args, secrets: &Secrets, seal_key: &Path) {
     let base = args.public_url.as_deref().unwrap_or("https://YOUR-DOMAIN").trim_end_matches('/');
     let url = format!("{base}/wechat/{}", args.app);
     let file = args.config.path.display().to_string();
@@ -194,6 +194,7 @@ fn print_result(args: &Args, secrets: &Secrets) {
                 "data_format": "JSON",
             },
             "operator_token": secrets.operator.token,
+            "seal_key": seal_key.display().to_string(),
             "next": next,
         });
         out!("{result:#}");
@@ -207,6 +208,7 @@ fn print_result(args: &Args, secrets: &Secrets) {
     out!("  Mode            {}", args.mode);
     out!("  Data format     JSON\n");
     out!("The operator's access token, shown only now:\n  {}\n", secrets.operator.token);
+    out!("The key that seals the log, in {}: keep a copy elsewhere.\n", seal_key.display());
     if !args.demo {
         out!("Fill in what says {TO_FILL_IN} in {file}: WeChat's console shows it.\n");
     }

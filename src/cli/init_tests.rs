@@ -1,5 +1,7 @@
 //! What `init` writes is read by `load`, and says itself what is still missing.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use clap::Parser;
 
@@ -34,6 +36,24 @@ fn a_demo_configuration_is_right_at_once() {
         assert_eq!(config::warnings(&config, &path), Vec::<String>::new(), "{more:?}");
         std::fs::remove_file(&path).unwrap();
     }
+}
+
+#[test]
+fn the_log_will_be_sealed_by_a_fresh_key_beside_the_configuration_or_by_the_one_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key_file) =
+        (folder.path().join("order-ledger.toml"), folder.path().join("order-ledger.seal.key"));
+    run(args(&path, &["--demo"])).unwrap();
+    let key = config::load(&path, []).unwrap().seal.key.unwrap();
+    assert_eq!(key.file, key_file);
+    assert_eq!(std::fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::remove_file(&path).unwrap();
+    run(args(&path, &["--demo"])).unwrap();
+    assert_eq!(config::load(&path, []).unwrap().seal.key.unwrap(), key, "it stays");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&key_file).unwrap();
+    run(args(&path, &["--demo"])).unwrap();
+    assert_ne!(config::load(&path, []).unwrap().seal.key.unwrap(), key);
 }
 
 #[test]
@@ -98,7 +118,7 @@ fn the_written_file_shows_every_key_with_its_default() {
     let is_default = |line: &str| {
         let key = line.split(" = ").next().unwrap_or_default().trim_start_matches("# ");
         let defaults = "listen kind path dir body_bytes_max connections_max append_wait_ms queue_appends_max \
-                        quarantine_bytes_per_day sandbox_bytes_per_day actual_price_is roles";
+                        quarantine_bytes_per_day sandbox_bytes_per_day actual_price_is roles every_minutes public_keys";
         line.starts_with("# ") && defaults.split(' ').any(|default| default == key)
     };
     let uncommented: String = written

@@ -29,6 +29,8 @@ mod query;
 mod reconcile;
 mod recovery;
 mod refused;
+mod seal;
+mod sealing;
 mod serve;
 pub mod simulate;
 mod token;
@@ -90,6 +92,7 @@ enum Command {
     /// Read models: the folders of SQL that answer questions
     #[command(subcommand)]
     Projections(projections::Command),
+    Seal(seal::Args),
     Query(query::Args),
     Find(find::Args),
     Simulate(Simulate),
@@ -143,6 +146,7 @@ impl Cli {
             Command::Period(command) => period::run(command),
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
+            Command::Seal(args) => seal::run(args),
             Command::Query(args) => query::run(args),
             Command::Find(args) => find::run(args),
             Command::Simulate(Simulate { config: file, args }) => {

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::folding::{Projections, Serving};
-use super::{ConfigFile, environment};
+use super::{ConfigFile, environment, sealing};
+use crate::audit::seal::Sealer;
 use crate::config::{self, AppConfig, Config};
 use crate::http::server::Bounds;
 use crate::http::service::Parts;
@@ -64,6 +65,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_to_stderr(args.log_format);
     for warning in config::warnings(&config, &args.config.path) {
         warn!("{warning}");
+    }
+    for note in config::notes(&config) {
+        info!("{note}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&args, config))?;
@@ -128,7 +132,8 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let body_bytes_max = config.limits.body_bytes_max;
     register(&ledger, &config).await.with_context(log)?;
-    let parts = Parts { ledger, keys, ring, projector: projector.clone(), spool };
+    let sealer = config.seal.key.as_ref().map(|own| Sealer::new(own.key.clone()));
+    let parts = Parts { ledger, keys, ring, projector: projector.clone(), spool, sealer };
     let service = Arc::new(Service::new(parts, stopping.clone(), body_bytes_max)?);
     let push_listener = bind(config.push_listen, "push.listen").await?;
     let admin_listener = bind(config.admin_listen, "admin.listen").await?;
@@ -149,9 +154,11 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         connections_max: limits::ADMIN_CONNECTIONS_MAX,
         head_bytes_max: limits::ADMIN_HEAD_BYTES_MAX,
     };
-    let admin = server::serve(admin_listener, admin, bounds, stopping);
+    let admin = server::serve(admin_listener, admin, bounds, stopping.clone());
     let admin = tokio::spawn(admin);
     let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
+    let every = Duration::from_secs(60 * config.seal.every_minutes);
+    let sealing = tokio::spawn(sealing::on_the_clock(service.clone(), every, stopping));
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
@@ -166,6 +173,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     stop.send_replace(true);
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
+    sealing.await.context("sealing failed")?;
     if let Some(folding) = folding {
         folding.end(projector).await;
     }
@@ -216,7 +224,7 @@ async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
         return error!(%error, "the configuration is not reloaded; the one before stays in force");
     }
     if config.needs_restart_after(current) {
-        warn!("listeners, store, refused ring, views and limits are taken over at the next start only");
+        warn!("listeners, store, refused ring, views, seal and limits are taken over at the next start only");
     }
     service.keys.store(Arc::new(keys));
     info!(apps = config.apps.len(), "the configuration is reloaded");

@@ -14,7 +14,9 @@ use serde::Serialize;
 use super::output::OutFile;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::anchor::{self, Anchor};
-use crate::audit::verify::{Anchored, Finding, Plan, Proofs, Reached, State, Told, Verified, VerifyError, verify};
+use crate::audit::verify::{
+    Anchored, Finding, Plan, Proofs, Reached, State, Told, Verified, VerifyError, verify,
+};
 use crate::limits;
 use crate::store::Position;
 use crate::store::sqlite::Readers;
@@ -231,7 +233,8 @@ impl<'a> Shown<'a> {
 }
 
 fn print(verified: &Verified) {
-    let Verified { log_id, from, until, events, proofs, segments, unsealed, outside, findings, .. } = verified;
+    let Verified { log_id, from, until, events, proofs, segments, unsealed, outside, findings, .. } =
+        verified;
     out!("log {log_id}, positions {from} to {until}: {events} events");
     out!(
         "  signatures   {} verified now, {} pushes without one, {} events that no push brought",
@@ -255,7 +258,9 @@ fn print(verified: &Verified) {
     }
     out!("  not sealed   {unsealed} events behind it");
     if let Some(Anchored { given, met, newest, not_yet_proven }) = &verified.anchored {
-        let newest = newest.as_ref().map_or_else(String::new, |seal| format!(", the newest is seal {}", seal.revision));
+        let newest = newest
+            .as_ref()
+            .map_or_else(String::new, |seal| format!(", the newest is seal {}", seal.revision));
         out!("  anchors      {met} of {given} are met{newest}");
         out!("  not yet proven: {not_yet_proven} events behind the newest anchor");
     }

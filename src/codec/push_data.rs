@@ -180,10 +180,7 @@ impl TryFrom<Goods> for GoodsPush {
             attach: stored.attach,
             order_source: OrderSource::from_number(stored.order_source)
                 .ok_or_else(|| format!("data: order_source is {}", stored.order_source))?,
-            payment: PaymentIds {
-                mch_order_no: stored.mch_order_no,
-                transaction_id: stored.transaction_id,
-            },
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }
@@ -216,10 +213,7 @@ impl TryFrom<Coins> for CoinPush {
             buy_quantity: stored.buy_quantity,
             orig_price: Fen(stored.orig_price_fen),
             actual_price: Fen(stored.actual_price_fen),
-            payment: PaymentIds {
-                mch_order_no: stored.mch_order_no,
-                transaction_id: stored.transaction_id,
-            },
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }
@@ -250,10 +244,7 @@ impl TryFrom<Refund> for RefundPush {
             refund_source: RefundSource::from_number(stored.refund_source)
                 .ok_or_else(|| format!("data: refund_source is {}", stored.refund_source))?,
             out_trade_no: id("out_trade_no", out_trade_no)?,
-            payment: PaymentIds {
-                mch_order_no: stored.mch_order_no,
-                transaction_id: stored.transaction_id,
-            },
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }

@@ -11,6 +11,7 @@ mod merchants;
 mod place;
 mod raw;
 mod roles;
+mod seal;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,8 @@ pub use limits::Limits;
 pub use merchants::MerchantConfig;
 pub use place::{ConfigErrors, Place, Problem};
 pub use roles::RoleSource;
-pub use warnings::warnings;
+pub use seal::{SealConfig, SealKey};
+pub use warnings::{notes, warnings};
 
 use crate::bill::Profile;
 use place::{Placed, Problems, quoted};
@@ -65,6 +67,7 @@ pub struct Config {
     pub access: Vec<AccessToken>,
     /// Layouts of bill files beside WeChat Pay's own, sorted by name.
     pub bill_profiles: Vec<Profile>,
+    pub seal: SealConfig,
 }
 
 impl Config {
@@ -76,9 +79,9 @@ impl Config {
     /// Whether anything differs that is read at the start only.
     pub fn needs_restart_after(&self, before: &Self) -> bool {
         let fixed = |config: &Self| {
-            let Self { push_listen, admin_listen, store_path, refused_path, views_dir, limits, .. } =
+            let Self { push_listen, admin_listen, store_path, refused_path, views_dir, limits, seal, .. } =
                 config.clone();
-            (push_listen, admin_listen, store_path, refused_path, views_dir, limits)
+            (push_listen, admin_listen, store_path, refused_path, views_dir, limits, seal)
         };
         fixed(self) != fixed(before)
     }
@@ -157,6 +160,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
     let merchants = merchants::read(&mut root, &apps.slugs);
     let access = access::read(&mut root, &apps.slugs);
     let bill_profiles = bill_profiles::read(&mut root);
+    let seal = seal::read(root.section("seal"), folder);
     root.finish();
     Config {
         push_listen,
@@ -171,6 +175,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
         merchants,
         access,
         bill_profiles,
+        seal,
     }
 }
 

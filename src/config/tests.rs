@@ -10,6 +10,7 @@ use crate::wechat::{Channel, Mode, Reply};
 
 mod bill_profiles;
 mod problems;
+mod seal;
 mod sources;
 
 const FILE: &str = "order-ledger.toml";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{AppConfig, Config, KeySource, Role, RoleSource};
+use super::{AppConfig, Config, KeySource, Role, RoleSource, SealKey};
 
 /// `path` is the file the configuration was read from.
 pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
@@ -14,6 +14,20 @@ pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
         let file = path.display();
         warnings
             .push(format!("{file} holds secrets and others than its owner may read it: chmod 600 {file}"));
+    }
+    if let Some(SealKey { file, .. }) = &config.seal.key {
+        let shown = file.display();
+        if others_may_read(file) {
+            warnings.push(format!(
+                "{shown} holds the key of the seals and others than its owner may read it: chmod 600 {shown}"
+            ));
+        }
+        if is_beside(file, &config.store_path) {
+            warnings.push(format!(
+                "{shown} lies beside the log: who takes or writes that folder can seal in its name; keep the key \
+                 elsewhere (seal.key_file)"
+            ));
+        }
     }
     if !config.access.iter().any(|token| token.role == Role::Admin) {
         warnings.push(
@@ -31,6 +45,28 @@ pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
     warnings.extend(config.apps.iter().filter_map(token_in_clear));
     warnings.extend(shared_app_keys(config));
     warnings
+}
+
+/// What is no fault, and worth knowing.
+pub fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if config.seal.key.is_none() {
+        notes.push(
+            "the log is not sealed: nothing proves later what it was. Make a key with `order-ledger seal --new-key \
+             seal.key`, and name it: [seal] key_file = \"seal.key\""
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// Whether both files lie in one folder.
+fn is_beside(file: &Path, other: &Path) -> bool {
+    let folder = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new(".")).canonicalize().ok()
+    };
+    folder(file).is_some_and(|here| folder(other) == Some(here))
 }
 
 /// A game's server on another machine that is sent a secret without TLS.

@@ -40,6 +40,10 @@ pub enum Permission {
     ClosePeriods,
     /// Open closed periods again.
     ReopenPeriods,
+    /// Seal the log now.
+    Seal,
+    /// See its seals.
+    Seals,
 }
 
 /// What each role may do. Whom a named question answers stands in its header; audit and admin may ask all.
@@ -59,6 +63,7 @@ const MAY: [(Role, &[Permission]); 5] = [
             Permission::JudgeCases,
             Permission::RecoverOrders,
             Permission::ClosePeriods,
+            Permission::Seals,
         ],
     ),
     (
@@ -69,6 +74,8 @@ const MAY: [(Role, &[Permission]); 5] = [
             Permission::Export,
             Permission::Projections,
             Permission::Report,
+            Permission::Seal,
+            Permission::Seals,
         ],
     ),
     (
@@ -88,6 +95,8 @@ const MAY: [(Role, &[Permission]); 5] = [
             Permission::RecoverOrders,
             Permission::ClosePeriods,
             Permission::ReopenPeriods,
+            Permission::Seal,
+            Permission::Seals,
         ],
     ),
 ];
@@ -235,7 +244,7 @@ mod tests {
     fn each_role_may_do_what_it_is_for_and_nothing_else() {
         use Permission::{
             ClosePeriods, Decide, Deliveries, Export, Grant, ImportBills, JudgeCases, LookUp, Projections,
-            Rebuild, RecoverOrders, ReopenPeriods, Report, ReportRoles,
+            Rebuild, RecoverOrders, ReopenPeriods, Report, ReportRoles, Seal, Seals,
         };
         use Role::{Admin, Audit, Finance, Game, Support};
         for (permission, roles) in [
@@ -253,6 +262,8 @@ mod tests {
             (RecoverOrders, &[Finance, Admin]),
             (ClosePeriods, &[Finance, Admin]),
             (ReopenPeriods, &[Admin]),
+            (Seal, &[Audit, Admin]),
+            (Seals, &[Finance, Audit, Admin]),
         ] {
             for (_, role) in Role::WORDS {
                 let may = holder(role, None).may(permission).is_ok();

@@ -8,6 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::domain::seal::Seal;
 use crate::projector::{Listed, State};
 use crate::store::{EventStore, Health, Position, signed};
 use crate::wechat::Code;
@@ -32,6 +33,9 @@ pub struct Metrics {
     projection_position: IntGaugeVec,
     projection_lag: IntGaugeVec,
     projection_state: IntGaugeVec,
+    /// Not told where nothing is sealed.
+    sealed_events: IntGaugeVec,
+    seal_timestamp: IntGaugeVec,
 }
 
 /// What is looked at when the counts are read.
@@ -45,6 +49,8 @@ pub struct Observed<'a> {
     /// Bill files.
     pub importing: usize,
     pub projections: Vec<Listed>,
+    /// The newest seal, where the server seals.
+    pub seal: Option<Seal>,
 }
 
 impl Metrics {
@@ -56,6 +62,8 @@ impl Metrics {
         let of_projection = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(format!("order_ledger_projection_{name}"), help), labels)
         };
+        let of_seals =
+            |name: &str, help: &str| IntGaugeVec::new(Opts::new(format!("order_ledger_{name}"), help), &[]);
         let metrics = Self {
             registry: Registry::new(),
             pushes: IntCounterVec::new(
@@ -91,6 +99,8 @@ impl Metrics {
                 "1 for the state it is in: building, live, failing or stopped",
                 &["projection", "state"],
             )?,
+            sealed_events: of_seals("sealed_events", "Events that the newest seal covers")?,
+            seal_timestamp: of_seals("seal_timestamp_seconds", "When the newest seal was made, Unix time")?,
         };
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.pushes.clone()))?;
@@ -111,7 +121,13 @@ impl Metrics {
         ] {
             registry.register(Box::new(gauge.clone()))?;
         }
-        for gauge in [&metrics.projection_position, &metrics.projection_lag, &metrics.projection_state] {
+        for gauge in [
+            &metrics.projection_position,
+            &metrics.projection_lag,
+            &metrics.projection_state,
+            &metrics.sealed_events,
+            &metrics.seal_timestamp,
+        ] {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(metrics)
@@ -145,7 +161,7 @@ impl Metrics {
 
     /// Everything as Prometheus reads it.
     pub fn render(&self, observed: &Observed<'_>) -> Result<String, prometheus::Error> {
-        let Observed { store, refused_dropped, waiting, receiving, importing, projections } = observed;
+        let Observed { store, refused_dropped, waiting, receiving, importing, projections, seal } = observed;
         let counters = store.counters();
         let count = |counter: &std::sync::atomic::AtomicU64| signed(counter.load(Ordering::Relaxed));
         self.writable.set(i64::from(*store.health().borrow() == Health::Writable));
@@ -157,6 +173,10 @@ impl Metrics {
         self.receiving.set(i64::try_from(*receiving).unwrap_or(i64::MAX));
         self.importing.set(i64::try_from(*importing).unwrap_or(i64::MAX));
         self.look_at(projections, *store.head().borrow());
+        if let Some(seal) = seal {
+            self.sealed_events.with_label_values::<&str>(&[]).set(signed(seal.count));
+            self.seal_timestamp.with_label_values::<&str>(&[]).set(seal.sealed_at.timestamp());
+        }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())

@@ -327,6 +327,7 @@ fn unavailable(app: &App, failure: &LedgerError) -> Answer {
         }
         LedgerError::Contended
         | LedgerError::Altered { .. }
+        | LedgerError::NoSeal { .. }
         | LedgerError::Unreadable(_)
         | LedgerError::Unwritable(_) => {
             error!(alarm = "ledger", app = %app.slug, error = %failure, "a push could not be recorded");

@@ -12,6 +12,7 @@ use super::game_server::{GameServer, SetUpError};
 use super::metrics::Metrics;
 use super::role_directory::RolesReadModel;
 use super::roles::RoleDirectory;
+use crate::audit::seal::Sealer;
 use crate::bill::Profiles;
 use crate::config::{AppConfig, Config, RoleSource};
 use crate::domain::app::AppSlug;
@@ -97,6 +98,8 @@ pub struct Service {
     pub projector: Arc<Projector>,
     /// Files that are needed for a moment.
     pub spool: Spool,
+    /// `None` where no key is configured.
+    pub sealer: Option<Sealer>,
     /// Files that may still be received.
     pub uploads: Arc<Semaphore>,
     /// Bill files that may still be imported.
@@ -124,6 +127,7 @@ pub struct Parts {
     pub ring: RefusedRing,
     pub projector: Arc<Projector>,
     pub spool: Spool,
+    pub sealer: Option<Sealer>,
 }
 
 impl Service {
@@ -132,7 +136,7 @@ impl Service {
         stopping: watch::Receiver<bool>,
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
-        let Parts { ledger, keys, ring, projector, spool } = parts;
+        let Parts { ledger, keys, ring, projector, spool, sealer } = parts;
         let head = ledger.store().head();
         let roles = Arc::new(RolesReadModel { projector: projector.clone(), head });
         Ok(Self {
@@ -141,6 +145,7 @@ impl Service {
             ring,
             projector,
             spool,
+            sealer,
             uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS_MAX)),
             case_files: Arc::new(Semaphore::new(limits::CASE_FILES_MAX)),

@@ -9,6 +9,7 @@ mod recovery;
 mod register;
 mod report;
 mod roles;
+mod seal;
 mod settle;
 
 use std::collections::HashSet;
@@ -37,6 +38,7 @@ pub use recovery::{Recovering, RecoveryCommandError};
 pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;
+pub use seal::{PlacedSeal, newest_seal, seals};
 
 use settle::{Seen, push_target};
 
@@ -72,6 +74,10 @@ pub enum LedgerError {
         "{stream} has an event with version {found} where {expected} must stand: it was deleted or altered"
     )]
     Altered { stream: StreamName, expected: u64, found: u64 },
+    #[error(
+        "the event at position {position} is not the seal {revision} that must stand there: it was altered"
+    )]
+    NoSeal { position: Position, revision: u64 },
     #[error(transparent)]
     Unreadable(#[from] DecodeError),
     #[error(transparent)]

@@ -279,7 +279,7 @@ impl Target<'_> {
 }
 
 /// Somebody wrote behind the ledger's back: nothing is acknowledged for such a stream.
-fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
+pub fn altered(stream: &StreamName, expected: u64, found: u64) -> LedgerError {
     error!(alarm = "stream", %stream, expected, found, "a stream was deleted or altered; nothing is added to it");
     LedgerError::Altered { stream: stream.clone(), expected, found }
 }

@@ -47,11 +47,7 @@ impl ReadLog for Nothing {
         Ok(vec![])
     }
 
-    async fn read_versions(
-        &self,
-        _: Option<(StreamName, u64)>,
-        _: usize,
-    ) -> Result<Vec<VersionAt>, Fault> {
+    async fn read_versions(&self, _: Option<(StreamName, u64)>, _: usize) -> Result<Vec<VersionAt>, Fault> {
         Ok(vec![])
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 24] = [
+const MAY_KNOW: [(&str, &[&str]); 25] = [
     ("limits", &[]),
     ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
@@ -36,13 +36,15 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "table",
         ],
     ),
-    ("audit", &["codec", "domain", "limits", "store", "wechat"]),
-    ("config", &["bill", "domain", "limits", "moment", "wechat"]),
+    ("audit", &["codec", "domain", "ed25519", "ledger", "limits", "moment", "store", "wechat"]),
+    ("config", &["bill", "domain", "ed25519", "limits", "moment", "wechat"]),
+    ("ed25519", &[]),
     ("spool", &[]),
     ("import", &["bill", "codec", "domain", "ledger", "limits", "moment", "store"]),
     (
         "http",
         &[
+            "audit",
             "bill",
             "clock",
             "config",
@@ -72,6 +74,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "config",
             "decision",
             "domain",
+            "ed25519",
             "http",
             "import",
             "ledger",

@@ -79,7 +79,8 @@ impl Claims {
         for seal in seals {
             let (revision, expected) = (seal.seal.revision, seal.version + 1);
             if revision != expected {
-                let what = format!("it says that it is seal {revision}, and stands where seal {expected} must");
+                let what =
+                    format!("it says that it is seal {revision}, and stands where seal {expected} must");
                 claims.findings.add(seal.found(Kind::SealMisplaced, what));
             }
             by_revision.entry(revision).or_default().0.get_or_insert(seal);
@@ -101,7 +102,9 @@ impl Claims {
             }
             // What was exported is the one that counts.
             let counts = anchor.map(|anchor| &anchor.seal).or(seal.map(|seal| &seal.seal));
-            let Some(counts) = counts.filter(|counts| claims.may_end_there(counts, seal, before)) else { continue };
+            let Some(counts) = counts.filter(|counts| claims.may_end_there(counts, seal, before)) else {
+                continue;
+            };
             let (segment, root) = (hash_of(&counts.segment), hash_of(&counts.root));
             claims.list.push(Claim {
                 revision,

@@ -67,7 +67,8 @@ impl Checker {
     pub fn page(&self, events: &[RecordedEvent]) -> Checked {
         let mut findings = Vec::new();
         let mut see = |event: &RecordedEvent| {
-            let came = self.event(event, &mut |kind, what| findings.push(Finding::of_event(kind, event, what)));
+            let came =
+                self.event(event, &mut |kind, what| findings.push(Finding::of_event(kind, event, what)));
             Seen { position: event.position, digest: chain::digest(event), came }
         };
         let seen = events.iter().map(&mut see).collect();
@@ -87,7 +88,8 @@ impl Checker {
             }
         };
         if !codec::is_canonical(event, &decoded).unwrap_or(false) {
-            let what = "it reads, but is not what the program writes: something was added or is written otherwise";
+            let what =
+                "it reads, but is not what the program writes: something was added or is written otherwise";
             found(Kind::NotCanonical, what.into());
         }
         if matches!(decoded.event, Event::LedgerSealed(_)) && event.stream != self.seal_stream {

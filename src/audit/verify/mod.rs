@@ -238,7 +238,8 @@ fn notes(anchors_given: bool, keys: &[PublicKey], seals: &[LogSeal], is_range: b
     }
     if is_range {
         notes.push(
-            "only a part of the log was read: of seals, those whose whole segment lies in it were verified".to_owned(),
+            "only a part of the log was read: of seals, those whose whole segment lies in it were verified"
+                .to_owned(),
         );
     }
     notes
@@ -271,7 +272,9 @@ impl Start {
         }
         let Some(state) = resume else { return whole };
         let is_met = |claim: &&claims::Claim| {
-            claim.revision == state.revision && hex::encode(claim.root) == state.root && claim.count == state.count
+            claim.revision == state.revision
+                && hex::encode(claim.root) == state.root
+                && claim.count == state.count
         };
         if !claims.list.iter().any(|claim| is_met(&claim)) {
             let what = format!(

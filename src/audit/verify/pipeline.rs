@@ -28,7 +28,10 @@ pub struct Span {
 enum Work {
     Page(Vec<RecordedEvent>),
     /// An event that the store cannot read.
-    Unreadable { position: Position, problem: String },
+    Unreadable {
+        position: Position,
+        problem: String,
+    },
 }
 
 /// What was folded, and what was found in the streams.
@@ -123,7 +126,10 @@ impl Reader {
                     // Where it stands, the store does not say; positions have no gaps.
                     self.after += 1;
                     self.limit = limits::READ_PAGE_EVENTS_MAX;
-                    return Ok(Some(Work::Unreadable { position: Position::from_number(self.after), problem }));
+                    return Ok(Some(Work::Unreadable {
+                        position: Position::from_number(self.after),
+                        problem,
+                    }));
                 }
                 page => {
                     let mut page = page?;

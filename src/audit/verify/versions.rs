@@ -53,7 +53,8 @@ mod tests {
                 let position = Position::from_number(*position);
                 versions.add(VersionAt { stream: StreamName((*stream).into()), version: *version, position });
             }
-            let found: Vec<_> = versions.findings.listed().iter().map(|f| (f.kind, f.position.unwrap())).collect();
+            let found: Vec<_> =
+                versions.findings.listed().iter().map(|f| (f.kind, f.position.unwrap())).collect();
             assert_eq!(found, expected, "{walked:?}");
         }
     }

@@ -28,7 +28,6 @@ struct Walker {
     segment: Segment,
 }
 
-
 /// A segment that is not what was sealed, as far as the first supposition tells.
 struct Doubted {
     claim: usize,
@@ -125,7 +124,8 @@ impl Walk {
         let Some(ends_at) = self.ends_at(&walker) else { return };
         if let Some(behind) = self.seen.checked_sub(ends_at) {
             // Its next segment has begun already.
-            let Some(skipped) = usize::try_from(behind).ok().and_then(|n| self.recent.len().checked_sub(n)) else {
+            let Some(skipped) = usize::try_from(behind).ok().and_then(|n| self.recent.len().checked_sub(n))
+            else {
                 return;
             };
             (walker.next, walker.segment) = (next + 1, Segment::default());
@@ -138,7 +138,9 @@ impl Walk {
     fn segment_ended(&mut self, findings: &mut Findings) -> Option<usize> {
         let (mut right, mut believed) = (None, None);
         for index in 0..self.walkers.len() {
-            let Some(walker) = self.walkers.get(index).filter(|walker| self.ends_at(walker) == Some(self.seen)) else {
+            let Some(walker) =
+                self.walkers.get(index).filter(|walker| self.ends_at(walker) == Some(self.seen))
+            else {
                 continue;
             };
             let Some(claim) = self.claims.get(walker.next) else { continue };
@@ -248,8 +250,4 @@ fn altered(claims: &[Claim], doubted: &Doubted) -> Finding {
         doubted.from, doubted.to
     );
     Finding::of_range(Kind::SegmentAltered, Some(doubted.from), Some(doubted.to), what)
-}
-
-fn difference(one: u64, other: u64) -> i64 {
-    i64::try_from(i128::from(other) - i128::from(one)).unwrap_or(i64::MAX)
 }

@@ -227,7 +227,7 @@ fn wrong_sections_are_told_with_their_lines() {
         ),
         (
             "[servers]\nx = 1",
-            "7: servers: unknown key; the keys here are push, admin, store, refused, views, limits, app, merchant, access, bill_profile",
+            "7: servers: unknown key; the keys here are push, admin, store, refused, views, limits, app, merchant, access, bill_profile, seal",
         ),
         (
             "[views]\ndir = \"data/events.db\"",

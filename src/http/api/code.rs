@@ -95,6 +95,8 @@ codes! {
     PeriodStands = "period_stands", CONFLICT;
     /// It takes a second person: who began may not finish.
     SamePerson = "same_person", CONFLICT;
+    /// The server has no key to seal the log with.
+    NotSealing = "not_sealing", CONFLICT;
     /// What If-Match names is not what stands.
     Precondition = "precondition", PRECONDITION_FAILED;
     /// The body is larger than allowed.

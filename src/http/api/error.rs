@@ -161,6 +161,7 @@ impl From<LedgerError> for ApiError {
             LedgerError::OverQuota(_) => Self::new(Code::OverQuota, error.to_string()),
             LedgerError::Contended
             | LedgerError::Altered { .. }
+            | LedgerError::NoSeal { .. }
             | LedgerError::Unreadable(_)
             | LedgerError::Unwritable(_) => Self::internal(&error),
         }

@@ -23,6 +23,7 @@ mod questions;
 mod recoveries;
 mod reports;
 mod roles;
+mod seals;
 mod upload;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use axum::{Extension, Router};
 
 use super::Service;
 use super::metrics::Observed;
+use crate::audit::seal::Sealer;
 use crate::limits;
 use crate::store::Health;
 
@@ -47,6 +49,7 @@ pub use periods::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen}
 pub use present::percent_encoded;
 pub use quarantine::{Decision, Resolved};
 pub use recoveries::{OrderToRecover, RecoveryProposed, RecoveryStanding, Withdrawal};
+pub use seals::{LogSealed, PATH as SEALS_PATH};
 
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
@@ -69,6 +72,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route(grants::GRANT_PATH, post(grants::grant))
         .route("/v1/apps/{app}/orders/{out_trade_no}/refuse", post(grants::refuse))
         .route("/v1/apps/{app}/orders/{out_trade_no}/revoke", post(grants::revoke))
+        .route(seals::PATH, get(seals::list).post(seals::seal))
         .merge(finance::router())
         .layer(DefaultBodyLimit::max(limits::ADMIN_BODY_BYTES_MAX))
         .layer(middleware::from_fn(envelope::with_request_id))
@@ -110,6 +114,7 @@ async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, ApiErr
         receiving: limits::UPLOADS_MAX - service.uploads.available_permits(),
         importing: limits::IMPORTS_MAX - service.imports.available_permits(),
         projections: service.projector.list(),
+        seal: service.sealer.as_ref().and_then(Sealer::newest),
     };
     let text = service.metrics.render(&observed).map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())

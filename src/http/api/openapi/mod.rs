@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::error::{ApiError, Failure};
 use super::extract::NoParams;
-use super::{bills, cases, grants, periods, quarantine, recoveries, reports, roles};
+use super::{bills, cases, grants, periods, quarantine, recoveries, reports, roles, seals};
 use crate::http::Service;
 use crate::limits;
 
@@ -55,6 +55,8 @@ pub use detail::detail;
         periods::prepare,
         periods::close,
         periods::reopen,
+        seals::seal,
+        seals::list,
     ),
     components(schemas(Failure)),
     modifiers(&Bearer),
@@ -71,6 +73,7 @@ pub use detail::detail;
         (name = "cases", description = "Rows of the reconciliation that a person judges"),
         (name = "recoveries", description = "Orders that no push brought: one person proposes, another approves"),
         (name = "periods", description = "A merchant's month: one person prepares, another closes"),
+        (name = "seals", description = "What the log hashed to, signed: later changes of it are found"),
         (name = "health", description = "For probes"),
     ),
 )]
