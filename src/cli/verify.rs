@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::output::OutFile;
-use super::{ConfigFile, FOUND_WRONG};
+use super::{ConfigFile, FOUND_WRONG, comparing};
 use crate::audit::anchor::{self, Anchor};
 use crate::audit::verify::{
     Anchored, Finding, Plan, Proofs, Reached, State, Told, Verified, VerifyError, verify,
@@ -41,6 +41,9 @@ pub struct Args {
     /// Keep in this file what has been verified, and go on there the next time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "until"])]
     state: Option<PathBuf>,
+    /// Compare the log with a copy of it, event by event, and verify nothing else
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["anchor", "from", "until", "state"])]
+    against: Option<PathBuf>,
     /// The result as JSON, one line
     #[arg(long)]
     json: bool,
@@ -48,6 +51,10 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&args.config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    if let Some(other) = &args.against {
+        return runtime.block_on(comparing::against(&config.store_path, other, args.json));
+    }
     let anchors = args.anchor.as_deref().map(read_anchors).transpose()?;
     let plan = Plan {
         apps: config.apps.iter().map(|config| config.app.clone()).collect(),
@@ -58,7 +65,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         resume: args.state.as_deref().map(read_state).transpose()?.flatten(),
     };
     let log = Readers::open(&config.store_path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut watching = Watching::new(args.state.as_deref());
     let verified = runtime.block_on(verify(&log, plan, &mut |told| watching.told(told)));
     watching.finish()?;
@@ -161,8 +167,8 @@ impl<'a> Watching<'a> {
 #[derive(Serialize)]
 struct Shown<'a> {
     log_id: String,
-    from_position: u64,
-    until_position: u64,
+    from_position: String,
+    until_position: String,
     events: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_after_seal: Option<u64>,
@@ -174,8 +180,8 @@ struct Shown<'a> {
     anchors: Option<ShownAnchors>,
     findings: u64,
     findings_by_kind: BTreeMap<&'static str, u64>,
-    first: Option<&'a Finding>,
-    listed: &'a [Finding],
+    first: Option<ShownFinding<'a>>,
+    listed: Vec<ShownFinding<'a>>,
     notes: &'a [String],
 }
 
@@ -183,8 +189,21 @@ struct Shown<'a> {
 struct ShownSeal {
     seal: u64,
     count: u64,
-    position: u64,
+    position: String,
     root: String,
+}
+
+#[derive(Serialize)]
+struct ShownFinding<'a> {
+    kind: &'static str,
+    position: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_position: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    what: &'a str,
 }
 
 #[derive(Serialize)]
@@ -198,7 +217,20 @@ struct ShownAnchors {
 impl ShownSeal {
     fn of(reached: &Reached) -> Self {
         let Reached { revision, count, position, root } = *reached;
-        Self { seal: revision, count, position, root: hex::encode(root) }
+        Self { seal: revision, count, position: position.to_string(), root: hex::encode(root) }
+    }
+}
+
+impl<'a> ShownFinding<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            kind: finding.kind.as_str(),
+            position: finding.position.map(|position| position.to_string()),
+            to_position: finding.to_position.map(|position| position.to_string()),
+            stream: finding.stream.as_deref(),
+            version: finding.version,
+            what: &finding.what,
+        }
     }
 }
 
@@ -213,8 +245,8 @@ impl<'a> Shown<'a> {
         let findings = &verified.findings;
         Self {
             log_id: verified.log_id.to_string(),
-            from_position: verified.from,
-            until_position: verified.until,
+            from_position: verified.from.to_string(),
+            until_position: verified.until.to_string(),
             events: verified.events,
             resumed_after_seal: verified.resumed,
             signatures: verified.proofs,
@@ -225,8 +257,8 @@ impl<'a> Shown<'a> {
             anchors: verified.anchored.as_ref().map(anchors),
             findings: findings.total(),
             findings_by_kind: findings.counts().iter().map(|(kind, count)| (kind.as_str(), *count)).collect(),
-            first: findings.first(),
-            listed: findings.listed(),
+            first: findings.first().map(ShownFinding::of),
+            listed: findings.listed().iter().map(ShownFinding::of).collect(),
             notes: &verified.notes,
         }
     }
