@@ -85,6 +85,7 @@ mod role_list;
 mod role_reports;
 mod roles;
 mod sealed;
+mod seals;
 mod server;
 mod store_damage;
 mod store_faults;
