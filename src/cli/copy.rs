@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::info;
 
 use super::serve::{LogFormat, log_to_stderr};
 use super::{COULD_NOT_RUN, log_named};
@@ -69,7 +70,7 @@ async fn copy(
         bar.set_length(number(of));
         bar.set_position(number(at));
     };
-    let (mut events, mut has_caught_up) = (0, false);
+    let (mut events, mut has_caught_up, mut is_following) = (0, false, false);
     let ended = loop {
         if let Err(error) = source.follow_its_name() {
             break Err(error);
@@ -84,7 +85,11 @@ async fn copy(
                 }
             }
         }
-        bar.set_style(style("{spinner} position {human_pos}, following"));
+        if !is_following {
+            is_following = true;
+            bar.set_style(style("{spinner} position {human_pos}, following"));
+            info!(events, "the copy has caught up and follows");
+        }
         if is_stopped_within(&mut stop, limits::COPY_POLL).await {
             break Ok(());
         }
@@ -124,6 +129,7 @@ impl<'a> Source<'a> {
         let (named, open) =
             (std::fs::metadata(self.path).with_context(shown)?, self.file.metadata().with_context(shown)?);
         if (named.dev(), named.ino()) != (open.dev(), open.ino()) {
+            info!(source = %self.path.display(), "the source's name leads to another file now, which is opened");
             *self = Self::open(self.path)?;
         }
         Ok(())
