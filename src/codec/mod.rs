@@ -96,6 +96,14 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
     Ok(Decoded { event, metadata })
 }
 
+/// Whether what was read, written again, gives the same bytes: nothing stands in the event that is not read.
+pub fn is_canonical(recorded: &RecordedEvent, decoded: &Decoded) -> Result<bool, EncodeError> {
+    let is_same = recorded.event_type == decoded.event.type_name()
+        && recorded.data == data::encode(&decoded.event)?
+        && recorded.metadata == metadata::encode(&decoded.metadata)?;
+    Ok(is_same)
+}
+
 /// How many lines of a bill an event holds, without reading them; `None` where it is no such event.
 pub fn line_count(recorded: &RecordedEvent) -> Result<Option<LineCount>, DecodeError> {
     let brings_lines = |event: &EventFields| event.event_type == recorded.event_type && event.brings_lines();

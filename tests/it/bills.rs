@@ -67,6 +67,14 @@ impl ReadLog for Fragile {
         self.inner.read_category(category, after, limit).await
     }
 
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault> {
+        self.inner.read_versions(after, limit).await
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.inner.last().await
     }
