@@ -29,6 +29,7 @@ mod query;
 mod reconcile;
 mod recovery;
 mod refused;
+mod replay;
 mod serve;
 pub mod simulate;
 mod token;
@@ -89,6 +90,7 @@ enum Command {
     #[command(subcommand)]
     Projections(projections::Command),
     Query(query::Args),
+    Replay(replay::Args),
     Find(find::Args),
     Simulate(Simulate),
     /// Access tokens of the admin listener
@@ -141,6 +143,7 @@ impl Cli {
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Query(args) => query::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::Find(args) => find::run(args),
             Command::Simulate(Simulate { config: file, args }) => {
                 let config = load_config(&file)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts it may know.
-const MAY_KNOW: [(&str, &[&str]); 24] = [
+const MAY_KNOW: [(&str, &[&str]); 25] = [
     ("limits", &[]),
     ("bill", &["domain", "limits", "moment"]),
     ("clock", &[]),
@@ -36,6 +36,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "table",
         ],
     ),
+    ("replay", &["limits", "projector"]),
     ("audit", &["codec", "domain", "limits", "store", "wechat"]),
     ("config", &["bill", "domain", "limits", "moment", "wechat"]),
     ("spool", &[]),
@@ -81,6 +82,7 @@ const MAY_KNOW: [(&str, &[&str]); 24] = [
             "projector",
             "quota",
             "reconcile",
+            "replay",
             "spool",
             "store",
             "table",
