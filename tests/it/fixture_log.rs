@@ -1,15 +1,14 @@
 //! A fixed log, `tests/fixtures/replay.jsonl`, and its beginnings.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use order_ledger::codec;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
-use order_ledger::store::{
-    Append, AppendOutcome, EventStore, ExpectedVersion, NewEvent, StreamName, Urgency,
-};
+use order_ledger::store::{Append, EventStore, ExpectedVersion, NewEvent, StreamName, Urgency};
 use serde_json::Value;
+
+use super::reconciling::appended;
 
 /// One event of it.
 #[derive(Clone)]
@@ -44,14 +43,14 @@ fn line(text: &str) -> Line {
     }
 }
 
-/// Records them; the position of each is its place, counted from 1.
+/// Records them; the position of each is its place, counted from 1. What stands together in a stream goes at once.
 pub async fn record(store: &SqliteStore, lines: &[Line]) {
-    for Line { stream, version, event, .. } in lines {
+    for together in lines.chunk_by(|one, next| one.stream == next.stream) {
+        let Line { stream, version, .. } = &together[0];
         let expected = version.checked_sub(1).map_or(ExpectedVersion::NoStream, ExpectedVersion::Exact);
-        let events = Arc::from([event.clone()]);
+        let events = together.iter().map(|line| line.event.clone()).collect();
         let append = Append { stream: stream.clone(), expected, events, urgency: Urgency::Push };
-        let outcome = store.append(append).await;
-        assert!(matches!(outcome, AppendOutcome::Appended { repeated: false, .. }), "{outcome:?}");
+        appended(store, append).await;
     }
 }
 

@@ -67,7 +67,7 @@ async fn the_same_log_gives_the_same_file_byte_for_byte_whenever_it_is_folded() 
     let lines = lines();
     let home = home_of(&lines).await;
     let moment = lines[100].recorded_at;
-    for until in ["1", "97", &lines.len().to_string(), &stamp(moment)] {
+    for until in ["97", &stamp(moment)] {
         let told = into(&home, until, "one.db");
         assert_eq!(told, {
             let mut again = into(&home, until, "other.db");
@@ -87,7 +87,7 @@ async fn the_same_log_gives_the_same_file_byte_for_byte_whenever_it_is_folded() 
 async fn a_file_is_of_exactly_its_position_and_says_what_it_is_of() {
     let lines = lines();
     let home = home_of(&lines).await;
-    for until in [0, 1, 60, 161, lines.len()] {
+    for until in [0, 88, lines.len()] {
         let told = into(&home, &until.to_string(), "past.db");
         let begun = home_of(&lines[..until]).await;
         into(&begun, &until.to_string(), "all.db");
@@ -119,7 +119,7 @@ async fn a_moment_is_the_time_before_the_first_event_that_was_recorded_after_it(
     let home = home_of(&lines).await;
     let first = lines[0].recorded_at;
     let (minute, year) = (chrono::TimeDelta::minutes(1), chrono::TimeDelta::days(365));
-    for moment in [first - minute, first, lines[50].recorded_at, lines[200].recorded_at, first + year] {
+    for moment in [first - minute, lines[200].recorded_at, first + year] {
         let told = into(&home, &stamp(moment), "then.db");
         let position = Some(last_at(&lines, moment)).filter(|last| *last > 0);
         assert_eq!(told["position"], serde_json::json!(position.map(|last| last.to_string())), "{moment}");
