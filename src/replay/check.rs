@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows};
+use rusqlite::{Connection, Row};
 
 use super::shape::{Kind, Shape, quoted};
 use crate::limits;
@@ -169,8 +169,8 @@ fn rows(shape: &Shape, found: &Connection, folded: &Connection) -> Result<u64, S
     let walk = Walk { shape, width: identity.len(), identity: &identity, folded };
     let mut count = 0;
     loop {
-        let found = next(&mut theirs).map_err(Stopped::Found)?;
-        let expected = next(&mut ours).map_err(Stopped::Folded)?;
+        let found = theirs.next().map_err(Stopped::Found)?;
+        let expected = ours.next().map_err(Stopped::Folded)?;
         match (found, expected) {
             (None, None) => return Ok(count),
             (Some(found), None) => return Err(Stopped::At(What::Extra(walk.key(found)?))),
@@ -183,10 +183,6 @@ fn rows(shape: &Shape, found: &Connection, folded: &Connection) -> Result<u64, S
         }
         count += 1;
     }
-}
-
-fn next<'r>(rows: &'r mut Rows<'_>) -> rusqlite::Result<Option<&'r Row<'r>>> {
-    rows.next().map(|row| row.map(|row| &*row))
 }
 
 struct Walk<'a> {

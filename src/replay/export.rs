@@ -13,7 +13,7 @@ use crate::projector::ReadFile;
 /// A state of a projection.
 pub struct State {
     pub projection: String,
-    pub path: PathBuf,
+    pub file: ReadFile,
 }
 
 /// What the file says of itself, by key.
@@ -53,12 +53,11 @@ pub fn write(
     out.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN").map_err(failed)?;
     write_facts(&out, facts).map_err(failed)?;
     let mut export = Export { out: &out, taken: BTreeSet::new(), written: Written::default() };
-    for State { projection, path: from } in states {
+    for State { projection, file: from } in states {
         let unreadable = |error| ExportError::Read { projection: projection.clone(), error };
-        let from = ReadFile::open(from).map_err(unreadable)?;
         for shape in Shape::of(from.connection()).map_err(unreadable)? {
             tell(&format!("{projection}.{}", shape.name));
-            match export.table(projection, &from, &shape) {
+            match export.table(projection, from, &shape) {
                 Ok(()) => {}
                 Err(Side::Read(error)) if shape.kind == Kind::View => {
                     let view = &shape.name;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::super::FOUND_WRONG;
-use super::Replay;
+use super::{Replay, ToldAs};
 use crate::projector::Definition;
 use crate::projector::past::{self, ReadFile, Standing, Wanted};
 use crate::replay::check::{self, Compared, Difference, What};
@@ -34,7 +34,7 @@ struct Live {
 }
 
 impl Replay {
-    pub async fn check(&self, views: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    pub async fn check(&self, views: &Path, told_as: ToldAs) -> anyhow::Result<ExitCode> {
         let folder = views.to_owned();
         let standing = tokio::task::spawn_blocking(move || past::standing(&folder)).await?;
         let standing = match standing {
@@ -67,12 +67,16 @@ impl Replay {
         self.fold(&folds).await?;
         for (live, wanted) in live.into_iter().zip(folds) {
             let name = wanted.definition.name.clone();
-            let compare = move || compare(&live, &wanted);
+            let folded = self.folds.open(&wanted.path)?;
+            let compare = move || compare(&live, &wanted, &folded);
             told.push((name, tokio::task::spawn_blocking(compare).await??));
         }
         told.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if self.folds.is_stopped() {
+            bail!("not all is compared");
+        }
         for (projection, checked) in &told {
-            tell(projection, checked, json)?;
+            tell(projection, checked, told_as)?;
         }
         let is_wrong = told.iter().any(|(_, checked)| checked.is_wrong());
         Ok(if is_wrong { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
@@ -87,7 +91,7 @@ impl Replay {
             ));
         };
         let unreadable = |error: rusqlite::Error| Checked::Wrong(format!("cannot be read: {error}"));
-        let file = ReadFile::open(&path).map_err(unreadable)?;
+        let file = self.folds.open(&path).map_err(unreadable)?;
         let checkpoint = file.checkpoint().map_err(unreadable)?;
         let Some(checkpoint) = checkpoint else {
             return Err(Checked::Wrong("does not say how far it is".to_owned()));
@@ -105,8 +109,7 @@ impl Replay {
     }
 }
 
-fn compare(live: &Live, wanted: &Wanted) -> anyhow::Result<Checked> {
-    let folded = ReadFile::open(&wanted.path)?;
+fn compare(live: &Live, wanted: &Wanted, folded: &ReadFile) -> anyhow::Result<Checked> {
     let reached = folded.checkpoint()?.and_then(|checkpoint| checkpoint.position);
     if reached != wanted.until {
         let at = |at: Option<Position>| at.map_or(0, Position::number);
@@ -168,8 +171,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn tell(projection: &str, checked: &Checked, json: bool) -> anyhow::Result<()> {
-    if json {
+fn tell(projection: &str, checked: &Checked, told_as: ToldAs) -> anyhow::Result<()> {
+    if told_as == ToldAs::Json {
         out!("{}", serde_json::to_string(&line(projection, checked))?);
         return Ok(());
     }

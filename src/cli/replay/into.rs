@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::super::FOUND_WRONG;
-use super::{Replay, Until};
+use super::{Replay, ToldAs, Until};
 use crate::moment::stamp;
-use crate::projector::Usable;
 use crate::projector::past::{self, Wanted};
+use crate::projector::{Definition, Usable};
 use crate::reconcile::header::SOFTWARE_VERSION;
 use crate::replay::export::{self, Facts, State, Written};
 use crate::store::Position;
@@ -18,8 +20,15 @@ use crate::store::Position;
 /// Where the state goes, and how it is told.
 pub struct Target {
     pub file: PathBuf,
-    pub force: bool,
-    pub json: bool,
+    pub existing: Existing,
+    pub told_as: ToldAs,
+}
+
+/// What becomes of a file that is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Stays,
+    IsReplaced,
 }
 
 #[derive(Serialize)]
@@ -34,8 +43,8 @@ struct Told<'a> {
 }
 
 impl Replay {
-    pub async fn into_file(&self, usable: Usable, until: Until, target: &Target) -> anyhow::Result<ExitCode> {
-        if target.file.exists() && !target.force {
+    pub async fn export(&self, usable: Usable, until: Until, target: &Target) -> anyhow::Result<ExitCode> {
+        if target.file.exists() && target.existing == Existing::Stays {
             bail!(
                 "{} is there already: name another file, or replace it with --force",
                 target.file.display()
@@ -48,7 +57,7 @@ impl Replay {
         };
         let mut definitions = usable.definitions;
         definitions.sort_by(|a, b| a.name.cmp(&b.name));
-        let wanted = |definition: &std::sync::Arc<crate::projector::Definition>| Wanted {
+        let wanted = |definition: &Arc<Definition>| Wanted {
             path: self.path_of(&definition.name),
             definition: definition.clone(),
             until: position,
@@ -66,12 +75,20 @@ impl Replay {
                 facts.push((format!("ends_before.{}", definition.name), Some(failure.position.to_string())));
             }
         }
-        let states: Vec<_> = wanted
-            .into_iter()
-            .map(|wanted| State { projection: wanted.definition.name.clone(), path: wanted.path })
-            .collect();
-        let (file, force) = (target.file.clone(), target.force);
-        let written = tokio::task::spawn_blocking(move || write(&file, force, &states, &facts)).await??;
+        let state = |wanted: &Wanted| {
+            let file = self.folds.open(&wanted.path)?;
+            anyhow::Ok(State { projection: wanted.definition.name.clone(), file })
+        };
+        let states = wanted.iter().map(state).collect::<Result<Vec<_>, _>>()?;
+        let (file, existing, folds) = (target.file.clone(), target.existing, self.folds.clone());
+        let writing = tokio::task::spawn_blocking(move || {
+            let whole = Whole::write(&file, &states, &facts)?;
+            if folds.is_stopped() {
+                bail!("it is not whole");
+            }
+            whole.take_place(&file, existing)
+        });
+        let written = writing.await??;
         left_out.extend(written.left_out.iter().cloned());
         let told = Told {
             file: &target.file.display().to_string(),
@@ -82,7 +99,7 @@ impl Replay {
             rows: written.rows,
             left_out: &left_out,
         };
-        tell(&told, target.json)?;
+        tell(&told, target.told_as)?;
         Ok(if left_out.is_empty() { ExitCode::SUCCESS } else { FOUND_WRONG.into() })
     }
 
@@ -116,31 +133,44 @@ fn facts(log_id: String, position: Option<Position>, until: Until) -> Facts {
     .to_vec()
 }
 
-/// The file takes its place when it is whole, readable by its owner alone.
-fn write(file: &Path, force: bool, states: &[State], facts: &Facts) -> anyhow::Result<Written> {
-    let shown = || file.display().to_string();
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = tempfile::Builder::new().prefix(".order-ledger-").tempfile_in(folder).with_context(shown)?;
-    let bar = indicatif::ProgressBar::new_spinner();
-    let written = export::write(beside.path(), states, facts, &|table| {
-        bar.set_message(table.to_owned());
-        bar.tick();
-    })?;
-    bar.finish_and_clear();
-    beside.as_file().sync_all().with_context(shown)?;
-    if force {
-        beside.persist(file).map_err(|error| error.error).with_context(shown)?;
-    } else {
-        beside.persist_noclobber(file).map_err(|error| error.error).with_context(shown)?;
-    }
-    Ok(written)
+/// A file beside its place, readable by its owner alone.
+struct Whole {
+    beside: NamedTempFile,
+    written: Written,
 }
 
-fn tell(told: &Told<'_>, json: bool) -> anyhow::Result<()> {
+impl Whole {
+    fn write(file: &Path, states: &[State], facts: &Facts) -> anyhow::Result<Self> {
+        let shown = || file.display().to_string();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = tempfile::Builder::new().prefix(".order-ledger-").tempfile_in(folder);
+        let beside = beside.with_context(shown)?;
+        let bar = indicatif::ProgressBar::new_spinner();
+        let written = export::write(beside.path(), states, facts, &|table| {
+            bar.set_message(table.to_owned());
+            bar.tick();
+        });
+        bar.finish_and_clear();
+        let written = written?;
+        beside.as_file().sync_all().with_context(shown)?;
+        Ok(Self { beside, written })
+    }
+
+    fn take_place(self, file: &Path, existing: Existing) -> anyhow::Result<Written> {
+        let placed = match existing {
+            Existing::IsReplaced => self.beside.persist(file),
+            Existing::Stays => self.beside.persist_noclobber(file),
+        };
+        placed.map_err(|error| error.error).with_context(|| file.display().to_string())?;
+        Ok(self.written)
+    }
+}
+
+fn tell(told: &Told<'_>, told_as: ToldAs) -> anyhow::Result<()> {
     for problem in told.left_out {
         eprintln!("left out: {problem}");
     }
-    if json {
+    if told_as == ToldAs::Json {
         out!("{}", serde_json::to_string(told)?);
         return Ok(());
     }

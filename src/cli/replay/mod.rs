@@ -5,6 +5,7 @@ mod into;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,12 +14,14 @@ use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+use into::Existing;
+
 use super::ConfigFile;
 use super::folding::{Projections, progress_bar};
 use crate::config::Config;
 use crate::moment;
 use crate::projector::FoldFailure;
-use crate::projector::past::{PastError, PastFolds, Wanted};
+use crate::projector::past::{PastFolds, Wanted};
 use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
@@ -52,6 +55,13 @@ pub struct Args {
     json: bool,
 }
 
+/// How the result is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ToldAs {
+    Text,
+    Json,
+}
+
 /// What a state is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
@@ -72,21 +82,25 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&args.config)?;
     runtime.block_on(async {
         let replay = Replay::open(&config)?;
-        match (args.until, args.into) {
-            (Some(until), Some(file)) => {
-                let usable = args.projections.usable(&config);
-                replay
-                    .into_file(usable, until, &into::Target { file, force: args.force, json: args.json })
-                    .await
-            }
-            _ => replay.check(&config.views_dir, args.json).await,
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut work = pin!(replay.work(args, &config));
+        tokio::select! {
+            done = &mut work => return done,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
+        replay.folds.stop();
+        // What it fails with is that it was told to stop.
+        let _stopped = work.await;
+        bail!("ended before it was done")
     })
 }
 
 /// The log, and a folder to fold into.
 struct Replay {
     log: Arc<dyn ReadLog>,
+    folds: Arc<PastFolds>,
     /// Removed when the command ends.
     folder: TempDir,
 }
@@ -99,16 +113,29 @@ impl Replay {
         let folder = || beside.display().to_string();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(beside).with_context(folder)?;
         let folder = tempfile::Builder::new().prefix(".replay-").tempdir_in(beside).with_context(folder)?;
-        Ok(Self { log, folder })
+        let folds = Arc::new(PastFolds::of(log.clone(), tokio::runtime::Handle::current()));
+        Ok(Self { log, folds, folder })
     }
 
-    /// Folds all of them, with a progress bar, until it is done or somebody ends the command.
+    async fn work(&self, args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+        let told_as = if args.json { ToldAs::Json } else { ToldAs::Text };
+        match (args.until, args.into) {
+            (Some(until), Some(file)) => {
+                let usable = args.projections.usable(config);
+                let existing = if args.force { Existing::IsReplaced } else { Existing::Stays };
+                let target = into::Target { file, existing, told_as };
+                self.export(usable, until, &target).await
+            }
+            _ => self.check(&config.views_dir, told_as).await,
+        }
+    }
+
+    /// Folds all of them, with a progress bar.
     async fn fold(&self, wanted: &[Wanted]) -> anyhow::Result<Vec<Option<FoldFailure>>> {
-        let folds = Arc::new(PastFolds::of(self.log.clone(), tokio::runtime::Handle::current()));
         let last = wanted.iter().filter_map(|wanted| wanted.until).max();
         let (bar, far) = (progress_bar(last), Mutex::new(vec![0; wanted.len()]));
-        let (running, wanted) = (folds.clone(), wanted.to_vec());
-        let mut folding = tokio::task::spawn_blocking(move || {
+        let (folds, wanted) = (self.folds.clone(), wanted.to_vec());
+        let folding = tokio::task::spawn_blocking(move || {
             let names: Vec<_> = wanted.iter().map(|wanted| wanted.definition.name.clone()).collect();
             let tell = |place: usize, at: Position| {
                 let mut far = far.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,26 +146,11 @@ impl Replay {
                     bar.set_message(name.clone());
                 }
             };
-            let folded = running.fold(&wanted, &tell);
+            let folded = folds.fold(&wanted, &tell);
             bar.finish_and_clear();
             folded
         });
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let folded = tokio::select! {
-            folded = &mut folding => folded?,
-            _ = interrupt.recv() => Err(PastError::Told),
-            _ = terminate.recv() => Err(PastError::Told),
-        };
-        match folded {
-            Err(PastError::Told) => {
-                folds.stop();
-                // What it has folded so far is nobody's.
-                let _ended = folding.await;
-                bail!("ended before it was done; nothing was written")
-            }
-            folded => Ok(folded?),
-        }
+        Ok(folding.await??)
     }
 
     /// A file for a projection.

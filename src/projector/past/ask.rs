@@ -36,7 +36,7 @@ pub struct StateOf {
 pub enum Reach {
     /// A position: an answer of a state before it is none.
     Exactly,
-    /// A moment that is over.
+    /// A moment that is over: a read model that has stopped before it answers as it is.
     Over,
     /// A moment to come: whatever is known belongs to it.
     Open,
@@ -100,7 +100,13 @@ impl Projector {
     ) -> Result<Answer, AskError> {
         if let Some(min_position) = self.may_know(question.projection, question.min_position, state) {
             let now = Question { min_position, ..question.clone() };
-            let answer = self.ask(&now).await?;
+            let answer = match self.ask(&now).await {
+                // What does not come so far answers as it is, and says how far that is.
+                Err(AskError::Behind { .. }) if state.reach == Reach::Over => {
+                    self.ask(&Question { wait: Duration::ZERO, ..question.clone() }).await?
+                }
+                other => other?,
+            };
             if self.is_of(state, answer.position, &answer.declaration.uses) {
                 return Ok(answer);
             }
@@ -133,12 +139,17 @@ impl Projector {
     pub async fn snapshot_as_of(
         self: &Arc<Self>,
         projection: &str,
-        min_position: Option<Position>,
+        at_least: Option<Position>,
         state: &StateOf,
         wait: Duration,
     ) -> Result<Snapshot, AskError> {
-        if let Some(min_position) = self.may_know(projection, min_position, state) {
-            let snapshot = self.snapshot(projection, min_position, wait).await?;
+        if let Some(min_position) = self.may_know(projection, at_least, state) {
+            let snapshot = match self.snapshot(projection, min_position, wait).await {
+                Err(AskError::Behind { .. }) if state.reach == Reach::Over => {
+                    self.snapshot(projection, at_least, Duration::ZERO).await?
+                }
+                other => other?,
+            };
             if self.is_of(state, snapshot.position(), snapshot.joined()) {
                 return Ok(snapshot);
             }
@@ -166,8 +177,7 @@ impl Projector {
         let at = self.progress(projection).and_then(|progress| *progress.borrow());
         match state.reach {
             Reach::Open => Some(min_position),
-            Reach::Over if at <= state.until => Some(min_position),
-            Reach::Exactly if at <= state.until => Some(min_position.max(state.until)),
+            Reach::Over | Reach::Exactly if at <= state.until => Some(min_position.max(state.until)),
             Reach::Over | Reach::Exactly => None,
         }
     }

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::super::ask::Asking;
+use super::super::authorizer::Gate;
+use super::super::deadline::Deadline;
 use super::super::definition::Definition;
 use super::super::feed::{Feed, Stop};
 use super::super::file::{self, Checkpoint, Place};
@@ -46,9 +47,18 @@ impl PastFolds {
         Self { feed: Feed::new(log, runtime), stop: Stop::default() }
     }
 
-    /// Ends what runs, soon.
+    /// Ends what runs, soon, and what is read from files that were opened here.
     pub fn stop(&self) {
         self.stop.tell();
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_told()
+    }
+
+    /// A read model's file, made here or not.
+    pub fn open(&self, path: &Path) -> rusqlite::Result<ReadFile> {
+        ReadFile::open(path, &self.stop)
     }
 
     /// Folds all of them side by side; in their order, the event that each could not fold, if there was one. Blocks.
@@ -118,23 +128,26 @@ pub fn standing(views: &Path) -> std::io::Result<Vec<Standing>> {
 
 /// One read model's file, to be read with any statement that only reads.
 pub struct ReadFile {
-    asking: Asking,
+    connection: Connection,
+    _gate: Gate,
 }
 
 impl ReadFile {
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
-        let asking = Asking::open(path, &[])?;
-        asking.connection.execute_batch("PRAGMA temp_store = FILE")?;
-        Ok(Self { asking })
+    fn open(path: &Path, stop: &Stop) -> rusqlite::Result<Self> {
+        let mut connection = file::open_to_ask(path, &[])?;
+        let gate = Gate::install(&mut connection)?;
+        connection.execute_batch("PRAGMA temp_store = FILE")?;
+        Deadline::over(&mut connection, stop.clone())?.until_stopped_for_good();
+        Ok(Self { connection, _gate: gate })
     }
 
     /// Knows the functions that views may call.
     pub fn connection(&self) -> &Connection {
-        &self.asking.connection
+        &self.connection
     }
 
     /// How far its rows go.
     pub fn checkpoint(&self) -> rusqlite::Result<Option<Checkpoint>> {
-        file::checkpoint(&self.asking.connection, "main")
+        file::checkpoint(&self.connection, "main")
     }
 }

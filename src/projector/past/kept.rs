@@ -76,9 +76,8 @@ impl Past {
     /// goes. Blocks.
     pub fn open(&self, views: &Path) -> Result<(), FileError> {
         let folder = views.join(FOLDER);
-        file::gone(fs::remove_dir_all(&folder))
-            .and_then(|()| fs::DirBuilder::new().mode(0o700).create(&folder))
-            .map_err(|error| FileError::Io { path: folder.clone(), error })?;
+        let cleared = file::gone(fs::remove_dir_all(&folder));
+        cleared.map_err(|error| FileError::Io { path: folder.clone(), error })?;
         self.lock().folder = Some(folder);
         Ok(())
     }
@@ -159,12 +158,15 @@ impl Past {
             return Err(not_built(definition, until, "behind others that are folded first"));
         }
         states.make_room();
+        let fault = |error: std::io::Error| AskError::Fault {
+            projection: definition.name.clone(),
+            problem: error.to_string(),
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(fault)?;
         let (name, version) = (definition.name.clone(), definition.version.clone());
         let path = folder.join(format!("{name}-{turn}.db"));
         let (told, built) = watch::channel(Built::Begun(None));
-        let thread = self.spawn(definition.clone(), path, until, told);
-        let thread = thread
-            .map_err(|error| AskError::Fault { projection: name.clone(), problem: error.to_string() })?;
+        let thread = self.spawn(definition.clone(), path, until, told).map_err(fault)?;
         states.threads.retain(|thread| !thread.is_finished());
         states.threads.push(thread);
         states.kept.push(Kept { name, version, until, built: built.clone(), asked: turn });
