@@ -19,6 +19,7 @@ pub mod pace;
 pub mod projector;
 pub mod quota;
 pub mod reconcile;
+pub mod replay;
 pub mod spool;
 pub mod store;
 pub mod table;

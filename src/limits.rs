@@ -316,6 +316,11 @@ pub const QUERY_RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const QUERY_LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A text given as a parameter of a query.
 pub const PARAMETER_CHARS_MAX: usize = 1000;
+/// States of the past that are kept to answer questions, each of one projection, and how many are folded at once.
+pub const AS_OF_KEPT: usize = 12;
+pub const AS_OF_AT_ONCE: usize = 2;
+/// A value that a comparison of read models shows.
+pub const COMPARED_CHARS_MAX: usize = 60;
 
 // Bills.
 

@@ -257,7 +257,8 @@ pub fn thousandths() -> ProgressBar {
     bar
 }
 
-fn progress_bar(last: Option<Position>) -> ProgressBar {
+/// The progress of folding up to there.
+pub fn progress_bar(last: Option<Position>) -> ProgressBar {
     let end = last.map_or(0, Position::number);
     let bar = ProgressBar::with_draw_target(Some(end), ProgressDrawTarget::stderr_with_hz(5));
     let style = ProgressStyle::with_template(

@@ -31,6 +31,7 @@ mod query;
 mod reconcile;
 mod recovery;
 mod refused;
+mod replay;
 mod seal;
 mod sealing;
 mod serve;
@@ -97,6 +98,7 @@ enum Command {
     Projections(projections::Command),
     Seal(seal::Args),
     Query(query::Args),
+    Replay(replay::Args),
     Find(find::Args),
     Simulate(Simulate),
     /// Access tokens of the admin listener
@@ -152,6 +154,7 @@ impl Cli {
             Command::Projections(command) => projections::run(command),
             Command::Seal(args) => seal::run(args),
             Command::Query(args) => query::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::Find(args) => find::run(args),
             Command::Simulate(Simulate { config: file, args }) => {
                 let config = load_config(&file)?;

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
 use super::catalogue::{COLUMNS, EventFields, LINES, catalogue, kind_of};
 use super::lines::Lines;
+use crate::moment::parse_stamp;
 use crate::store::RecordedEvent;
 
 /// One field. Truth is 0 or 1; lists and objects are their JSON text.
@@ -62,6 +64,12 @@ struct Signed<'a> {
 /// The payload as it was signed; `None` for an event that no push brought.
 pub fn payload(metadata: &str) -> Option<String> {
     serde_json::from_str::<Signed<'_>>(metadata).ok()?.payload.map(Cow::into_owned)
+}
+
+/// When an event was recorded; `None` where its metadata cannot be read.
+pub fn recorded_at(metadata: &str) -> Option<DateTime<Utc>> {
+    let beside: Beside<'_> = serde_json::from_str(metadata).ok()?;
+    parse_stamp(&beside.recorded_at).ok()
 }
 
 /// Reads an event's fields, or says what is wrong with it.

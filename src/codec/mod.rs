@@ -26,7 +26,7 @@ use crate::store::{NewEvent, RecordedEvent, StreamName};
 
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
-pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload};
+pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload, recorded_at};
 pub use line_data::{LineCount, cells};
 pub use lines::Lines;
 pub use stream::{

@@ -19,7 +19,7 @@ impl Worker {
         let mut failed: Option<FoldFailure> = None;
         loop {
             let path = self.slot.place.next_name(&definition.version);
-            let built = self.build_file(definition, &path, failed.as_ref());
+            let built = self.build_file(definition, &path, failed.as_ref().map(|failure| failure.position));
             let _gone_where_finished = std::fs::remove_file(file::building(&path));
             match built {
                 End::CaughtUp => {
@@ -50,12 +50,12 @@ impl Worker {
 
     /// A finished build that never answered.
     fn remove(&self, generation: &Generation) {
-        if let Err(error) = self.slot.place.remove(&generation.path) {
+        if let Err(error) = file::remove(&generation.path) {
             warn!(projection = self.slot.name, %error, "a build that was given up cannot be removed");
         }
     }
 
-    fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo<'_>) -> End {
+    fn build_file(&self, definition: &Arc<Definition>, path: &std::path::Path, up_to: UpTo) -> End {
         let built = file::building(path);
         let fault = |error: &dyn std::fmt::Display| End::Fault(format!("{}: {error}", built.display()));
         let made = file::create(&built, definition, self.source.live.log().log_id());
@@ -83,7 +83,7 @@ impl Worker {
         &self,
         folding: &Folding,
         definition: &Definition,
-        up_to: UpTo<'_>,
+        up_to: UpTo,
     ) -> Result<End, rusqlite::Error> {
         folding.begin()?;
         folding.make(&definition.schema)?;
@@ -111,7 +111,7 @@ impl Worker {
         Ok(end)
     }
 
-    pub(super) fn note_build(&self, stretch: &Stretch<'_>) {
+    pub(super) fn note_build(&self, stretch: &Stretch) {
         let head = *self.source.head.borrow();
         let progress = Progress { events: stretch.events, position: stretch.at, head };
         self.slot.note(|status| status.build = Some(progress));

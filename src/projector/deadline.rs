@@ -51,6 +51,11 @@ impl Deadline {
         self.set(NEVER)
     }
 
+    /// The same of all that the connection ever runs.
+    pub fn until_stopped_for_good(&self) {
+        std::mem::forget(self.until_stopped());
+    }
+
     fn set(&self, at_ms: u64) -> Lifted<'_> {
         Lifted { deadline: self, before: self.at_ms.swap(at_ms, Ordering::Relaxed) }
     }

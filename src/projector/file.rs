@@ -149,21 +149,21 @@ impl Place {
         let _kept_where_not_empty = fs::remove_dir(&self.folder);
         Ok(())
     }
+}
 
-    /// Removes a finished build that never answered.
-    pub fn remove(&self, path: &Path) -> Result<(), FileError> {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            let path = PathBuf::from(name);
-            gone(fs::remove_file(&path)).map_err(|error| FileError::Io { path, error })?;
-        }
-        Ok(())
+/// Removes a finished build that answers no more, or never did.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let path = PathBuf::from(name);
+        gone(fs::remove_file(&path)).map_err(|error| FileError::Io { path, error })?;
     }
+    Ok(())
 }
 
 /// SQLite removes files beside a database by itself when nobody has it open any more.
-fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+pub fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

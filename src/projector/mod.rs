@@ -18,6 +18,7 @@ mod folder;
 mod moments;
 mod noted;
 mod on;
+pub mod past;
 mod problem;
 mod rules;
 mod script;
@@ -48,6 +49,7 @@ pub use definition::Definition;
 pub use file::FileError;
 pub use fold::FoldFailure;
 pub use folder::{Folder, Origin};
+pub use past::ReadFile;
 pub use problem::{Problem, Problems};
 pub use snapshot::Snapshot;
 pub use status::{Progress, State, Status};
@@ -57,6 +59,7 @@ pub use waiting::KeepsFailing;
 
 use feed::Feed;
 use file::Place;
+use past::Past;
 use problem::known_names;
 use slot::{Generation, Slot, Source};
 
@@ -67,6 +70,7 @@ use crate::store::{LogId, Position, ReadLog};
 pub struct Projector {
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     source: Source,
+    past: Past,
     turns: Arc<Semaphore>,
     /// For those whom WeChat waits for.
     urgent_turns: Arc<Semaphore>,
@@ -94,11 +98,13 @@ pub struct Listed {
 impl Projector {
     /// Without projections yet. `runtime` runs what the log does while threads of ours wait for it.
     pub fn new(log: Arc<dyn ReadLog>, head: watch::Receiver<Option<Position>>, runtime: Handle) -> Arc<Self> {
-        let (live, builds) = (Feed::new(log.clone(), runtime.clone()), Feed::new(log, runtime));
+        let (live, builds) =
+            (Feed::new(log.clone(), runtime.clone()), Feed::new(log.clone(), runtime.clone()));
         let source = Source { live, builds, head };
         Arc::new(Self {
             slots: RwLock::default(),
             source,
+            past: Past::of(log, runtime),
             turns: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
             urgent_turns: Arc::new(Semaphore::new(limits::URGENT_QUERIES_MAX)),
             report_turns: Arc::new(Semaphore::new(limits::REPORTS_MAX)),
@@ -117,8 +123,9 @@ impl Projector {
         }
         let newer = before_begun.take();
         let taken = self.take_now(newer.as_ref().unwrap_or(usable));
+        let opened = self.views.get().map_or(Ok(()), |views| self.past.open(views.folder()));
         self.begun.send_replace(true);
-        taken
+        taken.and(opened)
     }
 
     /// Whether the projections are known, once they are or the time is over.
@@ -336,6 +343,7 @@ impl Projector {
         self.has_closed.store(true, Ordering::Release);
         let slots = std::mem::take(&mut *self.write());
         slots.values().for_each(|slot| slot.end());
+        self.past.close();
     }
 
     fn slot(&self, name: &str) -> Option<Arc<Slot>> {

@@ -40,19 +40,14 @@ impl Projector {
         wait: Duration,
     ) -> Result<Snapshot, AskError> {
         let until = Instant::now() + wait;
-        let fault = |problem: String| AskError::Fault { projection: projection.to_owned(), problem };
-        let turn = timeout_at(until, self.report_turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| AskError::Busy)?.map_err(|error| fault(error.to_string()))?;
+        let turn = self.report_turn(projection, until).await?;
         loop {
             let live = self.ready(projection, min_position, until).await?;
             let mut joined = Vec::new();
             for name in joined_by(&live.definition) {
                 joined.push((name.clone(), self.ready(&name, min_position, until).await?.path.clone()));
             }
-            let (from, files) = (live.clone(), joined.clone());
-            let opening = tokio::task::spawn_blocking(move || open(&from, &files));
-            let opened = opening.await.map_err(|error| fault(error.to_string()))?;
-            let (asking, position) = match opened {
+            let (asking, position) = match opened(&live, &joined).await {
                 // Another build took over while the files were being opened.
                 Err(AskError::Fault { .. }) if self.has_moved_on(&live, &joined) => continue,
                 other => other?,
@@ -64,16 +59,62 @@ impl Projector {
                 self.moved(projection, until).await;
                 continue;
             }
-            let joined = joined.into_iter().map(|(name, _)| name).collect();
-            let definition = live.definition.clone();
-            let log_id = self.log_id();
-            return Ok(Snapshot { definition, asking, joined, log_id, position, _turn: turn });
+            return Ok(self.taken(&live, joined, (asking, position), turn));
         }
+    }
+
+    /// One of the turns that reports have.
+    pub(super) async fn report_turn(
+        &self,
+        projection: &str,
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit, AskError> {
+        let turn = timeout_at(until, self.report_turns.clone().acquire_owned()).await;
+        turn.map_err(|_| AskError::Busy)?.map_err(|error| fault(projection, &error))
+    }
+
+    /// Of files that nobody folds any more.
+    pub(super) async fn snapshot_of(
+        &self,
+        from: &Arc<Generation>,
+        joined: Files,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Snapshot, AskError> {
+        let opened = opened(from, &joined).await?;
+        Ok(self.taken(from, joined, opened, turn))
+    }
+
+    fn taken(
+        &self,
+        from: &Generation,
+        joined: Files,
+        (asking, position): Opened,
+        turn: OwnedSemaphorePermit,
+    ) -> Snapshot {
+        let joined = joined.into_iter().map(|(name, _)| name).collect();
+        let (definition, log_id) = (from.definition.clone(), self.log_id());
+        Snapshot { definition, asking, joined, log_id, position, _turn: turn }
     }
 }
 
+/// Files to be joined, by the names of their projections.
+type Files = Vec<(String, PathBuf)>;
+
+/// A read transaction, and the position that it is as of.
+type Opened = (Asking, Option<Position>);
+
+fn fault(projection: &str, error: &dyn std::error::Error) -> AskError {
+    AskError::Fault { projection: projection.to_owned(), problem: error.to_string() }
+}
+
+async fn opened(from: &Arc<Generation>, joined: &Files) -> Result<Opened, AskError> {
+    let (live, files) = (from.clone(), joined.clone());
+    let opening = tokio::task::spawn_blocking(move || open(&live, &files));
+    opening.await.map_err(|error| fault(&from.definition.name, &error))?
+}
+
 /// The projections that any of the queries joins, in the order they are named.
-fn joined_by(definition: &Definition) -> Vec<String> {
+pub(super) fn joined_by(definition: &Definition) -> Vec<String> {
     let mut joined = Vec::new();
     for name in definition.queries.iter().flat_map(|query| &query.declaration.uses) {
         if !joined.contains(name) {
@@ -84,7 +125,7 @@ fn joined_by(definition: &Definition) -> Vec<String> {
 }
 
 /// A connection whose read transaction has begun on all of its files, and the earliest of their positions.
-fn open(live: &Generation, joined: &[(String, PathBuf)]) -> Result<(Asking, Option<Position>), AskError> {
+fn open(live: &Generation, joined: &[(String, PathBuf)]) -> Result<Opened, AskError> {
     let opened = Asking::open(&live.path, joined).and_then(|asking| {
         // What is sorted may be larger than what is to be kept in memory.
         asking.connection.execute_batch("PRAGMA temp_store = FILE; BEGIN")?;
@@ -104,6 +145,11 @@ impl Snapshot {
     /// What it is as of.
     pub fn position(&self) -> Option<Position> {
         self.position
+    }
+
+    /// The projections that its queries join.
+    pub(super) fn joined(&self) -> &[String] {
+        &self.joined
     }
 
     /// Of the folder: 64 hex digits.

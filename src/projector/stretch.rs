@@ -3,40 +3,40 @@
 use std::sync::Arc;
 
 use super::feed::{Batch, Feed, Reader};
-use super::fold::{FoldError, FoldFailure, Folded, Plan};
+use super::fold::{FoldError, Folded, Plan};
 use crate::store::Position;
 
-/// An event that failed: folding goes up to it and no further.
-pub type UpTo<'f> = Option<&'f FoldFailure>;
+/// Folding goes up to what stands here, and no further: it is not folded itself.
+pub type UpTo = Option<Position>;
 
 /// How far a run of folding has come.
-pub struct Stretch<'f> {
+pub struct Stretch {
     pub reader: Reader,
     pub at: Option<Position>,
     /// Looked at since the run began.
     pub events: u64,
     /// The same, and each line that was folded one by one.
     pub work: u64,
-    up_to: UpTo<'f>,
+    up_to: UpTo,
     pub is_build: bool,
 }
 
 pub enum Reached {
     /// The end of the batch.
     End,
-    /// The event that failed before.
-    Failed,
+    /// What it may go up to.
+    Bound,
 }
 
-impl<'f> Stretch<'f> {
-    pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo<'f>) -> Self {
+impl Stretch {
+    pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo) -> Self {
         Self { reader: feed.reader(), at, events: 0, work: 0, up_to, is_build: false }
     }
 
     pub fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
         let begin = batch.events.partition_point(|event| Some(event.position) <= self.at);
         let end = match self.up_to {
-            Some(failed) => batch.events.partition_point(|event| event.position < failed.position),
+            Some(bound) => batch.events.partition_point(|event| event.position < bound),
             None => batch.events.len(),
         };
         let events = batch.events.get(begin..end).unwrap_or_default();
@@ -45,7 +45,7 @@ impl<'f> Stretch<'f> {
         self.events += folded.count;
         self.work += folded.count + folded.lines;
         self.at = folded.last.map(|event| event.position).or(self.at);
-        Ok(if end < batch.events.len() { Reached::Failed } else { Reached::End })
+        Ok(if end < batch.events.len() { Reached::Bound } else { Reached::End })
     }
 
     /// A build tells of itself about every so many events.

@@ -68,7 +68,8 @@ impl Worker {
         mut failed: Option<FoldFailure>,
     ) -> Followed {
         loop {
-            let end = self.follow_file(generation, &mut takeover, failed.as_ref());
+            let end =
+                self.follow_file(generation, &mut takeover, failed.as_ref().map(|failure| failure.position));
             match end.unwrap_or_else(|error| end_by(&error, generation)) {
                 End::Told => return Followed::of(takeover),
                 End::CaughtUp => {
@@ -115,7 +116,7 @@ impl Worker {
         &self,
         generation: &Arc<Generation>,
         takeover: &mut Takeover,
-        up_to: UpTo<'_>,
+        up_to: UpTo,
     ) -> Result<End, rusqlite::Error> {
         let mut folding = Folding::over(file::open_to_fold(&generation.path)?, &self.stop)?;
         let rules = CheckpointRules {
@@ -172,7 +173,7 @@ impl Worker {
     pub(super) fn stretch(
         &self,
         plan: &mut Plan<'_>,
-        stretch: &mut Stretch<'_>,
+        stretch: &mut Stretch,
         work_max: u64,
     ) -> Result<Option<End>, rusqlite::Error> {
         let until = stretch.work + work_max;
@@ -191,7 +192,7 @@ impl Worker {
                     return Ok(Some(End::CaughtUp));
                 }
                 Ok(Reached::End) => {}
-                Ok(Reached::Failed) => return Ok(Some(End::CaughtUp)),
+                Ok(Reached::Bound) => return Ok(Some(End::CaughtUp)),
                 Err(FoldError::Event(failure)) => return Ok(Some(End::Event(failure))),
                 Err(FoldError::Told) => return Ok(Some(End::Told)),
                 Err(FoldError::File(error)) => return Err(error),
@@ -208,7 +209,7 @@ impl Worker {
         &self,
         generation: &Arc<Generation>,
         takeover: &mut Takeover,
-        stretch: &Stretch<'_>,
+        stretch: &Stretch,
     ) -> Result<(), file::FileError> {
         if *takeover == Takeover::Ahead {
             if stretch.at < *self.slot.progress.borrow() {

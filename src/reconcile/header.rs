@@ -13,7 +13,7 @@ use crate::store::{LogId, Position};
 use crate::table::json::Rows;
 use crate::table::{Cell, Column, Row, Table, Unit};
 
-const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {

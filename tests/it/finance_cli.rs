@@ -26,7 +26,7 @@ fn done_as(home: &Home, token: &str, args: &[&str]) -> String {
 }
 
 const SCOPE: [&str; 6] = ["--merchant", MERCHANT, "--from", "2026-01-01", "--to", "2026-01-31"];
-const AS_OF: [&str; 2] = ["--as-of", "2026-02-01T00:00:00Z"];
+const AS_OF: [&str; 2] = ["--as-of", "2999-02-01T00:00:00Z"];
 
 #[tokio::test]
 async fn the_report_is_the_same_beside_a_server_and_without_one() {
@@ -39,7 +39,7 @@ async fn the_report_is_the_same_beside_a_server_and_without_one() {
         output.stdout
     };
     let finance = server.client("finance");
-    let scope = format!("merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2026-02-01T00:00:00Z");
+    let scope = format!("merchant={MERCHANT}&from=2026-01-01&to=2026-01-31&as_of=2999-02-01T00:00:00Z");
     let from_server = fresh(&home, &finance, &format!("/v1/reconciliation?{scope}&format=csv")).await.body;
     assert_eq!(report(&["--format", "csv"]), from_server);
     assert!(server.terminate().success());

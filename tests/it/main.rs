@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admin_errors;
+mod as_of;
 mod asking;
 mod bad_bills;
 mod bad_encryption;
@@ -28,6 +29,7 @@ mod faulty_disk;
 mod finance_api;
 mod finance_cli;
 mod finance_commands;
+mod fixture_log;
 mod folded;
 mod fuzz_corpus;
 mod game;
@@ -83,6 +85,7 @@ mod reconcile_report;
 mod reconciling;
 mod recoveries;
 mod refused;
+mod replay;
 mod restore;
 mod role_list;
 mod role_reports;

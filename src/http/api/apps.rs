@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
+use super::as_of::Wanted;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{self, Params, Segments};
@@ -141,13 +142,13 @@ pub async fn order(
     let number = extract::out_trade_no(&out_trade_no)?;
     present::only_json(&headers)?;
     let env = params.take_env()?;
-    let min_position = present::min_position(&mut params)?;
-    params.finish("env and min_position")?;
+    let wanted = Wanted::taken(&mut params)?;
+    params.finish("env, as_of and min_position")?;
     let (projection, query) = BY_ID;
     let asked = Asked { projection, query, forced: vec![] };
     let parameters =
         vec![("app".to_owned(), app.as_str().to_owned()), ("id".to_owned(), number.as_str().to_owned())];
-    let (answer, as_of) = questions::question(&service, &holder, &asked, parameters, min_position).await?;
+    let (answer, as_of) = questions::question(&service, &holder, &asked, parameters, wanted).await?;
     // The number may be another order's MchOrderNo.
     let (number, env) = (number.as_str(), env.to_string());
     let is_asked =

@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::as_of::Wanted;
 use super::code::Code;
 use super::cursor::Cursor;
 use super::error::ApiError;
@@ -112,7 +113,7 @@ impl Feed {
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).to_vec();
         let (answer, as_of) =
-            questions::question(&self.service, &self.holder, &asked, parameters, None).await?;
+            questions::question(&self.service, &self.holder, &asked, parameters, Wanted::default()).await?;
         let (items, position) = (answer.table, as_of.position);
         if items.rows.is_empty()
             && let Some(problem) = self.service.projector.stopped(PROJECTION)

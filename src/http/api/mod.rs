@@ -1,6 +1,7 @@
 //! The admin listener: health, counts, and the commands of people who hold a token.
 
 mod apps;
+mod as_of;
 mod bill_answers;
 mod bills;
 mod cases;

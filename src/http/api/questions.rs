@@ -10,6 +10,7 @@ use serde::Serialize;
 use tracing::Span;
 use utoipa::ToSchema;
 
+use super::as_of::Wanted;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{NoParams, Params, Segments, wrong_parameter};
@@ -154,14 +155,14 @@ pub async fn answer(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let format = Format::asked(&mut params, headers)?;
-    let min_position = present::min_position(&mut params)?;
+    let wanted = Wanted::taken(&mut params)?;
     if format.is_export() {
         holder.may(Permission::Export)?;
     }
     let name = format!("{}-{}", asked.projection, asked.query);
     let parameters = asked.forced.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let parameters = parameters.chain(params.rest()).collect();
-    let (answer, as_of) = question(service, holder, &asked, parameters, min_position).await?;
+    let (answer, as_of) = question(service, holder, &asked, parameters, wanted).await?;
     let next = next_page(holder, &answer);
     let list = List { name, table: answer.table, as_of, next };
     let (uri, headers) = (uri.clone(), headers.clone());
@@ -178,7 +179,7 @@ pub async fn question(
     holder: &Holder,
     asked: &Asked<'_>,
     mut parameters: Vec<(String, String)>,
-    min_position: Option<Position>,
+    wanted: Wanted,
 ) -> Result<(Answer, AsOf), ApiError> {
     begun(service).await?;
     let declaration = service.projector.declaration(asked.projection, asked.query);
@@ -186,17 +187,21 @@ pub async fn question(
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
     }
-    within_log(service, min_position)?;
-    let at = clock::now();
+    within_log(service, wanted.min_position)?;
+    let state = wanted.state(service).await?;
+    let at = state.map_or_else(clock::now, |state| state.at);
     let question = Question {
         projection: asked.projection,
         query: asked.query,
         parameters: &parameters,
         as_of: at,
-        min_position,
+        min_position: wanted.min_position,
         wait: limits::QUERY_POSITION_WAIT,
     };
-    let mut answer = service.projector.ask(&question).await?;
+    let mut answer = match &state {
+        Some(state) => service.projector.ask_as_of(&question, state).await?,
+        None => service.projector.ask(&question).await?,
+    };
     if declaration.is_none() {
         // It has come to be just now, and nobody has looked whom it answers.
         return Err(ApiError::new(Code::NotBuilt, "ask again").retry_after(limits::QUERY_RETRY_AFTER));

@@ -8,11 +8,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::Span;
 
+use super::as_of::Wanted;
 use super::bills::{day, known_merchant};
 use super::code::Code;
 use super::error::{ApiError, Failure};
@@ -24,7 +24,6 @@ use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::ledger;
-use crate::moment;
 use crate::reconcile::periods;
 use crate::reconcile::report::{self, ReportError, Written};
 use crate::reconcile::scope::Scope;
@@ -46,7 +45,7 @@ pub const FILED_PATH: &str = "/v1/reports/{sha256}";
         ("from" = String, Query, description = "The first accounting day, in Beijing", format = Date, example = "2026-01-01"),
         ("to" = String, Query, description = "The last one", format = Date, example = "2026-01-31"),
         ("status" = Option<String>, Query, description = "Only rows of this status; the sums are of all", pattern = "^[a-z_]{1,40}$", example = "missing_in_bill"),
-        ("as_of" = Option<String>, Query, description = "The moment that ages are counted to; default: now", format = DateTime, example = "2026-02-01T00:00:00Z"),
+        ("as_of" = Option<String>, Query, description = "The state as of a position or a moment, which ages are counted to; default: now", example = "2026-02-01T00:00:00Z"),
         ("min_position" = Option<String>, Query, description = "The answer must know of this position; waits a little, then 503 `behind`", pattern = "^(0|[1-9][0-9]{0,18})$"),
         ("format" = Option<String>, Query, description = "json, csv or xlsx; goes before Accept", pattern = "^(json|csv|xlsx)$"),
         ("bom" = Option<String>, Query, description = "Of CSV: begin with the mark by which Excel knows UTF-8", pattern = "^(true|false)$"),
@@ -72,14 +71,21 @@ pub async fn report(
     holder.may(Permission::Report)?;
     holder.may_see_all_apps()?;
     let format = Format::asked(&mut params, &headers)?;
-    let min_position = present::min_position(&mut params)?;
-    let scope = take_scope(&mut params)?;
+    let wanted = Wanted::taken(&mut params)?;
+    let mut scope = take_scope(&mut params)?;
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
     questions::begun(&service).await?;
-    questions::within_log(&service, min_position)?;
+    questions::within_log(&service, wanted.min_position)?;
     known_merchant(&service.keys.load().routes, &scope.merchant)?;
     let wait = limits::QUERY_POSITION_WAIT;
-    let snapshot = service.projector.snapshot(PROJECTION, min_position, wait).await?;
+    let (state, min_position) = (wanted.state(&service).await?, wanted.min_position);
+    let snapshot = match &state {
+        Some(state) => {
+            scope.as_of = state.at;
+            service.projector.snapshot_as_of(PROJECTION, min_position, state, wait).await?
+        }
+        None => service.projector.snapshot(PROJECTION, min_position, wait).await?,
+    };
     let position = snapshot.position();
     let taken = Sealed::of(snapshot, service.ledger.store().as_ref()).await?;
     let name = format!("reconciliation-{}-{}-{}", scope.merchant, scope.from, scope.to);
@@ -117,11 +123,10 @@ fn take_scope(params: &mut Params) -> Result<Scope, ApiError> {
     let from = params.take_as("from", "a day such as 2026-01-01", day)?;
     let to = params.take_as("to", "a day such as 2026-01-31", day)?;
     let status = params.take_as("status", "a status of a row", status)?;
-    let as_of = params.take_as("as_of", "a moment such as 2026-02-01T00:00:00Z", as_of)?;
     let missing = |name: &str| extract::wrong_parameter(name, "is missing");
     let merchant = merchant.ok_or_else(|| missing("merchant"))?;
     let days = (from.ok_or_else(|| missing("from"))?, to.ok_or_else(|| missing("to"))?);
-    Scope::new(merchant, days, status, as_of.unwrap_or_else(clock::now))
+    Scope::new(merchant, days, status, clock::now())
         .map_err(|error| extract::wrong_parameter(error.parameter(), error))
 }
 
@@ -129,10 +134,6 @@ fn status(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let is_word = (1..=40).contains(&text.len()) && text.bytes().all(allowed);
     is_word.then(|| text.to_owned())
-}
-
-fn as_of(text: &str) -> Option<DateTime<Utc>> {
-    moment::parse_stamp(text).ok()
 }
 
 fn written(spool: &Spool, taken: Sealed, scope: &Scope, format: Format) -> Result<(File, Written), ApiError> {

@@ -19,6 +19,8 @@ use facts::{Seen, Stream};
 use oracle::Row;
 use random::{World, midnight};
 
+pub use record::appended;
+
 const WORLDS: u64 = 250;
 /// Of so many worlds that differ the smallest ones are told.
 const SHRUNK_MAX: usize = 3;

@@ -99,6 +99,11 @@ pub async fn document(State(service): State<Arc<Service>>, _: NoParams) -> Resul
     }
     add(&mut document, "/openapi.json", "get", of_document());
     add(&mut document, super::lookup::PATH, "get", lookup::operation());
+    // A position or a moment.
+    let of_report = &mut document["paths"][reports::PATH]["get"]["parameters"];
+    for parameter in of_report.as_array_mut().into_iter().flatten().filter(|it| it["name"] == "as_of") {
+        parameter["schema"] = questions::as_of_schema();
+    }
     // It may be left out, and is not null where it is there.
     let body =
         &mut document["paths"][grants::GRANT_PATH]["post"]["requestBody"]["content"]["application/json"];

@@ -51,6 +51,7 @@ fn list(question: &QueryDeclaration, tag: &str, operation: &str, path: &str) -> 
     let format = json!({"type": "string", "enum": ["json", "csv", "xlsx"]});
     parameters.extend([
         min_position(),
+        as_of(),
         in_query("format", "Goes before Accept. CSV and XLSX need the role finance, audit or admin", format),
         in_query(
             "bom",
@@ -100,6 +101,7 @@ fn one_order(row: &str) -> Value {
     parameters.extend([
         environment(),
         min_position(),
+        as_of(),
         in_header("If-None-Match", "The ETag of a known answer"),
     ]);
     let mut body = as_of_fields();
@@ -207,6 +209,20 @@ fn min_position() -> Value {
         "The answer must know of this position; waits a little, then 503 `behind`",
         schema,
     )
+}
+
+/// Which state is asked.
+fn as_of() -> Value {
+    in_query(
+        "as_of",
+        "The state after this position, or after what was recorded up to this moment, to which ages are counted. \
+         Folded when it is first asked for: 503 `not_built` until then",
+        as_of_schema(),
+    )
+}
+
+pub fn as_of_schema() -> Value {
+    json!({"anyOf": [{"type": "string", "pattern": POSITION}, {"type": "string", "format": "date-time"}]})
 }
 
 fn query_parameter(parameter: &Parameter) -> Value {

@@ -1,0 +1,14 @@
+//! Read models as they were at a position: folded anew from the log's beginning, and no further than there.
+
+mod ask;
+mod beside;
+mod fold;
+mod kept;
+mod times;
+
+pub use ask::{AsOf, AsOfError, Reach, StateOf};
+
+pub use beside::{PastFolds, ReadFile, Standing, TellOfEach, Wanted, standing, state_at};
+pub use fold::PastError;
+pub use kept::Past;
+pub use times::{Then, TimesError, recorded_at};
