@@ -8,6 +8,7 @@ use super::bill_text::{BillRow, MERCHANT, all, paid_for, refunded};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{GOODS, REFUND, goods, push_of, refund, with};
 use super::finance_api::{fresh, serving};
+use super::looking::waiting;
 use super::server::{Home, Server};
 
 /// What `history` knows of an id, beside the exit code.
@@ -57,7 +58,7 @@ fn types(known: &Value) -> Vec<String> {
 #[tokio::test]
 async fn any_id_of_an_order_leads_to_all_that_is_known_of_it() {
     let home = home_of_a_merchant();
-    let server = with_a_long_story(&home).await;
+    let mut server = Some(with_a_long_story(&home).await);
     let ids = ["DEAR", "TDEAR", "MDEAR", "R-DEAR", "50300001", " DEAR "];
     let story =
         ["GoodsDelivered", "ConflictingPushReceived", "GoodsGranted", "RefundSucceeded", "CaseResolved"];
@@ -79,7 +80,7 @@ async fn any_id_of_an_order_leads_to_all_that_is_known_of_it() {
                 .iter()
                 .map(|row| row["status"].as_str().unwrap().to_owned())
                 .collect();
-            assert_eq!(rows, ["amount_differs", "refund_matched"].map(str::to_owned).into(), "{id}");
+            assert_eq!(rows, ["conflict", "refund_matched"].map(str::to_owned).into(), "{id}");
             let lines: Vec<_> = known["bill"]["lines"]
                 .as_array()
                 .unwrap()
@@ -91,12 +92,8 @@ async fn any_id_of_an_order_leads_to_all_that_is_known_of_it() {
             assert_eq!(known["cases"][0]["reason"], "a coupon", "{id}");
             assert_eq!(known["notes"], json!([]), "{id}");
         }
-        if beside == "a server" {
-            server.signal("TERM");
-            super::server::until("the server has ended", || {
-                home.run(&["quarantine", "list"]).status.success()
-            })
-            .await;
+        if let Some(server) = server.take() {
+            assert!(server.terminate().success());
         }
     }
 }
@@ -113,7 +110,7 @@ async fn the_timeline_is_told_to_people_too() {
         "refund-demo.R-DEAR RefundSucceeded",
         "signature  verified now",
         "bill line 3 of ",
-        "amount_differs",
+        "conflict",
         "case 1900000109.order.demo.DEAR: resolved",
         "a coupon (by finance)",
     ] {
@@ -121,6 +118,23 @@ async fn the_timeline_is_told_to_people_too() {
     }
     assert!(!told.contains("GOOD"), "{told}");
     drop(server);
+}
+
+#[tokio::test]
+async fn a_push_in_quarantine_and_its_order_lead_to_each_other() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    let useless = with(goods("Q", 0), "/GoodsInfo/Quantity", json!(0));
+    assert_eq!(server.push(&push_of(GOODS, &useless)).await.code(), 42201);
+    assert_eq!(server.push(&push_of(GOODS, &goods("Q", 0))).await.code(), 0);
+    assert!(server.terminate().success());
+    let held = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+    for id in ["Q", &held, "TQ"] {
+        let (code, known) = known(&home, id, &[]);
+        assert_eq!((code, types(&known)), (0, vec!["PushQuarantined".into(), "GoodsDelivered".into()]), "{id}");
+    }
+    // What else its player has is not of this order.
+    assert_eq!(types(&known(&home, "oP", &[]).1), [""; 0]);
 }
 
 #[tokio::test]

@@ -370,7 +370,8 @@ def check_chain(files, report):
             raise Wrong(f"{name}: its root does not follow from the root before it and its segment")
         before = seal
     if seals:
-        report.right("chain", f"the roots of seals {seals[0]['revision']} to {seals[-1]['revision']} follow from each other")
+        first, last = seals[0]["revision"], seals[-1]["revision"]
+        report.right("chain", f"the roots of seals {first} to {last} follow from each other")
     return seals
 
 
@@ -388,7 +389,7 @@ def check_seal_signatures(seals, public_key, report):
     for key, revisions in keys.items():
         report.right("signatures of seals", f"{len(revisions)} by the key {key}")
     if keys and public_key is None:
-        report.note("signatures of seals", "compare the key with the one that the operator has published (--public-key)")
+        report.note("signatures of seals", "compare the key with the one that the operator published (--public-key)")
 
 
 def check_segments(files, manifest, events, seals, report):
@@ -397,7 +398,7 @@ def check_segments(files, manifest, events, seals, report):
     needed, before = set(), None
     unsealed = [event for event in events if not seals or event["ordinal"] > seals[-1]["count"]]
     for seal in seals:
-        inside = [event for event in events if (before or 0) < event["ordinal"] <= seal["count"] and "seal" not in event]
+        inside = [event for event in events if event["ordinal"] <= seal["count"] and "seal" not in event]
         name = f"segments/{seal['revision']}.txt"
         if not inside:
             before = seal["count"]
@@ -426,7 +427,8 @@ def check_segments(files, manifest, events, seals, report):
     if listed != needed:
         raise Wrong(f"the pack must have exactly the segments {sorted(needed)}, and has {sorted(listed)}")
     if seals:
-        report.right("segments", f"{len(events) - len(unsealed)} events stand in {len(needed)} segments where they must")
+        sealed = len(events) - len(unsealed)
+        report.right("segments", f"{sealed} events stand in {len(needed)} segments where they must")
     if unsealed:
         at = ", ".join(str(event["ordinal"]) for event in unsealed)
         report.open("segments", f"not sealed yet, so nothing proves when they were written: events {at}")
@@ -452,15 +454,15 @@ def check_root(events, seals, root, report):
     if root is None:
         report.open(
             "published root",
-            f"--root is missing. Take the root of seal {newest['revision']} from where it was published, outside of the "
-            "operator's reach: a report, an anchor file, a log of alerts. What this pack says alone proves nothing.",
+            f"--root is missing. Take the root of seal {newest['revision']} from where it was published, outside of "
+            "the operator's reach: a report, an anchor file, a log of alerts. What this pack says alone proves nothing.",
         )
         return
     met = [seal for seal in seals if seal["root"] == root]
     if not met:
         raise Wrong(
-            f"the published root {root} is that of no seal from {seals[0]['revision']} to {newest['revision']}: the log "
-            "was changed after it was published, or the root was published later or is not of this log"
+            f"the published root {root} is that of no seal from {seals[0]['revision']} to {newest['revision']}: the "
+            "log was changed after it was published, or the root was published later or is not of this log"
         )
     report.right("published root", f"it is the root of seal {met[0]['revision']}, made at {met[0]['sealed_at']}")
     later = [event for event in events if "seal" in event and event["seal"]["count"] > met[0]["count"]]
@@ -525,11 +527,14 @@ def check_content(event, family):
             raise Wrong(f"{name}: it says {field}, which no push signs")
         signed = signed_value(payload, family[field])
         # WeChat writes numbers as numbers or as texts of digits.
-        is_same = signed is not None and (signed == str(value) or (is_number(value) and DIGITS(signed) and int(signed) == value))
-        if not is_same:
+        if is_number(value) and DIGITS(signed):
+            signed = str(int(signed))
+        if signed != str(value):
             raise Wrong(f"{name}: it says {field} {value!r}, and WeChat signed {signed!r}")
-    for field, paths in family.items():
-        if event["event_type"] != "PaymentIdentified" and field not in event["decoded"] and signed_value(payload, paths):
+    # Of the ids of a payment, an event of its own says those that were new.
+    must_say = {} if event["event_type"] == "PaymentIdentified" else family
+    for field, paths in must_say.items():
+        if field not in event["decoded"] and signed_value(payload, paths) is not None:
             raise Wrong(f"{name}: it does not say {field}, and WeChat signed one")
     if names_of_stream(event, payload) != event["stream"]:
         raise Wrong(f"{name}: the signed payload belongs to {names_of_stream(event, payload)}")
@@ -615,12 +620,13 @@ def check_bill(files, events, report):
             if opened["event_type"] != "BillOpened":
                 raise Wrong(f"bill.json: event {line['opened_ordinal']} is not here, or opened no bill")
             for field in ("merchant", "bill_day", "kind", "sha256", "file_name", "profile", "revision"):
-                if opened["decoded"][field] != line[field]:
-                    raise Wrong(f"bill.json: {field} is {line[field]!r}, and the event says {opened['decoded'][field]!r}")
+                said = opened["decoded"][field]
+                if said != line[field]:
+                    raise Wrong(f"bill.json: {field} is {line[field]!r}, and the event says {said!r}")
         at = {(line["merchant"], line["sha256"], line["line"]) for line in bill["lines"]}
         rows = [row for row in bill["rows"] if row["bill_sha256"]]
         lost = [row for row in rows if (row["merchant"], row["bill_sha256"], row["bill_line"]) not in at]
-        words = f"{len(bill['rows'])} rows of the report, {len(bill['lines'])} lines of bills, each of a file that an event names"
+        words = f"{len(bill['rows'])} rows of the report, {len(bill['lines'])} lines, each of a file that an event names"
     except (KeyError, TypeError) as error:
         raise Wrong(f"bill.json is not what it must be: {error}") from None
     report.right("bill", words)
@@ -705,11 +711,15 @@ def hash_argument(text):
 def main():
     parser = argparse.ArgumentParser(description="Verifies an audit pack of order-ledger.")
     here = os.path.dirname(os.path.abspath(__file__))
-    parser.add_argument("pack", nargs="?", default=here, help="the unpacked folder (default: this script's), or the .zip")
-    parser.add_argument("--root", type=hash_argument, help="the root that was published, of the newest seal in the pack or of an earlier one")
-    parser.add_argument("--public-key", type=hash_argument, action="append", help="a key that may sign seals; may be given several times")
-    parser.add_argument("--ask-key", action="store_true", help="asks for the AppKeys and verifies PayEventSig of every push")
-    parser.add_argument("--bill", metavar="FILE", help="a bill file from WeChat Pay, to look the lines up in")
+    arguments = {
+        "pack": {"nargs": "?", "default": here, "help": "the unpacked folder (default: this script's), or the .zip"},
+        "--root": {"type": hash_argument, "help": "the root that was published, of the newest seal or an earlier one"},
+        "--public-key": {"type": hash_argument, "action": "append", "help": "a key that may sign seals; repeatable"},
+        "--ask-key": {"action": "store_true", "help": "asks for the AppKeys and verifies PayEventSig of every push"},
+        "--bill": {"metavar": "FILE", "help": "a bill file from WeChat Pay, to look the lines up in"},
+    }
+    for name, how in arguments.items():
+        parser.add_argument(name, **how)
     options = parser.parse_args()
     try:
         open_points = verify(options.pack, options.root, options.public_key, options.ask_key, options.bill)
