@@ -11,11 +11,10 @@ use super::output::{Format, OutFile, Shown, Stdout};
 use super::{ConfigFile, FOUND_WRONG, is_configured, merchant, query};
 use crate::clock;
 use crate::domain::bill::MerchantId;
-use crate::projector::Snapshot;
 use crate::reconcile::header::Header;
 use crate::reconcile::report::{self, Written};
 use crate::reconcile::scope::Scope;
-use crate::reconcile::source::PROJECTION;
+use crate::reconcile::source::{PROJECTION, Sealed};
 use crate::table::csv::Bom;
 
 /// Hold the ledger against the bills: what matches, what differs, and what is missing on either side
@@ -69,8 +68,9 @@ async fn reconcile(args: Args) -> anyhow::Result<ExitCode> {
     let written = ReadModels::with(&config, &projections, async |models| {
         let snapshot = models.snapshot(PROJECTION).await?;
         query::tell_if_behind(models, snapshot.position()).await?;
+        let taken = Sealed::of(snapshot, models.log.as_ref()).await?;
         let output = shown.file.clone();
-        tokio::task::spawn_blocking(move || write(&snapshot, &scope, format, output)).await?
+        tokio::task::spawn_blocking(move || write(&taken, &scope, format, output)).await?
     })
     .await?;
     if let Some(path) = &shown.file {
@@ -81,17 +81,17 @@ async fn reconcile(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn write(
-    snapshot: &Snapshot,
+    taken: &Sealed,
     scope: &Scope,
     format: report::Format,
     output: Option<PathBuf>,
 ) -> anyhow::Result<Written> {
     let Some(path) = output else {
-        return Ok(report::write(snapshot, scope, format, Stdout)?);
+        return Ok(report::write(taken, scope, format, Stdout)?);
     };
     let mut file = OutFile::begin(&path)?;
     let written =
-        report::write(snapshot, scope, format, &mut file).with_context(|| path.display().to_string())?;
+        report::write(taken, scope, format, &mut file).with_context(|| path.display().to_string())?;
     file.finish()?;
     Ok(written)
 }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::report::ReportError;
 use super::scope::{self, Scope};
 use super::source::{self, Source};
+use crate::domain::seal::Seal;
 use crate::moment::stamp;
 use crate::store::{LogId, Position};
 use crate::table::json::Rows;
@@ -19,6 +20,8 @@ pub struct Header {
     pub scope: Scope,
     pub log_id: LogId,
     pub position: Option<Position>,
+    /// The newest that stands at or before the position.
+    pub seal: Option<Seal>,
     /// The hash of the SQL that matched.
     pub sql_version: String,
     /// Of payments and of refunds, whatever their status.
@@ -97,6 +100,7 @@ impl Header {
             scope: scope.clone(),
             log_id: source.log_id(),
             position: source.position(),
+            seal: source.seal().cloned(),
             sql_version: source.version().to_owned(),
             totals,
             summary,
@@ -198,8 +202,9 @@ impl Header {
         ]
     }
 
-    fn facts(&self) -> [Fact; 10] {
+    fn facts(&self) -> [Fact; 13] {
         let Scope { merchant, from, to, status, as_of } = &self.scope;
+        let of_seal = |value: fn(&Seal) -> String| self.seal.as_ref().map(value);
         let fact = |key, label, value: String| Fact { key, label, value: Some(value) };
         let maybe = |key, label, value| Fact { key, label, value };
         [
@@ -210,8 +215,10 @@ impl Header {
             fact("as_of", "截至时刻 as of", stamp(*as_of)),
             fact("log_id", "日志编号 log", self.log_id.0.to_string()),
             maybe("position", "日志位置 position", self.position.map(|position| position.to_string())),
-            // Seals do not exist yet.
-            maybe("seal_head", "封印 seal", None),
+            maybe("seal_head", "封存根哈希 root of the newest seal", of_seal(|seal| seal.root.to_string())),
+            maybe("seal_revision", "封存序号 its number", of_seal(|seal| seal.revision.to_string())),
+            maybe("seal_count", "封存的事件数 events it covers", of_seal(|seal| seal.count.to_string())),
+            maybe("seal_position", "封存到的位置 up to position", of_seal(|seal| seal.position.to_string())),
             fact("sql_version", "对账规则版本 SQL version", self.sql_version.clone()),
             fact("software_version", "软件版本 software version", SOFTWARE_VERSION.to_owned()),
         ]

@@ -10,7 +10,7 @@ use super::Desk;
 use super::header::Header;
 use super::report::{self, Format, ReportError, Written};
 use super::scope::Scope;
-use super::source::{PROJECTION, Source};
+use super::source::{PROJECTION, Sealed, Source};
 use crate::decision::usable_reason;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
@@ -88,7 +88,7 @@ pub async fn prepare(
     }
     let head = *desk.ledger.store().head().borrow();
     let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
-    let taken = taken.map_err(ReportError::from)?;
+    let taken = Sealed::of(taken.map_err(ReportError::from)?, desk.ledger.store().as_ref()).await?;
     let scope = Scope::of_month(key.merchant.clone(), key.month, at);
     let spool = desk.spool.clone();
     let written = tokio::task::spawn_blocking(move || file_of(&taken, &scope, &spool));

@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::bill::MerchantId;
+use crate::domain::samples;
+use crate::domain::seal::Seal;
 use crate::reconcile::source::EachRow;
 use crate::store::{LogId, Position};
 use crate::table::xlsx::reading::{cells, part};
@@ -19,6 +21,7 @@ struct Prepared {
     rows: Table,
     coverage: Table,
     awaited: Table,
+    seal: Option<Seal>,
 }
 
 fn column(name: &str, unit: Unit, label: &str) -> Column {
@@ -68,7 +71,7 @@ fn prepared() -> Prepared {
         columns: ["day", "side", "rows"].map(|name| column(name, Unit::Text, "")).to_vec(),
         rows: vec![vec![text("2025-12-31"), text("payments"), Cell::Integer(31)]],
     };
-    Prepared { summary, rows, coverage, awaited }
+    Prepared { summary, rows, coverage, awaited, seal: None }
 }
 
 impl Prepared {
@@ -90,6 +93,10 @@ impl Source for Prepared {
 
     fn position(&self) -> Option<Position> {
         Some(Position::from_number(42))
+    }
+
+    fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
     }
 
     fn version(&self) -> &str {
@@ -166,12 +173,34 @@ fn json_is_the_header_and_the_rows() {
     ] {
         assert_eq!(header[key], value, "{key}");
     }
-    assert!(header["seal_head"].is_null() && header["status"].is_null());
+    assert!(header["seal_head"].is_null() && header["seal_count"].is_null() && header["status"].is_null());
     assert_eq!(header["coverage"][1]["refunds"], "no");
     let payments = serde_json::json!({
         "kind": "payment", "rows": 3, "ledger_fen": 1200, "bill_fen": 1601, "difference_fen": -401
     });
     assert_eq!(header["totals"][0], payments, "ledger less bill is the sum of the differences");
+}
+
+#[test]
+fn the_newest_seal_stands_in_every_header() {
+    let source = Prepared { seal: Some(samples::seal()), ..prepared() };
+    let (json, _) = written(&source, &january(None), Format::Json);
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let head = "e".repeat(64);
+    for (key, value) in [
+        ("seal_head", head.as_str()),
+        ("seal_revision", "2"),
+        ("seal_count", "1341"),
+        ("seal_position", "1341"),
+    ] {
+        assert_eq!(json["header"][key], value, "{key}");
+    }
+    for format in [Format::Table, Format::Filed] {
+        let (text, _) = written(&source, &january(None), format);
+        assert!(String::from_utf8(text).unwrap().contains(&head), "{format:?}");
+    }
+    let (xlsx, _) = written(&source, &january(None), Format::Xlsx);
+    assert!(format!("{:?}", cells(&xlsx, 1)).contains(&head));
 }
 
 #[test]

@@ -1,11 +1,14 @@
-//! One state of the read model, asked as often as a report needs: every answer is of the same position.
+//! One state of the read model, asked as often as a report needs: every answer is of the same position, and so is
+//! the seal.
 
 use std::io;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::seal::Seal;
+use crate::ledger::{LedgerError, newest_seal};
 use crate::projector::{AskError, Snapshot};
-use crate::store::{LogId, Position};
+use crate::store::{LogId, Position, ReadLog};
 use crate::table::{Cell, Column, Table};
 
 /// What takes an answer's rows, one by one.
@@ -15,6 +18,9 @@ pub trait Source {
     fn log_id(&self) -> LogId;
 
     fn position(&self) -> Option<Position>;
+
+    /// The newest seal that stands in the log at or before the position.
+    fn seal(&self) -> Option<&Seal>;
 
     /// The hash of the folder's SQL.
     fn version(&self) -> &str;
@@ -49,21 +55,42 @@ pub fn table(
 /// The projection that matches orders and bills.
 pub const PROJECTION: &str = "reconciliation";
 
-impl Source for Snapshot {
+/// A state of the read model, and the seal of its position.
+pub struct Sealed {
+    snapshot: Snapshot,
+    seal: Option<Seal>,
+}
+
+impl Sealed {
+    /// `log` is the one that the snapshot was folded from.
+    pub async fn of(snapshot: Snapshot, log: &dyn ReadLog) -> Result<Self, LedgerError> {
+        let seal = match snapshot.position() {
+            None => None,
+            until => newest_seal(log, until).await?.map(|newest| newest.seal),
+        };
+        Ok(Self { snapshot, seal })
+    }
+}
+
+impl Source for Sealed {
     fn log_id(&self) -> LogId {
-        self.log_id()
+        self.snapshot.log_id()
     }
 
     fn position(&self) -> Option<Position> {
-        self.position()
+        self.snapshot.position()
+    }
+
+    fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
     }
 
     fn version(&self) -> &str {
-        self.version()
+        self.snapshot.version()
     }
 
     fn columns(&self, query: &str) -> Result<Vec<Column>, AskError> {
-        Ok(self.declaration(query)?.columns.clone())
+        Ok(self.snapshot.declaration(query)?.columns.clone())
     }
 
     fn ask(
@@ -73,6 +100,6 @@ impl Source for Snapshot {
         as_of: DateTime<Utc>,
         each: EachRow<'_>,
     ) -> Result<(), AskError> {
-        self.ask(query, parameters, as_of, &mut |row| each(row.cells()))
+        self.snapshot.ask(query, parameters, as_of, &mut |row| each(row.cells()))
     }
 }

@@ -1,4 +1,4 @@
-//! The direction of the parts: main → cli → http → {ledger, lookup, projector, audit} → {codec, wechat} →
+//! The direction of the parts: main → cli → http → {lookup, projector, audit} → ledger → {codec, wechat} →
 //! {domain, store}.
 
 use std::collections::BTreeSet;
@@ -117,7 +117,8 @@ fn known(text: &str) -> BTreeSet<String> {
                 None => vec![rest],
             };
             for name in names {
-                let end = name.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(name.len());
+                let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                let end = name.find(|c: char| !is_of_name(c)).unwrap_or(name.len());
                 known.insert(name[..end].to_owned());
             }
         }

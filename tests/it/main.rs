@@ -87,6 +87,7 @@ mod refused;
 mod role_list;
 mod role_reports;
 mod roles;
+mod seals;
 mod server;
 mod store_damage;
 mod store_faults;

@@ -1,11 +1,12 @@
 //! The report of a small world: what was planted is found, to the fen, and the same state gives the same bytes.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use order_ledger::audit::seal::Sealer;
+use order_ledger::ed25519::{SigningKey, key_file};
 use order_ledger::limits;
-use order_ledger::projector::Snapshot;
 use order_ledger::reconcile::report::{self, Format};
 use order_ledger::reconcile::scope::Scope;
-use order_ledger::reconcile::source::PROJECTION;
+use order_ledger::reconcile::source::{PROJECTION, Sealed, Source};
 use order_ledger::table::csv::Bom;
 
 use super::billed::{day, given_back, merchant, paid, statuses};
@@ -44,8 +45,9 @@ pub fn january() -> Scope {
     Scope::new(merchant(), (day("2026-01-01"), day("2026-01-31")), None, february()).unwrap()
 }
 
-pub async fn snapshot(folded: &Folded) -> Snapshot {
-    folded.projector().snapshot(PROJECTION, folded.head(), limits::FOLD_WAIT * 6).await.unwrap()
+pub async fn snapshot(folded: &Folded) -> Sealed {
+    let taken = folded.projector().snapshot(PROJECTION, folded.head(), limits::FOLD_WAIT * 6).await.unwrap();
+    Sealed::of(taken, folded.store.as_ref()).await.unwrap()
 }
 
 pub async fn written(folded: &Folded, scope: &Scope, format: Format) -> Vec<u8> {
@@ -109,6 +111,35 @@ async fn the_same_state_gives_the_same_bytes_in_every_format_also_after_a_rebuil
     for (format, before) in formats.into_iter().zip(before) {
         assert!(written(&folded, &january(), format).await == before, "{format:?}");
     }
+}
+
+#[tokio::test]
+async fn a_report_tells_the_newest_seal_of_its_position_whatever_was_sealed_since() {
+    let folded = planted().await;
+    let sealer = Sealer::new(SigningKey::parse(&key_file(&[7; 32])).unwrap());
+    let seal = async || sealer.seal(&folded.ledger, february()).await.unwrap().newest.unwrap().seal;
+    let header = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap()["header"].clone();
+    let unsealed = header(&written(&folded, &january(), Format::Json).await);
+    assert!(unsealed["seal_head"].is_null());
+    let first = seal().await;
+    let of_first = snapshot(&folded).await;
+    folded.told(NOON, goods("D")).await;
+    let second = seal().await;
+    assert_ne!(first.root, second.root);
+    for (taken, seal) in [(of_first, first), (snapshot(&folded).await, second)] {
+        let report = tokio::task::spawn_blocking(move || {
+            let mut out = vec![];
+            report::write(&taken, &january(), Format::Json, &mut out).unwrap();
+            out
+        });
+        let header = header(&report.await.unwrap());
+        assert_eq!(header["seal_head"], seal.root.as_str());
+        assert_eq!(header["seal_position"], seal.position.to_string());
+    }
+    // The first state's seal can be told later too.
+    let taken = folded.projector().snapshot(PROJECTION, folded.head(), limits::FOLD_WAIT * 6).await.unwrap();
+    let again = Sealed::of(taken, folded.store.as_ref()).await.unwrap();
+    assert_eq!(again.seal().unwrap().revision, 2);
 }
 
 #[tokio::test]

@@ -25,10 +25,10 @@ use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::ledger;
 use crate::moment;
-use crate::projector::Snapshot;
 use crate::reconcile::periods;
 use crate::reconcile::report::{self, ReportError, Written};
 use crate::reconcile::scope::Scope;
+use crate::reconcile::source::Sealed;
 use crate::spool::Spool;
 use crate::{clock, limits};
 
@@ -81,9 +81,10 @@ pub async fn report(
     let wait = limits::QUERY_POSITION_WAIT;
     let snapshot = service.projector.snapshot(PROJECTION, min_position, wait).await?;
     let position = snapshot.position();
+    let taken = Sealed::of(snapshot, service.ledger.store().as_ref()).await?;
     let name = format!("reconciliation-{}-{}-{}", scope.merchant, scope.from, scope.to);
     let (spool, span) = (service.spool.clone(), Span::current());
-    let write = move || span.in_scope(|| written(&spool, snapshot, &scope, format));
+    let write = move || span.in_scope(|| written(&spool, taken, &scope, format));
     let done = tokio::task::spawn_blocking(write).await;
     let (file, written) = done.map_err(|error| ApiError::internal(&error))??;
     let tag = format!("\"{}\"", written.sha256);
@@ -134,12 +135,7 @@ fn as_of(text: &str) -> Option<DateTime<Utc>> {
     moment::parse_stamp(text).ok()
 }
 
-fn written(
-    spool: &Spool,
-    snapshot: Snapshot,
-    scope: &Scope,
-    format: Format,
-) -> Result<(File, Written), ApiError> {
+fn written(spool: &Spool, taken: Sealed, scope: &Scope, format: Format) -> Result<(File, Written), ApiError> {
     let no_room = |error: std::io::Error| ApiError::of_spool(&error);
     let file = spool.file().map_err(no_room)?.into_file();
     let format = match format {
@@ -148,7 +144,7 @@ fn written(
         Format::Xlsx => report::Format::Xlsx,
     };
     let mut out = BufWriter::new(file);
-    let written = report::write_beside(Some(spool.folder()), &snapshot, scope, format, &mut out)?;
+    let written = report::write_beside(Some(spool.folder()), &taken, scope, format, &mut out)?;
     out.flush().map_err(no_room)?;
     let mut file = out.into_inner().map_err(|error| ApiError::internal(&error))?;
     file.seek(SeekFrom::Start(0)).map_err(no_room)?;

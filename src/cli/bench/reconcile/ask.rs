@@ -15,8 +15,8 @@ use super::{Judged, Run};
 use crate::projector::{Projector, Question};
 use crate::reconcile::report::{Format, write};
 use crate::reconcile::scope::Scope;
-use crate::reconcile::source::Source;
-use crate::store::Position;
+use crate::reconcile::source::{Sealed, Source};
+use crate::store::{EventStore, Position};
 use crate::table::csv::Bom;
 use crate::table::{Cell, Column, Table};
 
@@ -43,7 +43,7 @@ pub async fn ask(run: &Run) -> anyhow::Result<Vec<Judged>> {
     let mut found = Expected::new();
     table.rows.iter().for_each(|row| adding.add(row, &mut found));
     check("the summary", &expected, &found)?;
-    let listed = reports(run, &projector, head).await?;
+    let listed = reports(run, &projector, store.as_ref()).await?;
     check("the report's rows", &expected, &listed)?;
     check_conservation(&listed, sides)?;
     println!("  {} kinds of rows stand in summary and report exactly as planted, to the fen", expected.len());
@@ -195,10 +195,11 @@ fn check_conservation(listed: &Expected, sides: Sides) -> anyhow::Result<()> {
 }
 
 /// Writes the whole report as CSV and XLSX, and adds up its rows.
-async fn reports(run: &Run, projector: &Arc<Projector>, head: Option<Position>) -> anyhow::Result<Expected> {
+async fn reports(run: &Run, projector: &Arc<Projector>, log: &dyn EventStore) -> anyhow::Result<Expected> {
     let mut sums = Expected::new();
+    let head = *log.head().borrow();
     for (name, format) in [("report.csv", Format::Csv(Bom::With)), ("report.xlsx", Format::Xlsx)] {
-        let taken = projector.snapshot(RECONCILIATION, head, WAIT).await?;
+        let taken = Sealed::of(projector.snapshot(RECONCILIATION, head, WAIT).await?, log).await?;
         let (scope, path) = (scope(run)?, run.folder.join(name));
         let written = path.clone();
         let begun = Instant::now();
@@ -215,7 +216,7 @@ async fn reports(run: &Run, projector: &Arc<Projector>, head: Option<Position>) 
         );
         std::fs::remove_file(path)?;
     }
-    let taken = projector.snapshot(RECONCILIATION, head, WAIT).await?;
+    let taken = Sealed::of(projector.snapshot(RECONCILIATION, head, WAIT).await?, log).await?;
     let (parameters, as_of) = (scope(run)?.parameters(), run.month.as_of());
     let added = tokio::task::spawn_blocking(move || {
         let adding = Adding::of(&Source::columns(&taken, "report")?, None)?;
