@@ -131,7 +131,11 @@ async fn a_push_in_quarantine_and_its_order_lead_to_each_other() {
     let held = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
     for id in ["Q", &held, "TQ"] {
         let (code, known) = known(&home, id, &[]);
-        assert_eq!((code, types(&known)), (0, vec!["PushQuarantined".into(), "GoodsDelivered".into()]), "{id}");
+        assert_eq!(
+            (code, types(&known)),
+            (0, vec!["PushQuarantined".into(), "GoodsDelivered".into()]),
+            "{id}"
+        );
     }
     // What else its player has is not of this order.
     assert_eq!(types(&known(&home, "oP", &[]).1), [""; 0]);

@@ -400,8 +400,8 @@ def check_segments(files, manifest, events, seals, report):
     for seal in seals:
         inside = [event for event in events if event["ordinal"] <= seal["count"] and "seal" not in event]
         name = f"segments/{seal['revision']}.txt"
+        previous, before = before, seal["count"]
         if not inside:
-            before = seal["count"]
             continue
         needed.add(name)
         if name not in listed:
@@ -410,7 +410,7 @@ def check_segments(files, manifest, events, seals, report):
         if not all(map(HASH, digests)):
             raise Wrong(f"{name} must have 64 hex digits in each line")
         first = seal["count"] - len(digests)
-        expected = 0 if seal["revision"] == 1 else before
+        expected = 0 if seal["revision"] == 1 else previous
         if first < 0 or expected not in (None, first):
             raise Wrong(f"{name} has {len(digests)} digests, which are not those since the seal before")
         if segment_hash(digests) != seal["segment"]:
@@ -423,7 +423,6 @@ def check_segments(files, manifest, events, seals, report):
                     f"its digest does not stand in {name}, line {at + 1}"
                 )
             event["seal"] = seal
-        before = seal["count"]
     if listed != needed:
         raise Wrong(f"the pack must have exactly the segments {sorted(needed)}, and has {sorted(listed)}")
     if seals:
@@ -454,8 +453,8 @@ def check_root(events, seals, root, report):
     if root is None:
         report.open(
             "published root",
-            f"--root is missing. Take the root of seal {newest['revision']} from where it was published, outside of "
-            "the operator's reach: a report, an anchor file, a log of alerts. What this pack says alone proves nothing.",
+            f"--root is missing. Take the root of seal {newest['revision']} from where it was published, outside "
+            "of the operator's reach: a report, an anchor file, a log of alerts. This pack alone proves nothing.",
         )
         return
     met = [seal for seal in seals if seal["root"] == root]
@@ -624,9 +623,10 @@ def check_bill(files, events, report):
                 if said != line[field]:
                     raise Wrong(f"bill.json: {field} is {line[field]!r}, and the event says {said!r}")
         at = {(line["merchant"], line["sha256"], line["line"]) for line in bill["lines"]}
-        rows = [row for row in bill["rows"] if row["bill_sha256"]]
-        lost = [row for row in rows if (row["merchant"], row["bill_sha256"], row["bill_line"]) not in at]
-        words = f"{len(bill['rows'])} rows of the report, {len(bill['lines'])} lines, each of a file that an event names"
+        billed = [row for row in bill["rows"] if row["bill_sha256"]]
+        lost = [row for row in billed if (row["merchant"], row["bill_sha256"], row["bill_line"]) not in at]
+        rows, lines = len(bill["rows"]), len(bill["lines"])
+        words = f"{rows} rows of the report; {lines} bill lines, each of a file that an event names"
     except (KeyError, TypeError) as error:
         raise Wrong(f"bill.json is not what it must be: {error}") from None
     report.right("bill", words)
