@@ -1,28 +1,22 @@
 //! One id's events in the order they happened, each with its evidence verified now.
 
-use uuid::Uuid;
-
 use super::proof::{Proof, prove};
 use crate::codec::{self, DecodeError, Decoded};
 use crate::domain::app::AppSlug;
 use crate::domain::bill::MerchantId;
 use crate::domain::event::Event;
 use crate::limits;
-use crate::store::{Fault, Position, ReadLog, RecordedEvent, StreamName};
+use crate::store::{Fault, ReadLog, RecordedEvent, StreamName};
 use crate::wechat::App;
 
 pub struct Entry {
-    pub position: Position,
-    pub stream: StreamName,
-    pub version: u64,
+    /// As it stands in the log.
+    pub recorded: RecordedEvent,
     /// Events that must have stood before this one in its stream, and do not.
     pub missing_before: u64,
-    pub id: Uuid,
     /// Whether the id is the one that the content makes.
     pub id_is_right: bool,
     pub decoded: Decoded,
-    /// As it stands in the log.
-    pub data: String,
     pub proof: Proof,
 }
 
@@ -53,7 +47,7 @@ pub async fn of(log: &dyn ReadLog, app: &App, id: &str) -> Result<Vec<Entry>, Hi
         read(log, Some(app), &stream, limits::READ_PAGE_EVENTS_MAX, &mut entries).await?;
     }
     entries.retain(|entry| entry.decoded.metadata.app.as_ref() == Some(&app.slug));
-    entries.sort_by_key(|entry| entry.position);
+    entries.sort_by_key(|entry| entry.recorded.position);
     Ok(entries)
 }
 
@@ -77,7 +71,7 @@ pub async fn of_merchants(
     for stream in codec::merchant_streams_of_id(&merchants, apps, id) {
         read(log, None, &stream, limits::LARGE_EVENTS_PAGE, &mut entries).await?;
     }
-    entries.sort_by_key(|entry| entry.position);
+    entries.sort_by_key(|entry| entry.recorded.position);
     Ok(entries)
 }
 
@@ -127,12 +121,11 @@ fn id_is_right(recorded: &RecordedEvent) -> bool {
     codec::event_id(&recorded.stream, &recorded.event_type, &recorded.data) == recorded.id
 }
 
-fn entry(app: Option<&App>, recorded: RecordedEvent) -> Result<Entry, DecodeError> {
+/// The event with what proves it. What happens to a merchant no push brings: there is no app then.
+pub(super) fn entry(app: Option<&App>, recorded: RecordedEvent) -> Result<Entry, DecodeError> {
     let decoded = codec::decode(&recorded)?;
     let id_is_right = id_is_right(&recorded);
-    let RecordedEvent { position, stream, version, id, event_type: _, data, metadata: _ } = recorded;
     let evidence = decoded.metadata.evidence.as_ref();
-    // What happens to a merchant no push brings.
-    let proof = app.map_or(Proof::None, |app| prove(app, &stream, &decoded.event, evidence));
-    Ok(Entry { position, stream, version, missing_before: 0, id, id_is_right, decoded, data, proof })
+    let proof = app.map_or(Proof::None, |app| prove(app, &recorded.stream, &decoded.event, evidence));
+    Ok(Entry { recorded, missing_before: 0, id_is_right, decoded, proof })
 }

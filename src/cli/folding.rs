@@ -17,7 +17,7 @@ use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
 /// Where the user's own projections are.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Projections {
     /// A folder with projections of your own, one folder each. Without it: views.projections of the configuration
     #[arg(long = "projections", value_name = "DIR")]

@@ -41,7 +41,8 @@ pub fn write(table: &Table) -> String {
     written
 }
 
-fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
+/// One cell as people read it.
+pub fn text(unit: Unit, cell: &Cell) -> Cow<'_, str> {
     match (cell, unit) {
         (Cell::Null, _) => NOTHING.into(),
         (Cell::Integer(0), Unit::Flag) => "no".into(),

@@ -16,7 +16,10 @@ fn merchant() -> MerchantId {
 }
 
 fn shown(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| format!("{} {}", entry.stream, entry.decoded.event.type_name())).collect()
+    entries
+        .iter()
+        .map(|entry| format!("{} {}", entry.recorded.stream, entry.decoded.event.type_name()))
+        .collect()
 }
 
 async fn resolved(folded: &Folded, kind: CaseKind, id: &str) {

@@ -309,7 +309,7 @@ async fn a_push_of_the_wrong_environment_is_decided_about_like_any_other() {
     let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
     let shown = home.run(&["quarantine", "show", &id[..16], "--json"]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown[0]["evidence"]["payload"], goods("N", 0).to_string());
+    assert_eq!(shown["events"][0]["evidence"]["payload"], goods("N", 0).to_string());
     let (exit, said) = decide(&home, "adopt", &id[..16], Some(ADMIN_TOKEN));
     assert_eq!(exit, 0, "{said}");
     assert_eq!(server.push(&wrong).await.body, SUCCESS_JSON);

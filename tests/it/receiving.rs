@@ -16,7 +16,8 @@ async fn a_repeated_push_gets_the_same_answer_and_delivers_nothing() {
     assert!(server.terminate().success());
     let history = home.run(&["history", "ORDER-1", "--json"]);
     assert!(history.status.success());
-    let events: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();
+    let known: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();
+    let events = &known["events"];
     assert_eq!(events.as_array().unwrap().len(), 1);
     assert_eq!(events[0]["event_type"], "GoodsDelivered");
     assert!(events[0]["signature"].as_str().unwrap().starts_with("verified now"));

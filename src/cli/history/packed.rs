@@ -1,0 +1,72 @@
+//! Writes what is known under an id as an audit pack.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::History;
+use super::shown::{Bill, Cases};
+use crate::audit::pack::{self, Contents, Packed};
+use crate::cli::output::OutFile;
+use crate::clock;
+use crate::store::ReadLog;
+
+#[derive(Serialize)]
+struct BillFile<'a> {
+    #[serde(flatten)]
+    bill: Bill<'a>,
+    /// What could not be looked at when the pack was made.
+    notes: Vec<&'a str>,
+}
+
+/// Whether the log is what was sealed, as far as the pack has it.
+pub async fn write(log: &dyn ReadLog, history: &History, file: &Path) -> anyhow::Result<bool> {
+    let of_bills = history.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
+    let events: BTreeMap<_, _> = history
+        .entries
+        .iter()
+        .chain(of_bills)
+        .map(|entry| (entry.recorded.position, &entry.recorded))
+        .collect();
+    let events: Vec<_> = events.into_values().collect();
+    let notes = history.related.notes.iter().map(String::as_str).collect();
+    let bill = serde_json::to_string(&BillFile { bill: Bill::of(history), notes })?;
+    let cases = serde_json::to_string(&Cases::of(history))?;
+    let contents = Contents {
+        id: &history.id,
+        made_at: clock::now(),
+        position: history.position,
+        events: &events,
+        seals: &history.seals,
+        bill: &bill,
+        cases: &cases,
+    };
+    let mut out = OutFile::begin(file)?;
+    let packed = pack::write(log, &contents, &mut out).await?;
+    out.finish()?;
+    Ok(told(&packed, history, file, events.len()))
+}
+
+fn told(packed: &Packed, history: &History, file: &Path, events: usize) -> bool {
+    let Packed { sha256, unsealed, altered } = packed;
+    eprintln!("{}: an audit pack of {events} events, pack.json has the SHA-256 {sha256}", file.display());
+    match history.seals.newest() {
+        None => eprintln!(
+            "the log has no seal, so the pack proves nothing yet: order-ledger seal, then pack again"
+        ),
+        Some(newest) => eprintln!(
+            "give the auditor the published root of seal {} on another way than the pack: {}",
+            newest.seal.revision, newest.seal.root
+        ),
+    }
+    if *unsealed > 0 && history.seals.newest().is_some() {
+        eprintln!("{unsealed} of the events are not sealed yet: order-ledger seal, then pack again");
+    }
+    for revision in altered {
+        eprintln!(
+            "the events of seal {revision} ARE NOT WHAT WAS SEALED, so the pack does not verify: order-ledger verify"
+        );
+    }
+    altered.is_empty()
+}
