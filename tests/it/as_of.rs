@@ -13,6 +13,7 @@ use order_ledger::projector::{
 };
 use order_ledger::reconcile::report::{self, Format};
 use order_ledger::reconcile::scope::Scope;
+use order_ledger::reconcile::source::Sealed;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
 use order_ledger::store::{EventStore, Position};
 use order_ledger::table::csv::Bom;
@@ -84,12 +85,13 @@ impl Folding {
             }
         };
         assert_eq!(snapshot.position(), state.until);
+        let taken = Sealed::of(snapshot, self.store.as_ref()).await.unwrap();
         let days = ["2026-01-01", "2026-01-31"].map(|day| day.parse().unwrap());
         let merchant = MerchantId::parse(merchant).unwrap();
         let scope = Scope::new(merchant, (days[0], days[1]), None, state.at).unwrap();
         tokio::task::spawn_blocking(move || {
             let mut bytes = vec![];
-            report::write(&snapshot, &scope, Format::Csv(Bom::Without), &mut bytes).unwrap();
+            report::write(&taken, &scope, Format::Csv(Bom::Without), &mut bytes).unwrap();
             bytes
         })
         .await

@@ -17,7 +17,7 @@ use order_ledger::quota::Quotas;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
 use order_ledger::store::{
     Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
-    StreamName,
+    StreamName, VersionAt,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
