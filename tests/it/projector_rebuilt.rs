@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use order_ledger::audit::seal::Sealer;
 use order_ledger::codec;
 use order_ledger::domain::app::PriceMeaning;
 use order_ledger::domain::bill::Sha256Hex;
@@ -14,6 +15,7 @@ use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::domain::push::PaymentIds;
 use order_ledger::domain::quarantine::{Reason, Resolution};
 use order_ledger::domain::recovery::{Proposal, RecoveredOrder};
+use order_ledger::ed25519::{SigningKey, key_file};
 
 use super::billed::{day, given_back, merchant, paid};
 use super::digests::digests;
@@ -130,6 +132,8 @@ async fn finance_happens(folded: &Folded) {
     ledger.prepare_period(&key, &report, at(6006)).await.unwrap();
     ledger.close_period(&key, &report.sha256, "wang", at(6007)).await.unwrap();
     ledger.reopen_period(&key, "one came late", "wang", at(6008)).await.unwrap();
+    let key = SigningKey::parse(&key_file(&[7; 32])).unwrap();
+    assert_eq!(Sealer::new(key).seal(ledger, at(6009)).await.unwrap().added, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
