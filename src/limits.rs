@@ -127,6 +127,20 @@ pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
 
+// Copying a log.
+
+/// Events of one transaction of a copy, and after how many bytes of data and metadata it ends.
+pub const COPY_TRANSACTION_EVENTS: usize = 20_000;
+pub const COPY_TRANSACTION_BYTES: usize = 16 * 1024 * 1024;
+/// Memory for the pages of a log that is being written as a copy: those of one transaction find room.
+pub const COPY_CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Its write-ahead log is folded into its file when it has grown to this many pages.
+pub const COPY_WAL_PAGES: u32 = 32_768;
+/// How often a copy that follows its source looks for more.
+pub const COPY_POLL: Duration = Duration::from_millis(200);
+/// How long a copy waits for a source that is locked: a server that starts or stops holds it for a moment.
+pub const COPY_LOCKED_WAIT: Duration = Duration::from_secs(30);
+
 // What may accumulate.
 
 /// `limits.quarantine_bytes_per_day`: what one app may add to quarantine and mocks in a day.

@@ -3,6 +3,7 @@
 
 pub mod anchor;
 pub mod chain;
+pub mod compare;
 pub mod history;
 pub mod proof;
 pub mod quarantined;

@@ -14,7 +14,11 @@ mod answered;
 mod bench;
 mod bill;
 mod case;
+// Of `verify --against`.
+#[allow(dead_code)]
+mod comparing;
 mod config_check;
+mod copy;
 mod door;
 mod find;
 mod folding;
@@ -84,6 +88,7 @@ enum Command {
     /// A merchant's month: one person prepares it, another closes it
     #[command(subcommand)]
     Period(period::Command),
+    Copy(copy::Args),
     /// Requests that never reached the log
     #[command(subcommand)]
     Refused(refused::Command),
@@ -141,6 +146,7 @@ impl Cli {
             Command::Case(command) => case::run(command),
             Command::Recovery(command) => recovery::run(command),
             Command::Period(command) => period::run(command),
+            Command::Copy(args) => copy::run(args),
             Command::Refused(command) => refused::run(command),
             Command::Projections(command) => projections::run(command),
             Command::Seal(args) => seal::run(args),
@@ -227,6 +233,21 @@ fn push_url(config: &Config) -> String {
     match chosen {
         Some(chosen) if address.port() == 0 => format!("http://{chosen}"),
         _ => format!("http://{address}"),
+    }
+}
+
+/// The file of a log that is named as an option, `--from` or others. Of a URL only the kind is repeated: it may hold a
+/// password.
+fn log_named<'a>(option: &str, store: &'a Path) -> anyhow::Result<&'a Path> {
+    let text = store.to_string_lossy();
+    match text.split_once("://") {
+        Some((kind, _)) if kind.starts_with("kurrentdb") || kind.starts_with("esdb") => {
+            anyhow::bail!(
+                "{option}: logs in KurrentDB ({kind}://) are not in this build yet; name the file of a log"
+            )
+        }
+        Some((kind, _)) => anyhow::bail!("{option}: {kind}:// is no kind of store; name the file of a log"),
+        None => Ok(store),
     }
 }
 

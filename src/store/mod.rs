@@ -2,6 +2,7 @@
 //! money or WeChat; an event is a name and two texts here.
 
 pub mod contract;
+pub mod copying;
 #[cfg(feature = "bench")]
 pub mod nothing;
 pub mod refused;
@@ -114,6 +115,26 @@ pub struct RecordedEvent {
     pub event_type: String,
     pub data: String,
     pub metadata: String,
+}
+
+impl RecordedEvent {
+    /// In what it differs from an event of another log. Positions are each log's own.
+    pub fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let texts = [
+            ("stream", self.stream == other.stream),
+            ("version", self.version == other.version),
+            ("id", self.id == other.id),
+            ("event_type", self.event_type == other.event_type),
+            ("data", self.data == other.data),
+            ("metadata", self.metadata == other.metadata),
+        ];
+        texts.into_iter().filter_map(|(name, is_same)| (!is_same).then_some(name)).collect()
+    }
+
+    /// What it takes to hold it, but for its names.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.metadata.len()
+    }
 }
 
 /// Who waits: WeChat, for 3 seconds, or a command, which goes second.
@@ -236,6 +257,27 @@ pub trait EventStore: ReadLog {
 
     /// Writes what is waiting, syncs and closes. Appends after it are not written.
     async fn close(&self);
+}
+
+/// A log that another one is copied into. Nobody else writes it meanwhile. After a fault it is closed: what stands
+/// in it is known again when it is opened again.
+#[async_trait]
+pub trait CopyTarget: Send {
+    /// Its own, and not that of the log that is copied.
+    fn log_id(&self) -> LogId;
+
+    /// The event that stands last.
+    fn last(&self) -> Option<&RecordedEvent>;
+
+    /// All or nothing: events as they stand in the other log, positions too, behind the last one. They survive the
+    /// end of this process at once, and that of the machine only after [`CopyTarget::sync`].
+    async fn append_recorded(&mut self, events: Vec<RecordedEvent>) -> Result<(), Fault>;
+
+    /// Makes all durable that was appended.
+    async fn sync(&mut self) -> Result<(), Fault>;
+
+    /// Leaves everything in order for who opens it next.
+    async fn close(self: Box<Self>);
 }
 
 /// SQLite and gauges count in signed numbers; no log is that long.

@@ -73,7 +73,11 @@ impl FaultyDisk {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = self.home.command(&["serve"]);
+        self.faulting(self.home.command(&["serve"]))
+    }
+
+    /// A command for which this is the disk.
+    pub fn faulting(&self, mut command: Command) -> Command {
         command.env("LD_PRELOAD", &self.library);
         command.env("FAULTY_DISK_CONTROL", self.control());
         command.env("FAULTY_DISK_FOLDER", self.home.store().parent().unwrap());

@@ -1,6 +1,7 @@
 //! `order-ledger bench push`: durable pushes a second, beside the same server with a store that keeps
 //! nothing. Built with the feature `bench` only, and run by hand through `scripts/bench`.
 
+mod copy;
 mod fold;
 mod machine;
 mod month;
@@ -21,6 +22,8 @@ pub enum Bench {
     Push(PushArgs),
     /// Build the read models of a million orders, follow a log, look ids up, and push while folding
     Fold(fold::FoldArgs),
+    /// Copy a log of a million events into another
+    Copy(copy::CopyArgs),
     /// Import, fold and report a month of a million orders with every difference planted, and push beside it
     Reconcile(reconcile::ReconcileArgs),
 }
@@ -90,6 +93,7 @@ pub fn run(bench: Bench) -> anyhow::Result<ExitCode> {
     let mut args = match bench {
         Bench::Push(args) => args,
         Bench::Fold(args) => return fold::run(args),
+        Bench::Copy(args) => return copy::run(args),
         Bench::Reconcile(args) => return reconcile::run(args),
     };
     if args.small {

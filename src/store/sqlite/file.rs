@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -43,7 +43,7 @@ pub enum OpenError {
     Io { path: PathBuf, error: std::io::Error },
     #[error("{path} is in use by {holder}: stop that process, or let the command go through it")]
     InUse { path: PathBuf, holder: LockHolder },
-    #[error("{path} is not a log of order-ledger: name another file as store.path")]
+    #[error("{path} is not a log of order-ledger: name another file (in the configuration: store.path)")]
     NotALog { path: PathBuf },
     #[error(
         "{path} was written by a newer version of order-ledger (schema {found}, known {SCHEMA_VERSION}): upgrade"
@@ -128,6 +128,12 @@ impl Drop for Lock {
     fn drop(&mut self) {
         let _emptied = self.file.set_len(0);
     }
+}
+
+/// Whether two paths lead to one file, by whatever names. One that does not exist is no other's.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
 /// Who holds the log at `path`, as far as the lock file tells.

@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod condition;
+mod copying;
 mod file;
 mod reader;
 mod writer;
@@ -21,7 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 pub use checkpoint::{CheckpointRules, Checkpoints, Rest, SyncFailure};
-pub use file::{LockHolder, OpenError, lock_holder};
+pub use copying::CopyFile;
+pub use file::{LockHolder, OpenError, is_same_file, lock_holder};
 pub use reader::Readers;
 
 use super::{

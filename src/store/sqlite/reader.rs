@@ -13,7 +13,7 @@ use super::file::{OpenError, open_for_reading};
 use super::{Fault, fault};
 use crate::limits;
 
-const COLUMNS: &str = "position, stream, version, id, type, data, metadata";
+pub const COLUMNS: &str = "position, stream, version, id, type, data, metadata";
 
 /// A few connections that only read, opened when they are needed.
 #[derive(Clone)]
@@ -151,13 +151,13 @@ fn page(mut rows: Rows<'_>) -> Result<Vec<RecordedEvent>, rusqlite::Error> {
         && let Some(row) = rows.next()?
     {
         let event = recorded(row)?;
-        bytes += event.data.len() + event.metadata.len();
+        bytes += event.bytes();
         page.push(event);
     }
     Ok(page)
 }
 
-fn recorded(row: &Row<'_>) -> Result<RecordedEvent, rusqlite::Error> {
+pub fn recorded(row: &Row<'_>) -> Result<RecordedEvent, rusqlite::Error> {
     Ok(RecordedEvent {
         position: Position(row.get::<_, i64>(0)?.unsigned_abs()),
         stream: StreamName(row.get(1)?),

@@ -1,0 +1,198 @@
+//! `order-ledger copy`: a log into another file, event by event, once or for ever.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::info;
+
+use super::serve::{LogFormat, log_to_stderr};
+use super::{COULD_NOT_RUN, log_named};
+use crate::limits;
+use crate::store::copying::{End, Progress, catch_up};
+use crate::store::sqlite::{CopyFile, Readers, is_same_file};
+use crate::store::{CopyTarget, LogId, Position, ReadLog};
+
+/// Copy a log into another, event by event with the same ids: a backup, a replica, a log on another machine
+///
+/// A server may be writing the source; the copy is of what stood there when the command began. The copy has a log id
+/// of its own, so that cursors of the source are told apart. Interrupted at any moment, the same command goes on
+/// where it was; a target that holds anything else than the beginning of the source is left as it is. Needs no
+/// configuration.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The log to copy: its file
+    #[arg(long, value_name = "STORE")]
+    from: PathBuf,
+    /// The copy: its file, which is created where there is none
+    #[arg(long, value_name = "STORE")]
+    to: PathBuf,
+    /// Go on with what comes, until SIGINT or SIGTERM
+    #[arg(long)]
+    follow: bool,
+    /// The result as JSON, one line
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (from, to) = (log_named("--from", &args.from)?, log_named("--to", &args.to)?);
+    log_to_stderr(LogFormat::Text);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_when_told()?;
+        let source = Source::open(from)?;
+        if is_same_file(from, to) {
+            bail!("--from and --to are the same file, {}: name another one as --to", to.display());
+        }
+        let target = Box::new(CopyFile::open(to).context("--to")?);
+        copy(&args, source, target, stop).await
+    })
+}
+
+async fn copy(
+    args: &Args,
+    mut source: Source<'_>,
+    mut target: Box<CopyFile>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<ExitCode> {
+    let stood = target.last().map(|last| last.position);
+    let bar = bar();
+    let watcher = |Progress { at, of }: Progress| {
+        let number = |position: Option<Position>| position.map_or(0, Position::number);
+        bar.set_length(number(of));
+        bar.set_position(number(at));
+    };
+    let (mut events, mut has_caught_up, mut is_following) = (0, false, false);
+    let ended = loop {
+        if let Err(error) = source.follow_its_name() {
+            break Err(error);
+        }
+        match catch_up(&source.log, target.as_mut(), &stop, &watcher).await {
+            Err(error) => break Err(error.into()),
+            Ok(copied) => {
+                events += copied.events;
+                has_caught_up |= copied.end == End::Reached;
+                if copied.end == End::Stopped || !args.follow {
+                    break Ok(());
+                }
+            }
+        }
+        if !is_following {
+            is_following = true;
+            bar.set_style(style("{spinner} position {human_pos}, following"));
+            info!(events, "the copy has caught up and follows");
+        }
+        if is_stopped_within(&mut stop, limits::COPY_POLL).await {
+            break Ok(());
+        }
+    };
+    bar.finish_and_clear();
+    let position = target.last().map(|last| last.position);
+    let log_id = target.log_id();
+    target.close().await;
+    ended.with_context(|| format!("{} to {}", args.from.display(), args.to.display()))?;
+    let done = Done { source: source.log.log_id(), target: log_id, stood, position, events };
+    done.tell(args);
+    if !has_caught_up {
+        eprintln!("stopped before the end: the same command goes on there");
+        return Ok(COULD_NOT_RUN.into());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The log that is read, by the name it was given.
+struct Source<'a> {
+    path: &'a Path,
+    log: Readers,
+    /// The file that the name led to: while it is open, no other one is given its number.
+    file: File,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path) -> anyhow::Result<Self> {
+        let log = Readers::open(path).context("--from")?;
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        Ok(Self { path, log, file })
+    }
+
+    /// Opens it again where its name leads to another file by now, as when a backup has taken its place.
+    fn follow_its_name(&mut self) -> anyhow::Result<()> {
+        let shown = || self.path.display().to_string();
+        let (named, open) =
+            (std::fs::metadata(self.path).with_context(shown)?, self.file.metadata().with_context(shown)?);
+        if (named.dev(), named.ino()) != (open.dev(), open.ino()) {
+            info!(source = %self.path.display(), "the source's name leads to another file now, which is opened");
+            *self = Self::open(self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the command has done.
+struct Done {
+    source: LogId,
+    target: LogId,
+    /// Where the target ended before and ends now.
+    stood: Option<Position>,
+    position: Option<Position>,
+    events: u64,
+}
+
+impl Done {
+    fn tell(&self, args: &Args) {
+        let text = |position: Option<Position>| position.map(|position| position.to_string());
+        if args.json {
+            let done = json!({
+                "from": args.from.display().to_string(),
+                "to": args.to.display().to_string(),
+                "from_log_id": self.source.0,
+                "to_log_id": self.target.0,
+                "events": self.events,
+                "position_before": text(self.stood),
+                "position": text(self.position),
+            });
+            return out!("{done}");
+        }
+        let position = text(self.position).unwrap_or_else(|| "0".into());
+        out!("{} events copied, up to position {position}", self.events);
+        out!("{} is log {}", args.from.display(), self.source.0);
+        out!("{} is log {}", args.to.display(), self.target.0);
+    }
+}
+
+/// True once SIGINT or SIGTERM has come.
+fn stop_when_told() -> anyhow::Result<watch::Receiver<bool>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (told, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        told.send_replace(true);
+    });
+    Ok(stop)
+}
+
+async fn is_stopped_within(stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    // Nobody tells any more where the sender has gone.
+    tokio::time::timeout(time, stop.wait_for(|told| *told)).await.is_ok()
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+    bar.set_style(style("{wide_bar} position {human_pos} of {human_len}, {per_sec}, {eta} left"));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,245 @@
+//! Copies a log into another one, event by event: from where an earlier run has ended to the end of the source as of
+//! the beginning. What stands in the target is the beginning of the source at every moment.
+
+use std::fmt;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{CopyTarget, Fault, Position, ReadLog, RecordedEvent};
+use crate::limits;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    pub events: u64,
+    pub end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All stands in the target that stood in the source at the beginning.
+    Reached,
+    /// It was told to stop before.
+    Stopped,
+}
+
+/// How far it is: the positions of the last event copied and of the last one to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub at: Option<Position>,
+    pub of: Option<Position>,
+}
+
+pub type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// Why nothing, or nothing more, was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("the source cannot be read {}: {fault}", Behind(*after))]
+    Source { after: Option<Position>, fault: Fault },
+    #[error(
+        "the target cannot be written {}: {fault}. What stands in it is whole; the same command goes on there",
+        Behind(*after)
+    )]
+    Target { after: Option<Position>, fault: Fault },
+    #[error(
+        "the source ends {} and went on to {until} when this began: it was put back or altered",
+        Behind(*after)
+    )]
+    Shrunk { after: Option<Position>, until: Position },
+    #[error(
+        "the target has the source's log id: it was made by copying the file, and cursors cannot tell one from the \
+         other. Name a new file"
+    )]
+    SameLog,
+    #[error(
+        "the target is no copy of the source: its last event, {last}, {unlike}. Name a new file; what differs first \
+         is told by verify --against"
+    )]
+    NoCopy { last: Place, unlike: Unlike },
+}
+
+struct Behind(Option<Position>);
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(position) => write!(f, "behind position {position}"),
+            None => f.write_str("from its beginning"),
+        }
+    }
+}
+
+/// Where an event stands.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Place {
+    pub stream: String,
+    pub version: u64,
+    pub position: Position,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} version {} at position {}", self.stream, self.version, self.position)
+    }
+}
+
+/// In what the target's last event differs from the source's.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unlike {
+    NotThere,
+    Elsewhere(Position),
+    Otherwise(Vec<&'static str>),
+}
+
+impl fmt::Display for Unlike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThere => f.write_str("is not in the source"),
+            Self::Elsewhere(position) => write!(f, "stands at position {position} in the source"),
+            Self::Otherwise(fields) => {
+                write!(f, "has another {} in the source", fields.join(" and another "))
+            }
+        }
+    }
+}
+
+/// Copies what the source holds now and the target does not, durably. Reads ahead while it writes. Told to stop, it
+/// ends after the transactions that are begun.
+///
+/// # Errors
+/// Where a log cannot be read or written, and before anything is written where the target holds something else than
+/// the source's beginning.
+pub async fn catch_up(
+    source: &dyn ReadLog,
+    target: &mut dyn CopyTarget,
+    stop: &watch::Receiver<bool>,
+    watcher: Watcher<'_>,
+) -> Result<Copied, CopyError> {
+    if source.log_id() == target.log_id() {
+        return Err(CopyError::SameLog);
+    }
+    let until = patiently(|| source.last()).await;
+    let until = until.map_err(|fault| CopyError::Source { after: None, fault })?;
+    let after = is_continued(source, target.last()).await?;
+    watcher(Progress { at: after, of: until });
+    let (read, pages) = mpsc::channel(1);
+    let (end, written) =
+        tokio::join!(read_on(source, after, until, stop, read), write_on(target, pages, until, watcher));
+    Ok(Copied { events: written?, end })
+}
+
+/// The place behind which to go on: the target's last event, which must be in the source as it is in the target.
+async fn is_continued(
+    source: &dyn ReadLog,
+    last: Option<&RecordedEvent>,
+) -> Result<Option<Position>, CopyError> {
+    let Some(last) = last else { return Ok(None) };
+    let found = patiently(|| source.read_stream(&last.stream, last.version, 1)).await;
+    let found = found.map_err(|fault| CopyError::Source { after: None, fault })?;
+    let unlike = match found.first().filter(|found| found.version == last.version) {
+        None => Unlike::NotThere,
+        Some(found) => {
+            let fields = found.differs_from(last);
+            if fields.is_empty() && found.position == last.position {
+                return Ok(Some(last.position));
+            }
+            if fields.is_empty() { Unlike::Elsewhere(found.position) } else { Unlike::Otherwise(fields) }
+        }
+    };
+    let place = Place { stream: last.stream.to_string(), version: last.version, position: last.position };
+    Err(CopyError::NoCopy { last: place, unlike })
+}
+
+type Page = Result<Vec<RecordedEvent>, CopyError>;
+
+/// Reads until the end, or until the other side has gone. No more than one page waits to be written.
+async fn read_on(
+    source: &dyn ReadLog,
+    mut after: Option<Position>,
+    until: Option<Position>,
+    stop: &watch::Receiver<bool>,
+    pages: mpsc::Sender<Page>,
+) -> End {
+    while let Some(end) = until
+        && after < until
+    {
+        if *stop.borrow() {
+            return End::Stopped;
+        }
+        let Ok(room) = pages.reserve().await else { return End::Stopped };
+        let page = gather(source, after, end).await;
+        let last = page.as_ref().ok().and_then(|page| page.last()).map(|last| last.position);
+        room.send(page);
+        if last.is_none() {
+            return End::Stopped;
+        }
+        after = last;
+    }
+    End::Reached
+}
+
+/// As many events as one transaction takes: at least one.
+async fn gather(source: &dyn ReadLog, after: Option<Position>, until: Position) -> Page {
+    let (mut gathered, mut bytes, mut at) = (Vec::new(), 0, after);
+    while at < Some(until)
+        && gathered.len() < limits::COPY_TRANSACTION_EVENTS
+        && bytes < limits::COPY_TRANSACTION_BYTES
+    {
+        let room = limits::COPY_TRANSACTION_EVENTS - gathered.len();
+        let read = patiently(|| source.read_all(at, room)).await;
+        let mut read = read.map_err(|fault| CopyError::Source { after: at, fault })?;
+        read.truncate(read.partition_point(|event| event.position <= until));
+        let Some(last) = read.last() else { return Err(CopyError::Shrunk { after: at, until }) };
+        at = Some(last.position);
+        bytes += read.iter().map(RecordedEvent::bytes).sum::<usize>();
+        gathered.append(&mut read);
+    }
+    Ok(gathered)
+}
+
+/// Writes what is read. What was written before a fault of the source is durable all the same.
+async fn write_on(
+    target: &mut dyn CopyTarget,
+    mut pages: mpsc::Receiver<Page>,
+    until: Option<Position>,
+    watcher: Watcher<'_>,
+) -> Result<u64, CopyError> {
+    let mut events = 0;
+    let failed = |after, fault| CopyError::Target { after, fault };
+    let position = |target: &dyn CopyTarget| target.last().map(|last| last.position);
+    let mut read = Ok(());
+    while let Some(page) = pages.recv().await {
+        match page {
+            Ok(page) => {
+                let (after, count) = (position(target), page.len() as u64);
+                target.append_recorded(page).await.map_err(|fault| failed(after, fault))?;
+                events += count;
+                watcher(Progress { at: position(target), of: until });
+            }
+            Err(error) => read = Err(error),
+        }
+    }
+    if events > 0 {
+        let after = position(target);
+        target.sync().await.map_err(|fault| failed(after, fault))?;
+    }
+    read.map(|()| events)
+}
+
+/// Asks again while the source is locked.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(Fault::Locked) if begun.elapsed() < limits::COPY_LOCKED_WAIT => {
+                tokio::time::sleep(limits::COPY_POLL).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Logs copied: whole, in pieces, while the source grows, and refused.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::super::sqlite::{CopyFile, Readers, Settings, SqliteStore};
+use super::super::{
+    Append, AppendOutcome, CopyTarget, EventStore, ExpectedVersion, NewEvent, ReadLog, StreamName, Urgency,
+};
+use super::*;
+
+async fn grow(store: &SqliteStore, from: u64, count: u64) {
+    for number in from..from + count {
+        let event = NewEvent {
+            id: Uuid::from_u128(u128::from(number)),
+            event_type: "Tested",
+            data: format!("[{number}]"),
+            metadata: "{}".into(),
+        };
+        let append = Append {
+            stream: StreamName(format!("order-{number}")),
+            expected: ExpectedVersion::NoStream,
+            events: [event.clone(), NewEvent { data: "[]".into(), ..event }].into(),
+            urgency: Urgency::Command,
+        };
+        let outcome = store.append(append).await;
+        assert!(matches!(outcome, AppendOutcome::Appended { .. }), "{outcome:?}");
+    }
+}
+
+fn source(folder: &Path) -> SqliteStore {
+    SqliteStore::open(&Settings::at(folder.join("source.db"))).unwrap()
+}
+
+async fn copy(source: &dyn ReadLog, target: &Path) -> Result<Copied, CopyError> {
+    let (_stop, stop) = watch::channel(false);
+    let mut target = CopyFile::open(target).unwrap();
+    let copied = catch_up(source, &mut target, &stop, &|_| {}).await;
+    Box::new(target).close().await;
+    copied
+}
+
+async fn whole(log: &dyn ReadLog) -> Vec<RecordedEvent> {
+    log.read_all(None, 1000).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_copy_takes_all_and_then_only_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = (source(folder.path()), folder.path().join("copy.db"));
+    for (round, grown) in [0, 3, 0, 40, 1].into_iter().enumerate() {
+        grow(&source, round as u64 * 100, grown).await;
+        let copied = copy(&source, &target).await.unwrap();
+        assert_eq!(copied, Copied { events: 2 * grown, end: End::Reached });
+        let readers = Readers::open(&target).unwrap();
+        assert_eq!(whole(&readers).await, whole(&source).await);
+        assert_ne!(readers.log_id(), source.log_id());
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_grows_meanwhile_is_copied_to_where_it_ended_at_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(folder.path());
+    grow(&source, 0, 50).await;
+    let mut target = CopyFile::open(&folder.path().join("copy.db")).unwrap();
+    let (_stop, stop) = watch::channel(false);
+    let told = Mutex::new(vec![]);
+    let watcher = |progress: Progress| told.lock().unwrap().push(progress);
+    let growing = grow(&source, 1000, 30);
+    let (copied, ()) = tokio::join!(catch_up(&source, &mut target, &stop, &watcher), growing);
+    let copied = copied.unwrap();
+    let last = target.last().unwrap().position;
+    assert_eq!((copied.events, copied.end), (last.number(), End::Reached));
+    assert!((100..=160).contains(&last.number()), "{last}");
+    let told = told.into_inner().unwrap();
+    assert_eq!(told.first(), Some(&Progress { at: None, of: Some(last) }));
+    assert_eq!(told.last(), Some(&Progress { at: Some(last), of: Some(last) }));
+    let rest = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
+    assert_eq!(copied.events + rest.events, 160);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_leaves_the_beginning_of_the_source_and_goes_on_another_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, path) = (source(folder.path()), folder.path().join("copy.db"));
+    grow(&source, 0, 5).await;
+    let mut target = CopyFile::open(&path).unwrap();
+    let (told, stop) = watch::channel(true);
+    let copied = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
+    assert_eq!(copied, Copied { events: 0, end: End::Stopped });
+    told.send_replace(false);
+    let copied = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
+    assert_eq!(copied, Copied { events: 10, end: End::Reached });
+}
+
+#[tokio::test]
+async fn a_target_that_holds_something_else_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(folder.path());
+    grow(&source, 0, 5).await;
+    type Change = fn(&mut Vec<RecordedEvent>);
+    let changes: [(&str, Change, &str); 6] = [
+        (
+            "another event",
+            |log| log[9].stream.0.push('x'),
+            "order-4x version 1 at position 10, is not in the source",
+        ),
+        ("data", |log| log[9].data.push(' '), "has another data in the source"),
+        (
+            "id and type",
+            |log| {
+                log[9].id = Uuid::from_u128(77);
+                log[9].event_type.push('2');
+            },
+            "has another id and another event_type in the source",
+        ),
+        ("one is missing", |log| drop(log.remove(3)), ""),
+        (
+            "elsewhere",
+            |log| log[9].position = Position::from_number(11),
+            "order-4 version 1 at position 11, stands at position 10 in the source",
+        ),
+        (
+            "ahead",
+            |log| {
+                log.push(RecordedEvent { position: Position::from_number(11), version: 2, ..log[9].clone() })
+            },
+            "order-4 version 2 at position 11, is not in the source",
+        ),
+    ];
+    for (what, change, told) in changes {
+        let path = folder.path().join(format!("{what}.db"));
+        let mut events = whole(&source).await;
+        change(&mut events);
+        let mut target = CopyFile::open(&path).unwrap();
+        target.append_recorded(events.clone()).await.unwrap();
+        Box::new(target).close().await;
+        let copied = copy(&source, &path).await;
+        match copied {
+            // Only the last event is looked at; comparing finds the rest.
+            Ok(copied) => assert_eq!((told, copied.events), ("", 0), "{what}"),
+            Err(error) => assert!(error.to_string().contains(told) && !told.is_empty(), "{what}: {error}"),
+        }
+        assert_eq!(whole(&Readers::open(&path).unwrap()).await, events, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_file_has_the_log_id_of_its_source_and_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = source(folder.path());
+    grow(&store, 0, 2).await;
+    store.close().await;
+    let path = folder.path().join("copy.db");
+    std::fs::copy(folder.path().join("source.db"), &path).unwrap();
+    grow_again(store, folder.path()).await;
+    let source = Readers::open(&folder.path().join("source.db")).unwrap();
+    let refused = copy(&source, &path).await.unwrap_err();
+    assert!(matches!(refused, CopyError::SameLog), "{refused}");
+}
+
+async fn grow_again(closed: SqliteStore, folder: &Path) {
+    drop(closed);
+    let store = source(folder);
+    grow(&store, 100, 2).await;
+    store.close().await;
+}

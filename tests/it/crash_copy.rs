@@ -1,0 +1,129 @@
+//! A copy killed at any moment: what stands is the beginning of the source, and a later run completes it.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use order_ledger::audit::compare::{Verdict, Which};
+use order_ledger::limits;
+use order_ledger::store::sqlite::CopyFile;
+use order_ledger::store::{CopyTarget, Position, RecordedEvent, StreamName};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
+
+use super::copying::{Follower, are_equal, compared, copied, copying, until_copied};
+use super::crash::Load;
+use super::log_file::LogFile;
+use super::server::{Home, busy, until};
+
+const KILLS: u64 = 16;
+/// Some transactions of a copy.
+const EVENTS: usize = 6 * limits::COPY_TRANSACTION_EVENTS;
+
+/// Orders in no order of their numbers, each with two events.
+fn event(position: usize) -> RecordedEvent {
+    let (order, version) = (position.div_ceil(2), (position - 1) % 2);
+    let number = Uuid::from_u128((order as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+    RecordedEvent {
+        position: Position::from_number(position as u64),
+        stream: StreamName(format!("order-{}", number.simple())),
+        version: version as u64,
+        id: Uuid::from_u128(position as u128),
+        event_type: "Tested".into(),
+        data: format!("{{\"position\":{position},\"text\":\"中文\"}}"),
+        metadata: "{}".into(),
+    }
+}
+
+async fn fill(path: &Path) {
+    let mut log = CopyFile::open(path).unwrap();
+    for from in (1..=EVENTS).step_by(10_000) {
+        log.append_recorded((from..from + 10_000).map(event).collect()).await.unwrap();
+    }
+    Box::new(log).close().await;
+}
+
+/// Where a copy that is being written ends; 0 while it is none yet.
+fn end_of(path: &Path) -> u64 {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let end = Connection::open_with_flags(path, flags).and_then(|log| {
+        log.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| row.get::<_, i64>(0))
+    });
+    end.map_or(0, i64::unsigned_abs)
+}
+
+/// Starts a copy and kills it: after a time, or once it has gone on so far.
+fn killed(from: &Path, to: &Path, after: Duration, at: u64) {
+    let begun = Instant::now();
+    let mut child = copying(from, to).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while begun.elapsed() < after || (end_of(to) < at && child.try_wait().unwrap().is_none()) {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_a_copy_is_the_beginning_of_its_source_and_is_completed_by_the_next_run() {
+    let _turn = busy().await;
+    let seed = rand::random::<u32>();
+    eprintln!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(u64::from(seed));
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("source.db"), folder.path().join("copy.db"));
+    fill(&from).await;
+    let (mut stood, mut partly) = (0, 0);
+    for kill in 0..KILLS {
+        // Before, while and after a transaction is written; now and then so early that the file is only begun.
+        let after = Duration::from_millis(rng.random_range(0..if kill % 4 == 0 { 40 } else { 400 }));
+        let further = if kill % 2 == 0 { 0 } else { 1 };
+        killed(&from, &to, after, stood + further);
+        let end = end_of(&to);
+        assert!(end >= stood, "seed {seed}, kill {kill}: {stood} events stood, and now {end}");
+        partly += u32::from(end > stood && end < EVENTS as u64);
+        stood = end;
+        if stood == EVENTS as u64 {
+            // From the beginning once more.
+            are_equal(&from, &to).await;
+            for name in ["copy.db", "copy.db-wal", "copy.db-shm"] {
+                let _gone = std::fs::remove_file(folder.path().join(name));
+            }
+            stood = 0;
+        } else if stood > 0 {
+            let compared = compared(&from, &to).await;
+            let lacks = matches!(compared.verdict, Verdict::Shorter { which: Which::Second, .. });
+            assert!(lacks && compared.same == stood, "seed {seed}, kill {kill}: {compared:?}");
+        }
+    }
+    assert!(partly > 3, "seed {seed}: the kills came too early or too late to tell anything");
+    let done = copied(&copying(&from, &to).output().unwrap());
+    assert_eq!(done["events"].as_u64(), Some(EVENTS as u64 - stood), "seed {seed}: {done}");
+    are_equal(&from, &to).await;
+    assert_eq!(end_of(&to), EVENTS as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_follows_a_server_under_load_through_its_checkpoints_and_its_being_killed() {
+    let _turn = busy().await;
+    let home = Home::new();
+    let server = home.serve();
+    let load = Load::start(server.push);
+    let to = home.folder().join("replica.db");
+    let follower = Follower::start(&home.store(), &to);
+    load.until_answered(1000).await;
+    server.kill();
+    let server = home.serve();
+    load.place.send_replace(Some(server.push));
+    // Of a short log all is in the write-ahead log until a checkpoint.
+    let folded = || std::fs::metadata(home.store()).unwrap().len();
+    let at_first = folded();
+    until("a checkpoint was made", || folded() > at_first).await;
+    load.until_answered(load.answered() + 1000).await;
+    let (_, _) = load.stop().await;
+    until_copied(&to, LogFile::open(&home.store()).events_by_order().len()).await;
+    assert!(server.terminate().success());
+    copied(&follower.stop("TERM"));
+    are_equal(&home.store(), &to).await;
+}
