@@ -137,6 +137,14 @@ impl RecordedEvent {
     }
 }
 
+/// Where an event stands in its stream and in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionAt {
+    pub stream: StreamName,
+    pub version: u64,
+    pub position: Position,
+}
+
 /// Who waits: WeChat, for 3 seconds, or a command, which goes second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
@@ -235,6 +243,14 @@ pub trait ReadLog: Send + Sync {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault>;
+
+    /// Where all events stand, in the order of their streams' names and in each of their versions, after one of
+    /// them; without what they say.
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault>;
 
     /// The position of the last event; `None` for an empty log.
     async fn last(&self) -> Result<Option<Position>, Fault>;

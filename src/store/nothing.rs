@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
-    StreamName,
+    StreamName, VersionAt,
 };
 
 pub struct Nothing {
@@ -44,6 +44,10 @@ impl ReadLog for Nothing {
         _: Option<Position>,
         _: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
+        Ok(vec![])
+    }
+
+    async fn read_versions(&self, _: Option<(StreamName, u64)>, _: usize) -> Result<Vec<VersionAt>, Fault> {
         Ok(vec![])
     }
 

@@ -17,7 +17,7 @@ use order_ledger::quota::Quotas;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
 use order_ledger::store::{
     Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
-    StreamName,
+    StreamName, VersionAt,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -65,6 +65,14 @@ impl ReadLog for Fragile {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
         self.inner.read_category(category, after, limit).await
+    }
+
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault> {
+        self.inner.read_versions(after, limit).await
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {

@@ -28,7 +28,7 @@ pub use reader::Readers;
 
 use super::{
     Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
-    StreamName, Urgency,
+    StreamName, Urgency, VersionAt,
 };
 use crate::limits;
 use condition::Condition;
@@ -178,6 +178,14 @@ impl ReadLog for SqliteStore {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
         self.noting(self.readers.read_category(category, after, limit)).await
+    }
+
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault> {
+        self.noting(self.readers.read_versions(after, limit)).await
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {

@@ -8,12 +8,16 @@ use rusqlite::{Connection, Row, Rows};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::super::{LogId, Position, ReadLog, RecordedEvent, StreamName, signed};
+use super::super::{LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt, signed};
 use super::file::{OpenError, open_for_reading};
 use super::{Fault, fault};
 use crate::limits;
 
 pub const COLUMNS: &str = "position, stream, version, id, type, data, metadata";
+
+/// The index over streams and versions knows all of it.
+const VERSIONS: &str = "SELECT stream, version, position FROM events
+    WHERE (stream, version) > (?1, ?2) ORDER BY stream, version LIMIT ?3";
 
 /// A few connections that only read, opened when they are needed.
 #[derive(Clone)]
@@ -115,6 +119,29 @@ impl ReadLog for Readers {
         .await
     }
 
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault> {
+        let limit = at_most(limit);
+        // No stream is nameless: the empty name comes before all.
+        let (stream, version) =
+            after.map_or((String::new(), 0), |(stream, version)| (stream.0, signed(version)));
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(VERSIONS)?;
+            let versions = statement.query_map((stream, version, limit), |row| {
+                Ok(VersionAt {
+                    stream: StreamName(row.get(0)?),
+                    version: row.get::<_, i64>(1)?.unsigned_abs(),
+                    position: Position(row.get::<_, i64>(2)?.unsigned_abs()),
+                })
+            });
+            versions?.collect()
+        })
+        .await
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached("SELECT max(position) FROM events")?;
@@ -189,5 +216,21 @@ mod tests {
             "{plan:?}"
         );
         assert_eq!(plan.len(), 4, "only positions are sorted: {plan:?}");
+    }
+
+    #[test]
+    fn versions_are_walked_in_the_index_over_streams_and_nothing_else_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        drop(SqliteStore::open(&Settings::at(&path)).unwrap());
+        let connection = open_for_reading(&path).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {VERSIONS}")).unwrap();
+        let plan: Vec<String> =
+            statement.query_map(("a", 0, 1), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(plan.len(), 1, "nothing is sorted: {plan:?}");
+        assert!(
+            plan[0].contains("COVERING INDEX") && plan[0].contains("((stream,version)>(?,?))"),
+            "{plan:?}"
+        );
     }
 }
