@@ -34,6 +34,11 @@ pub enum Proof {
 
 /// Verifies with the key that verified it then.
 pub fn prove(app: &App, stream: &StreamName, event: &Event, evidence: Option<&Evidence>) -> Proof {
+    prove_of(Some(app), stream, event, evidence)
+}
+
+/// The same where it may be that the app is configured no longer, and its keys with it.
+pub fn prove_of(app: Option<&App>, stream: &StreamName, event: &Event, evidence: Option<&Evidence>) -> Proof {
     let needs = needs(event);
     let Some(evidence) = evidence else {
         return if needs == Needs::Nothing { Proof::None } else { Proof::Missing };
@@ -43,7 +48,8 @@ pub fn prove(app: &App, stream: &StreamName, event: &Event, evidence: Option<&Ev
     };
     let key_fingerprint = signature.key_fingerprint.0.clone();
     let by_name = |key: &&AppKey| key.fingerprint() == &signature.key_fingerprint;
-    let Some(key) = app.keys_of_all_times().find(by_name) else {
+    let known = app.and_then(|app| Some((app, app.keys_of_all_times().find(by_name)?)));
+    let Some((app, key)) = known else {
         return Proof::KeyMissing { key_fingerprint };
     };
     match signed_fact(key, evidence, signature) {

@@ -12,31 +12,48 @@ use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
 use crate::moment::{parse_stamp, stamp};
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct Stored<'a> {
     schema: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    app: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<&'a str>,
     recorded_at: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     evidence: Option<StoredEvidence<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct StoredEvidence<'a> {
-    event: Cow<'a, str>,
-    payload: Cow<'a, str>,
+    event: &'a str,
+    payload: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pay_event_sig: Option<Cow<'a, str>>,
+    pay_event_sig: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_env: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_fingerprint: Option<Cow<'a, str>>,
-    transport: Cow<'a, str>,
+    key_fingerprint: Option<&'a str>,
+    transport: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     create_time: Option<i64>,
     received_at: String,
+}
+
+/// The same as it is read: flat, for what is flattened is read twice.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read<'a> {
+    schema: u32,
+    app: Option<String>,
+    #[serde(borrow)]
+    recorded_at: Cow<'a, str>,
+    event: Option<String>,
+    payload: Option<String>,
+    pay_event_sig: Option<String>,
+    verified_env: Option<i64>,
+    key_fingerprint: Option<String>,
+    transport: Option<String>,
+    create_time: Option<i64>,
+    received_at: Option<String>,
 }
 
 fn stamped(text: &str) -> Result<DateTime<Utc>, String> {
@@ -46,17 +63,17 @@ fn stamped(text: &str) -> Result<DateTime<Utc>, String> {
 pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Stored {
         schema: SCHEMA,
-        app: metadata.app.as_ref().map(|app| app.as_str().into()),
+        app: metadata.app.as_ref().map(AppSlug::as_str),
         recorded_at: stamp(metadata.recorded_at),
         evidence: metadata.evidence.as_ref().map(|evidence| {
             let signature = evidence.signature.as_ref();
             StoredEvidence {
-                event: evidence.event.as_str().into(),
-                payload: evidence.payload.as_str().into(),
-                pay_event_sig: signature.map(|signature| signature.pay_event_sig.as_str().into()),
+                event: &evidence.event,
+                payload: &evidence.payload,
+                pay_event_sig: signature.map(|signature| signature.pay_event_sig.as_str()),
                 verified_env: signature.map(|signature| signature.verified_env.number()),
-                key_fingerprint: signature.map(|signature| signature.key_fingerprint.0.as_str().into()),
-                transport: evidence.transport.as_str().into(),
+                key_fingerprint: signature.map(|signature| signature.key_fingerprint.0.as_str()),
+                transport: evidence.transport.as_str(),
                 create_time: evidence.create_time,
                 received_at: stamp(evidence.received_at),
             }
@@ -66,34 +83,35 @@ pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
 
 /// The metadata and the schema version of its event.
 pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
-    let stored: Stored = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
-    let app = stored.app.as_deref().map(AppSlug::parse).transpose();
-    let metadata = Metadata {
-        app: app.map_err(|error| format!("metadata: {error}"))?,
-        recorded_at: stamped(&stored.recorded_at)?,
-        evidence: stored.evidence.map(evidence).transpose()?,
-    };
-    Ok((metadata, stored.schema))
+    let read: Read<'_> = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
+    let app = read.app.as_deref().map(AppSlug::parse).transpose();
+    let app = app.map_err(|error| format!("metadata: {error}"))?;
+    let (schema, recorded_at) = (read.schema, stamped(&read.recorded_at)?);
+    Ok((Metadata { app, recorded_at, evidence: evidence(read)? }, schema))
 }
 
-fn evidence(stored: StoredEvidence<'_>) -> Result<Evidence, String> {
-    let signature = match (stored.pay_event_sig, stored.verified_env, stored.key_fingerprint) {
+fn evidence(read: Read<'_>) -> Result<Option<Evidence>, String> {
+    let signature = match (read.pay_event_sig, read.verified_env, read.key_fingerprint) {
         (Some(pay_event_sig), Some(env), Some(fingerprint)) => Some(SignatureEvidence {
-            pay_event_sig: pay_event_sig.into_owned(),
+            pay_event_sig,
             verified_env: Environment::from_number(env)
                 .ok_or_else(|| format!("metadata: verified_env is {env}, must be 0 or 1"))?,
-            key_fingerprint: KeyFingerprint(fingerprint.into_owned()),
+            key_fingerprint: KeyFingerprint(fingerprint),
         }),
         (None, None, None) => None,
         _ => return Err("metadata: the signature's evidence is incomplete".into()),
     };
-    Ok(Evidence {
-        event: stored.event.into_owned(),
-        payload: stored.payload.into_owned(),
-        signature,
-        transport: Transport::parse(&stored.transport)
-            .ok_or_else(|| format!("metadata: transport is {:?}", stored.transport))?,
-        create_time: stored.create_time,
-        received_at: stamped(&stored.received_at)?,
-    })
+    match (read.event, read.payload, read.transport, read.received_at) {
+        (Some(event), Some(payload), Some(transport), Some(received_at)) => Ok(Some(Evidence {
+            event,
+            payload,
+            signature,
+            transport: Transport::parse(&transport)
+                .ok_or_else(|| format!("metadata: transport is {transport:?}"))?,
+            create_time: read.create_time,
+            received_at: stamped(&received_at)?,
+        })),
+        (None, None, None, None) if signature.is_none() && read.create_time.is_none() => Ok(None),
+        _ => Err("metadata: the evidence is incomplete".into()),
+    }
 }

@@ -31,8 +31,10 @@ pub struct Goods {
     #[serde(skip_serializing_if = "Option::is_none")]
     attach: Option<String>,
     order_source: i64,
-    #[serde(flatten)]
-    payment: Payment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mch_order_no: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,8 +47,10 @@ pub struct Coins {
     buy_quantity: u32,
     orig_price_fen: i64,
     actual_price_fen: i64,
-    #[serde(flatten)]
-    payment: Payment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mch_order_no: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,8 +61,10 @@ pub struct Refund {
     refund_source: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     out_trade_no: Option<String>,
-    #[serde(flatten)]
-    payment: Payment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mch_order_no: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,7 +158,8 @@ impl From<&GoodsPush> for Goods {
             actual_price_fen: goods.actual_price.0,
             attach: goods.attach.clone(),
             order_source: goods.order_source.number(),
-            payment: (&goods.payment).into(),
+            mch_order_no: goods.payment.mch_order_no.clone(),
+            transaction_id: goods.payment.transaction_id.clone(),
         }
     }
 }
@@ -173,7 +180,7 @@ impl TryFrom<Goods> for GoodsPush {
             attach: stored.attach,
             order_source: OrderSource::from_number(stored.order_source)
                 .ok_or_else(|| format!("data: order_source is {}", stored.order_source))?,
-            payment: stored.payment.into(),
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }
@@ -188,7 +195,8 @@ impl From<&CoinPush> for Coins {
             buy_quantity: coins.buy_quantity,
             orig_price_fen: coins.orig_price.0,
             actual_price_fen: coins.actual_price.0,
-            payment: (&coins.payment).into(),
+            mch_order_no: coins.payment.mch_order_no.clone(),
+            transaction_id: coins.payment.transaction_id.clone(),
         }
     }
 }
@@ -205,7 +213,7 @@ impl TryFrom<Coins> for CoinPush {
             buy_quantity: stored.buy_quantity,
             orig_price: Fen(stored.orig_price_fen),
             actual_price: Fen(stored.actual_price_fen),
-            payment: stored.payment.into(),
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }
@@ -218,7 +226,8 @@ impl From<&RefundPush> for Refund {
             refund_amount_fen: refund.refund_amount.0,
             refund_source: refund.refund_source.number(),
             out_trade_no: refund.out_trade_no.as_ref().map(|number| number.as_str().into()),
-            payment: (&refund.payment).into(),
+            mch_order_no: refund.payment.mch_order_no.clone(),
+            transaction_id: refund.payment.transaction_id.clone(),
         }
     }
 }
@@ -235,7 +244,7 @@ impl TryFrom<Refund> for RefundPush {
             refund_source: RefundSource::from_number(stored.refund_source)
                 .ok_or_else(|| format!("data: refund_source is {}", stored.refund_source))?,
             out_trade_no: id("out_trade_no", out_trade_no)?,
-            payment: stored.payment.into(),
+            payment: PaymentIds { mch_order_no: stored.mch_order_no, transaction_id: stored.transaction_id },
         })
     }
 }
