@@ -367,3 +367,20 @@ pub const ANCHOR_LINE_BYTES_MAX: usize = 4096;
 /// Seals of one answer, unless told otherwise and at most.
 pub const SEALS: u32 = 50;
 pub const SEALS_MAX: u32 = 500;
+
+// Verifying a log.
+
+/// What is found wrong, shown one by one; the rest is only counted.
+pub const FINDINGS_SHOWN_MAX: usize = 100;
+/// Pages of the log that wait for one core, and results that wait to be joined.
+pub const VERIFY_PAGES_WAITING: usize = 2;
+/// Where events have gone or come in, the next segment is looked for so many events earlier and later.
+pub const VERIFY_SHIFTS: i64 = 4;
+/// Where positions are missing, it is looked for as many events earlier, up to this.
+pub const VERIFY_LOOK_BACK_EVENTS: usize = 4096;
+/// How much verifying yields to pushes (`nice`).
+pub const VERIFY_NICENESS: i32 = 10;
+/// A file of `verify --state` is written this often at most.
+pub const VERIFY_STATE_PAUSE: Duration = Duration::from_secs(2);
+/// Such a file.
+pub const VERIFY_STATE_BYTES_MAX: u64 = 1024 * 1024;

@@ -9,3 +9,4 @@ pub mod proof;
 pub mod quarantined;
 pub mod seal;
 pub mod signing;
+pub mod verify;
