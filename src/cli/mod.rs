@@ -14,8 +14,6 @@ mod answered;
 mod bench;
 mod bill;
 mod case;
-// Of `verify --against`.
-#[allow(dead_code)]
 mod comparing;
 mod config_check;
 mod copy;
@@ -38,6 +36,7 @@ mod sealing;
 mod serve;
 pub mod simulate;
 mod token;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -72,6 +71,7 @@ enum Command {
     /// Receive WeChat's pushes
     Serve(serve::Args),
     History(history::Args),
+    Verify(verify::Args),
     /// Authentic pushes that are unusable, and decisions about them
     #[command(subcommand)]
     Quarantine(quarantine::Command),
@@ -140,6 +140,7 @@ impl Cli {
             Command::Config(ConfigCommand::Check(args)) => config_check::run(args),
             Command::Serve(args) => serve::run(args),
             Command::History(args) => history::run(args),
+            Command::Verify(args) => verify::run(args),
             Command::Quarantine(command) => quarantine::run(command),
             Command::Bill(command) => bill::run(command),
             Command::Reconcile(args) => reconcile::run(args),
