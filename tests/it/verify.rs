@@ -1,0 +1,247 @@
+//! `order-ledger verify` as people run it: what it says, how it ends, where it goes on, and what it does not prove.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use order_ledger::store::RecordedEvent;
+use serde_json::Value;
+
+use super::sealed::{ByHand, SEALS, Sealed, key};
+use super::server::Home;
+
+/// A configuration whose log is a sealed one.
+struct Kept {
+    home: Home,
+    sealed: Sealed,
+    anchors: PathBuf,
+}
+
+impl Kept {
+    async fn new() -> Self {
+        let public = key(1).public();
+        let home = Home::with(|text| format!("{text}[seal]\npublic_keys = [\"{public}\"]\n"));
+        let sealed = Sealed::new(home.app()).await;
+        std::fs::create_dir_all(home.store().parent().unwrap()).unwrap();
+        let anchors = home.folder().join("anchors.jsonl");
+        let kept = Self { home, sealed, anchors };
+        kept.export(SEALS);
+        kept.log();
+        kept
+    }
+
+    /// The log as it was sealed, to be changed by hand.
+    fn log(&self) -> ByHand {
+        self.sealed.copied(&self.home.store())
+    }
+
+    /// The first seals, as they were exported.
+    fn export(&self, seals: u64) {
+        let lines = self.sealed.anchors.iter().map(|anchor| anchor.to_line().unwrap() + "\n");
+        let lines: String = lines.take(usize::try_from(seals).unwrap()).collect();
+        std::fs::write(&self.anchors, lines).unwrap();
+    }
+
+    fn verify(&self, args: &[&str]) -> Output {
+        self.home.run(&[&["verify"], args].concat())
+    }
+
+    fn json(&self, args: &[&str]) -> (i32, Value) {
+        let output = self.verify(&[args, &["--json"]].concat());
+        let status = output.status.code().unwrap();
+        let shown = serde_json::from_slice(&output.stdout);
+        (status, shown.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))))
+    }
+
+    fn with_anchors(&self) -> (i32, Value) {
+        self.json(&["--anchor", self.anchors.to_str().unwrap()])
+    }
+
+    fn state(&self) -> PathBuf {
+        self.home.folder().join("state.json")
+    }
+
+    fn with_state(&self) -> (i32, Value) {
+        self.json(&["--state", self.state().to_str().unwrap()])
+    }
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_sound_log_is_told_so_with_what_anchors_prove_and_what_they_do_not_yet() {
+    let kept = Kept::new().await;
+    let output = kept.verify(&[]);
+    let said = words(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", words(&output.stderr));
+    assert!(said.contains("nothing is found wrong"), "{said}");
+    assert!(said.contains("no --anchor was given: seals that lie on the same disk"), "{said}");
+    kept.export(3);
+    let (status, shown) = kept.with_anchors();
+    let (third, count) = (&kept.sealed.anchors[2].seal, kept.sealed.count());
+    assert_eq!((status, &shown["findings"]), (0, &Value::from(0)), "{shown}");
+    assert_eq!(shown["anchors"]["met"], 3);
+    assert_eq!(shown["anchors"]["newest"]["root"], third.root.to_string());
+    assert_eq!(shown["anchors"]["not_yet_proven"], count + 2 - third.count);
+    assert_eq!((&shown["unsealed"], &shown["segments"]), (&2.into(), &SEALS.into()));
+    assert_eq!(shown["events"], count + 2);
+    assert_eq!(shown["first"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_counted_by_kind_and_the_first_is_named_whole() {
+    let kept = Kept::new().await;
+    let log = kept.log();
+    for position in [9, 5] {
+        let event = log.event(position);
+        log.put(&RecordedEvent { data: event.data.replace("oTest", "oEve"), ..event });
+    }
+    drop(log);
+    let (status, shown) = kept.with_anchors();
+    assert_eq!(status, 1);
+    assert_eq!(shown["findings_by_kind"]["data_altered"], 2, "{shown}");
+    assert_eq!(shown["findings_by_kind"]["segment_altered"], 2, "{shown}");
+    let first = &shown["first"];
+    assert_eq!((&first["kind"], &first["position"]), (&"data_altered".into(), &"5".into()), "{shown}");
+    assert!(first["stream"].as_str().unwrap().starts_with("order-demo.N0-"), "{shown}");
+    assert_eq!(shown["listed"][0], *first);
+    let said = words(&kept.verify(&[]).stdout);
+    assert!(said.contains("the first: #5 order-demo.N0-2"), "{said}");
+    assert!(said.contains("data_altered: its id "), "{said}");
+}
+
+#[tokio::test]
+async fn where_many_events_have_gone_only_the_segments_that_they_stood_in_are_called_altered() {
+    let kept = Kept::new().await;
+    let [first, second] = [0, 1].map(|seal: usize| kept.sealed.anchors[seal].seal.count);
+    assert_eq!((first, second), (7, 14));
+    kept.log().run("DELETE FROM events WHERE position BETWEEN 5 AND 10");
+    let (status, shown) = kept.with_anchors();
+    let kinds = shown["findings_by_kind"].as_object().unwrap();
+    assert_eq!(
+        (status, &kinds["position_gap"], &kinds["segment_altered"]),
+        (1, &1.into(), &2.into()),
+        "{shown}"
+    );
+    assert!(!kinds.contains_key("seal_misplaced"), "the gap explains it: {shown}");
+    assert_eq!(shown["segments"], SEALS - 2);
+    let gap =
+        shown["listed"].as_array().unwrap().iter().find(|found| found["kind"] == "position_gap").unwrap();
+    assert_eq!((&gap["position"], &gap["to_position"]), (&"5".into(), &"10".into()), "{shown}");
+}
+
+#[tokio::test]
+async fn an_event_that_the_file_does_not_give_any_more_is_named_and_the_others_are_verified() {
+    let kept = Kept::new().await;
+    kept.log().run("UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE position = 7");
+    let (status, shown) = kept.with_anchors();
+    assert_eq!(status, 1);
+    assert_eq!(shown["first"]["kind"], "unreadable", "{shown}");
+    assert_eq!(shown["first"]["position"], "7", "{shown}");
+    assert_eq!(shown["findings_by_kind"]["segment_altered"], 1, "{shown}");
+    assert_eq!(shown["events"], kept.sealed.count() + 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_configured_any_more_is_no_alteration_and_said_as_what_it_is() {
+    let kept = Kept::new().await;
+    kept.home.reconfigure(|text| text.replace("prod-app-key-0123456789abcdef", "another-app-key-0123456789"));
+    let (status, shown) = kept.with_anchors();
+    assert_eq!(status, 1);
+    let kinds = shown["findings_by_kind"].as_object().unwrap();
+    assert_eq!(kinds.keys().collect::<Vec<_>>(), ["key_missing"], "{shown}");
+}
+
+#[tokio::test]
+async fn a_file_of_anchors_that_proves_nothing_is_refused() {
+    let kept = Kept::new().await;
+    let exported = std::fs::read_to_string(&kept.anchors).unwrap();
+    let altered = exported.replacen("\"count\":", "\"count\":1", 1);
+    for (text, said) in [
+        ("", "no seal stands in it"),
+        ("nothing\n", "line 1: "),
+        (&altered, "seal 1 of the anchors is no anchor of any log"),
+    ] {
+        std::fs::write(&kept.anchors, text).unwrap();
+        let output = kept.verify(&["--anchor", kept.anchors.to_str().unwrap()]);
+        let error = words(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(said) && error.contains("anchors.jsonl"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_later_run_goes_on_where_the_state_says_as_long_as_that_is_met() {
+    let kept = Kept::new().await;
+    let (status, first) = kept.with_state();
+    assert_eq!((status, &first["resumed_after_seal"]), (0, &Value::Null), "{first}");
+    let (status, again) = kept.with_state();
+    assert_eq!((status, &again["resumed_after_seal"]), (0, &Value::from(SEALS)), "{again}");
+    for field in ["events", "signatures", "segments", "newest_seal", "unsealed"] {
+        assert_eq!(again[field], first[field], "{field}");
+    }
+    assert!(again["notes"].to_string().contains("was not read again"), "{again}");
+    // What comes after it is verified.
+    let log = kept.log();
+    let event = log.event(kept.sealed.count() + 2);
+    log.put(&RecordedEvent { data: event.data.replace("oTest", "oEve"), ..event });
+    drop(log);
+    let (status, shown) = kept.with_state();
+    assert_eq!((status, &shown["first"]["kind"]), (1, &"data_altered".into()), "{shown}");
+    // The seal has gone: all is verified anew.
+    kept.log().run(&format!("DELETE FROM events WHERE position > {}", kept.sealed.anchors[3].seal.count + 1));
+    let (status, shown) = kept.with_state();
+    assert_eq!((status, &shown["first"]["kind"]), (1, &"anchor_differs".into()), "{shown}");
+    assert_eq!(shown["events"], kept.sealed.anchors[3].seal.count + 1);
+}
+
+#[tokio::test]
+async fn a_state_of_another_log_or_none_at_all_is_refused() {
+    let kept = Kept::new().await;
+    assert_eq!(kept.with_state().0, 0);
+    let state = std::fs::read_to_string(kept.state()).unwrap();
+    let log_id = kept.with_state().1["log_id"].as_str().unwrap().to_owned();
+    let other = state.replace(&log_id, "00000000-0000-0000-0000-000000000001");
+    for (text, said) in
+        [(other.as_str(), "name another file"), ("{}", "none that `order-ledger verify --state`")]
+    {
+        std::fs::write(kept.state(), text).unwrap();
+        let output = kept.verify(&["--state", kept.state().to_str().unwrap()]);
+        let error = words(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(said) && error.contains("state.json"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_part_of_the_log_whole_segments_are_verified_and_that_is_said() {
+    let kept = Kept::new().await;
+    let [second, third] = [1, 2].map(|seal: usize| kept.sealed.anchors[seal].seal.count);
+    let log = kept.log();
+    for position in [second, third + 3] {
+        let event = log.event(position);
+        log.put(&RecordedEvent {
+            metadata: event.metadata.replacen("\"recorded_at\":\"202", "\"recorded_at\":\"203", 1),
+            ..event
+        });
+    }
+    drop(log);
+    // Both alterations stand outside of the one whole segment.
+    let [from, until] = [second - 1, third + 1].map(|position| position.to_string());
+    let (status, shown) = kept.json(&["--from", &from, "--until", &until]);
+    assert_eq!((status, &shown["segments"]), (0, &1.into()), "{shown}");
+    assert_eq!(shown["outside_of_whole_segments"], 2, "{shown}");
+    assert!(shown["notes"].to_string().contains("only a part of the log was read"), "{shown}");
+    let (status, shown) = kept.json(&["--from", "1"]);
+    assert_eq!((status, &shown["findings_by_kind"]["segment_altered"]), (1, &2.into()), "{shown}");
+}
+
+#[tokio::test]
+async fn a_server_may_be_running() {
+    let kept = Kept::new().await;
+    let server = kept.home.serve();
+    let (status, shown) = kept.with_anchors();
+    assert_eq!((status, &shown["anchors"]["met"]), (0, &SEALS.into()), "{shown}");
+    assert!(server.terminate().success());
+}
