@@ -65,6 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         resume: args.state.as_deref().map(read_state).transpose()?.flatten(),
     };
     let log = Readers::open(&config.store_path)?;
+    // All cores, but not before a server on this machine. Where that is not allowed, it goes on without.
+    let _nice = rustix::process::nice(limits::VERIFY_NICENESS);
     let mut watching = Watching::new(args.state.as_deref());
     let verified = runtime.block_on(verify(&log, plan, &mut |told| watching.told(told)));
     watching.finish()?;

@@ -16,6 +16,7 @@ mod seal_data;
 mod stream;
 
 use chrono::{DateTime, Utc};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -79,8 +80,15 @@ pub fn encode(stream: &StreamName, event: &Event, metadata: &Metadata) -> Result
 /// white space, nothing that varies from repeat to repeat. So the same fact has the same id on every node,
 /// and a different content never passes as a repeat.
 pub fn event_id(stream: &StreamName, event_type: &str, data: &str) -> Uuid {
-    let content = hex::encode(Sha256::digest(data.as_bytes()));
-    Uuid::new_v5(&NAMESPACE, format!("{stream}\n{event_type}\n{content}").as_bytes())
+    let mut content = [0; 64];
+    // Twice as many digits as bytes: it always fits.
+    let _fits = hex::encode_to_slice(Sha256::digest(data.as_bytes()), &mut content);
+    let name = [stream.as_str().as_bytes(), b"\n", event_type.as_bytes(), b"\n", &content];
+    let mut sha = Sha1::new_with_prefix(NAMESPACE.as_bytes());
+    name.iter().for_each(|part| sha.update(part));
+    let mut id = [0; 16];
+    id.iter_mut().zip(sha.finalize()).for_each(|(byte, hashed)| *byte = hashed);
+    uuid::Builder::from_sha1_bytes(id).into_uuid()
 }
 
 pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {

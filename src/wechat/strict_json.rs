@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::limits;
@@ -86,12 +87,15 @@ impl<'de> Visitor<'de> for Strict {
         let value_seed = self.deeper()?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if map.contains_key(&key) {
-                let shown: String = key.chars().take(64).collect();
-                return Err(A::Error::custom(format_args!("duplicate key {shown:?}")));
+            match map.entry(key) {
+                Entry::Occupied(known) => {
+                    let shown: String = known.key().chars().take(64).collect();
+                    return Err(A::Error::custom(format_args!("duplicate key {shown:?}")));
+                }
+                Entry::Vacant(place) => {
+                    place.insert(entries.next_value_seed(value_seed)?);
+                }
             }
-            let value = entries.next_value_seed(value_seed)?;
-            map.insert(key, value);
         }
         Ok(Value::Object(map))
     }

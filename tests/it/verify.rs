@@ -93,7 +93,7 @@ async fn a_sound_log_is_told_so_with_what_anchors_prove_and_what_they_do_not_yet
 async fn what_is_wrong_is_counted_by_kind_and_the_first_is_named_whole() {
     let kept = Kept::new().await;
     let log = kept.log();
-    for position in [9, 4] {
+    for position in [9, 5] {
         let event = log.event(position);
         log.put(&RecordedEvent { data: event.data.replace("oTest", "oEve"), ..event });
     }
@@ -103,12 +103,32 @@ async fn what_is_wrong_is_counted_by_kind_and_the_first_is_named_whole() {
     assert_eq!(shown["findings_by_kind"]["data_altered"], 2, "{shown}");
     assert_eq!(shown["findings_by_kind"]["segment_altered"], 2, "{shown}");
     let first = &shown["first"];
-    assert_eq!((&first["kind"], &first["position"]), (&"data_altered".into(), &"4".into()), "{shown}");
+    assert_eq!((&first["kind"], &first["position"]), (&"data_altered".into(), &"5".into()), "{shown}");
     assert!(first["stream"].as_str().unwrap().starts_with("order-demo.N0-"), "{shown}");
     assert_eq!(shown["listed"][0], *first);
     let said = words(&kept.verify(&[]).stdout);
-    assert!(said.contains("the first: #4 order-demo.N0-"), "{said}");
+    assert!(said.contains("the first: #5 order-demo.N0-2"), "{said}");
     assert!(said.contains("data_altered: its id "), "{said}");
+}
+
+#[tokio::test]
+async fn where_many_events_have_gone_only_the_segments_that_they_stood_in_are_called_altered() {
+    let kept = Kept::new().await;
+    let [first, second] = [0, 1].map(|seal: usize| kept.sealed.anchors[seal].seal.count);
+    assert_eq!((first, second), (7, 14));
+    kept.log().run("DELETE FROM events WHERE position BETWEEN 5 AND 10");
+    let (status, shown) = kept.with_anchors();
+    let kinds = shown["findings_by_kind"].as_object().unwrap();
+    assert_eq!(
+        (status, &kinds["position_gap"], &kinds["segment_altered"]),
+        (1, &1.into(), &2.into()),
+        "{shown}"
+    );
+    assert!(!kinds.contains_key("seal_misplaced"), "the gap explains it: {shown}");
+    assert_eq!(shown["segments"], SEALS - 2);
+    let gap =
+        shown["listed"].as_array().unwrap().iter().find(|found| found["kind"] == "position_gap").unwrap();
+    assert_eq!((&gap["position"], &gap["to_position"]), (&"5".into(), &"10".into()), "{shown}");
 }
 
 #[tokio::test]

@@ -31,8 +31,6 @@ pub enum Kind {
     VersionOrder,
     /// Positions are missing in the log.
     PositionGap,
-    /// The same event stands twice.
-    DuplicateId,
     /// The events between two seals are not those that were sealed.
     SegmentAltered,
     /// The signature of a seal does not verify.
@@ -63,7 +61,6 @@ impl Kind {
             Self::VersionGap => "version_gap",
             Self::VersionOrder => "version_order",
             Self::PositionGap => "position_gap",
-            Self::DuplicateId => "duplicate_id",
             Self::SegmentAltered => "segment_altered",
             Self::SealSignature => "seal_signature",
             Self::SealKeyUnknown => "seal_key_unknown",
@@ -198,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_kind_is_named_alike_everywhere() {
-        for kind in [Kind::DataAltered, Kind::SealKeyUnknown, Kind::IndexDiffers, Kind::DuplicateId] {
+        for kind in [Kind::DataAltered, Kind::SealKeyUnknown, Kind::IndexDiffers] {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.as_str()));
         }
     }

@@ -101,7 +101,7 @@ pub async fn measure(log: &Path, times: usize) -> anyhow::Result<Judged> {
     Ok(Judged { met: rate >= EVENTS_PER_SECOND, target })
 }
 
-fn per_second(events: u64, took: Duration) -> u64 {
+pub fn per_second(events: u64, took: Duration) -> u64 {
     events.saturating_mul(1000) / u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
@@ -116,7 +116,7 @@ fn copied(log: &Path, copy: &Path) -> anyhow::Result<(Told, u64)> {
     Ok((serde_json::from_slice(&output.stdout).context("the copy told nothing usable")?, memory_kib))
 }
 
-fn memory_until_the_end(child: &mut Child) -> anyhow::Result<u64> {
+pub fn memory_until_the_end(child: &mut Child) -> anyhow::Result<u64> {
     let status = format!("/proc/{}/status", child.id());
     let mut memory_kib = 0;
     while child.try_wait()?.is_none() {

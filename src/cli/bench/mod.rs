@@ -8,6 +8,7 @@ mod month;
 mod orders;
 mod reconcile;
 mod server;
+mod verify;
 
 use std::process::{Command, ExitCode};
 
@@ -26,6 +27,8 @@ pub enum Bench {
     Copy(copy::CopyArgs),
     /// Import, fold and report a month of a million orders with every difference planted, and push beside it
     Reconcile(reconcile::ReconcileArgs),
+    /// Verify a log of a million signed events that is sealed, and copy it
+    Verify(verify::VerifyArgs),
 }
 
 #[derive(clap::Args)]
@@ -95,6 +98,7 @@ pub fn run(bench: Bench) -> anyhow::Result<ExitCode> {
         Bench::Fold(args) => return fold::run(args),
         Bench::Copy(args) => return copy::run(args),
         Bench::Reconcile(args) => return reconcile::run(args),
+        Bench::Verify(args) => return verify::run(args),
     };
     if args.small {
         (args.orders, args.pairs, args.connections) = (2_000, 1, vec![16]);

@@ -16,6 +16,7 @@ use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::push::{GoodsPush, OrderSource, PaymentIds, Push};
 use crate::store::{Append, AppendOutcome, EventStore, ExpectedVersion, NewEvent, StreamName, Urgency};
+use crate::wechat::signature::AppKey;
 
 /// Appends that wait at once.
 const AT_ONCE: usize = 1024;
@@ -57,7 +58,7 @@ pub fn order(number: u32) -> anyhow::Result<GoodsPush> {
 /// What WeChat would have signed for it.
 pub fn evidence(goods: &GoodsPush, received_at: DateTime<Utc>) -> Evidence {
     let payload = format!(
-        r#"{{"OpenId":"{}","OutTradeNo":"{}","WeChatPayInfo":{{"MchOrderNo":"{}","TransactionId":"{}"}},"Env":0,"GoodsInfo":{{"ProductId":"{}","Quantity":{},"ZoneId":"{}","OrigPrice":{},"ActualPrice":{},"Attach":"","OrderSource":1}}}}"#,
+        r#"{{"OpenId":"{}","OutTradeNo":"{}","WeChatPayInfo":{{"MchOrderNo":"{}","TransactionId":"{}"}},"Env":0,"GoodsInfo":{{"ProductId":"{}","Quantity":{},"ZoneId":"{}","OrigPrice":{},"ActualPrice":{},"Attach":{},"OrderSource":1}}}}"#,
         goods.open_id,
         goods.out_trade_no,
         goods.payment.mch_order_no.as_deref().unwrap_or_default(),
@@ -67,6 +68,7 @@ pub fn evidence(goods: &GoodsPush, received_at: DateTime<Utc>) -> Evidence {
         goods.zone_id.as_deref().unwrap_or_default(),
         goods.orig_price.0,
         goods.actual_price.0,
+        serde_json::Value::from(goods.attach.as_deref().unwrap_or_default()),
     );
     Evidence {
         event: "minigame_game_pay_goods_deliver_notify".into(),
@@ -82,6 +84,16 @@ pub fn evidence(goods: &GoodsPush, received_at: DateTime<Utc>) -> Evidence {
     }
 }
 
+/// Truly signed.
+fn signed(evidence: Evidence, key: &AppKey) -> Evidence {
+    let signature = SignatureEvidence {
+        pay_event_sig: key.pay_event_sig(&evidence.event, &evidence.payload),
+        verified_env: Environment::Production,
+        key_fingerprint: key.fingerprint().clone(),
+    };
+    Evidence { signature: Some(signature), ..evidence }
+}
+
 fn ids(goods: &GoodsPush) -> Ids {
     Ids {
         out_trade_no: goods.out_trade_no.to_string(),
@@ -93,6 +105,21 @@ fn ids(goods: &GoodsPush) -> Ids {
 
 /// Fills a log; the ids of every `every`th order are given back.
 pub async fn fill(store: &Arc<dyn EventStore>, orders: u32, every: u32) -> anyhow::Result<Vec<Ids>> {
+    fill_as(store, orders, every, &|evidence| evidence).await
+}
+
+/// Fills a log with orders whose signatures verify under a key.
+pub async fn fill_signed(store: &Arc<dyn EventStore>, orders: u32, key: &AppKey) -> anyhow::Result<()> {
+    fill_as(store, orders, orders, &|evidence| signed(evidence, key)).await?;
+    Ok(())
+}
+
+async fn fill_as(
+    store: &Arc<dyn EventStore>,
+    orders: u32,
+    every: u32,
+    proven: &(dyn Fn(Evidence) -> Evidence + Sync),
+) -> anyhow::Result<Vec<Ids>> {
     let app = AppSlug::parse("demo")?;
     let begin = DateTime::from_timestamp(1_767_196_800, 0).unwrap_or_default();
     let registered = Event::AppRegistered { app_id: "wx1".into(), actual_price_is: PriceMeaning::Order };
@@ -105,7 +132,7 @@ pub async fn fill(store: &Arc<dyn EventStore>, orders: u32, every: u32) -> anyho
             // About 30 days of orders.
             let at = begin + TimeDelta::milliseconds(i64::from(number) * 2_592_000_000 / i64::from(orders));
             let found = (number % every == 0).then(|| ids(&goods));
-            let evidence = evidence(&goods, at);
+            let evidence = proven(evidence(&goods, at));
             let push = Push::Goods(goods.clone());
             let stream = codec::push_stream(app, &push);
             append(&store, stream, &Event::GoodsDelivered(goods), app, at, Some(evidence)).await?;
