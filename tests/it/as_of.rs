@@ -100,7 +100,8 @@ impl Folding {
 
     /// Files of states of the past.
     fn kept(&self) -> usize {
-        let files = std::fs::read_dir(self.folder.path().join("views/as-of")).unwrap();
+        // It is made when the first is asked for.
+        let Ok(files) = std::fs::read_dir(self.folder.path().join("views/as-of")) else { return 0 };
         files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|it| it == "db")).count()
     }
 }

@@ -30,6 +30,8 @@ pub struct Past {
     /// What is known of the log's moments.
     pub times: tokio::sync::Mutex<Times>,
     states: Mutex<States>,
+    /// Changes whenever a state is folded.
+    folded: watch::Sender<u64>,
     stop: Stop,
 }
 
@@ -65,7 +67,8 @@ impl Past {
     pub fn of(log: Arc<dyn ReadLog>, runtime: Handle) -> Self {
         let feed = Feed::new(log, runtime);
         let times = tokio::sync::Mutex::default();
-        Self { feed, times, states: Mutex::default(), stop: Stop::default() }
+        let folded = watch::Sender::new(0);
+        Self { feed, times, states: Mutex::default(), folded, stop: Stop::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {
@@ -103,12 +106,34 @@ impl Past {
         deadline: Instant,
     ) -> Result<Vec<Arc<Generation>>, AskError> {
         // Side by side, as many as may be.
-        let begun: Vec<_> = definitions.iter().map(|definition| self.begun(definition, until)).collect();
+        let mut begun = Vec::new();
+        for definition in definitions {
+            begun.push(self.begun_in_turn(definition, until, deadline).await?);
+        }
         let mut ready = Vec::new();
         for (definition, begun) in definitions.iter().zip(begun) {
-            ready.push(self.done(definition, until, begun?, deadline).await?);
+            ready.push(self.done(definition, until, begun, deadline).await?);
         }
         Ok(ready)
+    }
+
+    async fn begun_in_turn(
+        &self,
+        definition: &Arc<Definition>,
+        until: Option<Position>,
+        deadline: Instant,
+    ) -> Result<watch::Receiver<Built>, AskError> {
+        let mut folded = self.folded.subscribe();
+        loop {
+            let refused = match self.begun(definition, until) {
+                Err(refused @ AskError::NotBuilt { .. }) => refused,
+                other => return other,
+            };
+            // The sender lives as long as `self`: only the time can be over.
+            if timeout_at(deadline, folded.changed()).await.is_err() {
+                return Err(refused);
+            }
+        }
     }
 
     async fn done(
@@ -128,7 +153,7 @@ impl Past {
             match timeout_at(deadline, built.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(fault("folding the past has panicked".to_owned())),
-                Err(_) => return Err(not_built(definition, until, &folded(at, until))),
+                Err(_) => return Err(not_built(definition, until, &percent(at, until))),
             }
         }
     }
@@ -180,7 +205,7 @@ impl Past {
         until: Option<Position>,
         told: watch::Sender<Built>,
     ) -> std::io::Result<JoinHandle<()>> {
-        let (feed, stop) = (self.feed.clone(), self.stop.clone());
+        let (feed, stop, folded) = (self.feed.clone(), self.stop.clone(), self.folded.clone());
         std::thread::Builder::new().name(format!("past-{}", definition.name)).spawn(move || {
             yield_to_pushes();
             let tell = |at| drop(told.send_replace(Built::Begun(Some(at))));
@@ -191,6 +216,7 @@ impl Past {
                 Err(error) => Built::Failed(error.to_string()),
             };
             told.send_replace(built);
+            folded.send_modify(|count| *count += 1);
         })
     }
 }
@@ -222,7 +248,7 @@ fn not_built(definition: &Definition, until: Option<Position>, how: &str) -> Ask
     AskError::NotBuilt { projection: definition.name.clone(), done: format!("as of position {at}, {how}") }
 }
 
-fn folded(at: Option<Position>, until: Option<Position>) -> String {
+fn percent(at: Option<Position>, until: Option<Position>) -> String {
     let (at, until) = (at.map_or(0, Position::number), until.map_or(0, Position::number));
     format!("{} % done", (at.min(until) * 100).checked_div(until).unwrap_or(0))
 }
