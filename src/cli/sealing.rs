@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, info};
@@ -42,10 +43,34 @@ async fn forever(ledger: &Ledger, sealer: &Sealer, every: Duration) {
     }
 }
 
-/// A server that is started often seals as often as one that runs on.
 async fn until_due(ledger: &Ledger, sealer: &Sealer, every: Duration) -> Duration {
-    // What cannot be read is told when it is to be sealed.
-    let Ok(Some(newest)) = sealer.look(ledger.store().as_ref()).await else { return Duration::ZERO };
-    let since = (clock::now() - newest.seal.sealed_at).to_std().unwrap_or_default();
+    match sealer.look(ledger.store().as_ref()).await {
+        Ok(Some(newest)) => left(newest.seal.sealed_at, every, clock::now()),
+        Ok(None) => Duration::ZERO,
+        // What cannot be read is told when it is to be sealed.
+        Err(_) => Duration::ZERO,
+    }
+}
+
+/// Until a seal is due after the newest: a server that is started often seals as often as one that runs on.
+fn left(sealed_at: DateTime<Utc>, every: Duration, now: DateTime<Utc>) -> Duration {
+    // A clock that was put back makes nobody wait longer.
+    let since = (now - sealed_at).to_std().unwrap_or_default();
     every.saturating_sub(since)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn a_seal_is_due_a_while_after_the_newest_whenever_the_server_was_started() {
+        let (sealed_at, every) = (DateTime::UNIX_EPOCH, Duration::from_secs(3600));
+        for (minutes, left_minutes) in [(-5, 60), (0, 60), (20, 40), (60, 0), (6000, 0)] {
+            let now = sealed_at + TimeDelta::minutes(minutes);
+            assert_eq!(left(sealed_at, every, now), Duration::from_secs(60 * left_minutes), "{minutes}");
+        }
+    }
 }
