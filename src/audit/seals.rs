@@ -44,3 +44,29 @@ impl Seals {
         self.0.last()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples;
+    use crate::domain::seal::{NO_ROOT, Seal};
+
+    fn sealed_at(counts: &[u64]) -> Seals {
+        let sample = samples::seal();
+        let anchor = |(revision, count): (u64, &u64)| Anchor {
+            seal: Seal { revision, count: *count, position: *count, ..sample.clone() },
+            previous_root: NO_ROOT,
+        };
+        Seals((1..).zip(counts).map(anchor).collect())
+    }
+
+    #[test]
+    fn an_event_is_covered_by_the_first_seal_that_was_made_behind_it() {
+        let seals = sealed_at(&[3, 4, 9]);
+        let found: Vec<_> = (1..=10).map(|number| seals.place_of(Position::from_number(number))).collect();
+        let expected = [0, 0, 0, 1, 2, 2, 2, 2, 2].map(Some).into_iter().chain([None]);
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert_eq!([0, 1, 2].map(|place| seals.count_before(place)), [0, 3, 4]);
+        assert!(sealed_at(&[]).covering(Position::from_number(1)).is_none());
+    }
+}

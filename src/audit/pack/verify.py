@@ -17,6 +17,7 @@ import hmac
 import json
 import os
 import re
+import struct
 import sys
 import uuid
 import zipfile
@@ -253,9 +254,9 @@ def read_pack(place):
             if len(set(names)) != len(names):
                 raise Wrong("the archive has two files of the same name")
             return {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise Wrong(f"{place} is no whole archive: {error}") from None
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise CannotCheck(f"the pack cannot be read: {error}") from None
 
 
