@@ -290,13 +290,13 @@ fn print(verified: &Verified) {
     if *outside > 0 {
         out!("  outside      {outside} events stand before the first whole segment");
     }
-    out!("  not sealed   {unsealed} events behind it");
+    out!("  not sealed   {unsealed} of the events");
     if let Some(Anchored { given, met, newest, not_yet_proven }) = &verified.anchored {
         let newest = newest
             .as_ref()
             .map_or_else(String::new, |seal| format!(", the newest is seal {}", seal.revision));
         out!("  anchors      {met} of {given} are met{newest}");
-        out!("  not yet proven: {not_yet_proven} events behind the newest anchor");
+        out!("  not proven   {not_yet_proven} of the events, which no anchor covers yet");
     }
     for note in &verified.notes {
         out!("note: {note}");
