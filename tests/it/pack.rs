@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::bill_text::{BillRow, MERCHANT, all, paid_for};
 use super::bills::home_of_a_merchant;
-use super::by_hand::{GOODS, goods, push_of};
+use super::by_hand::{GOODS, goods, push_of, without};
 use super::history::with_a_long_story;
 use super::pack_script::python;
 use super::server::{Home, PRODUCTION_KEY, SANDBOX_KEY};
@@ -194,6 +194,24 @@ async fn every_single_byte_that_is_changed_left_out_or_added_is_found() {
         assert_eq!(code, 1, "{name}: {told}");
         assert!(told.contains("this pack does not verify"), "{name}: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_payments_ids_that_came_later_and_another_environment_verify_too() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    for env in [0, 1] {
+        for payload in [without(goods("LATE", env), "/WeChatPayInfo"), goods("LATE", env)] {
+            assert_eq!(server.push(&push_of(GOODS, &payload)).await.code(), 0);
+        }
+    }
+    assert!(server.terminate().success());
+    seal(&home);
+    let (pack, root) = packed(&home, "TLATE");
+    let keys = format!("{SANDBOX_KEY}\n{PRODUCTION_KEY}\n");
+    let (code, told) = verified(unpacked(&pack).path(), &["--root", &root, "--ask-key"], &keys);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("4 of 4 verify under the AppKeys"), "{told}");
 }
 
 #[tokio::test]
