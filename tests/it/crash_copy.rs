@@ -141,7 +141,7 @@ async fn of_a_damaged_source_all_that_stands_before_the_damage_is_copied_and_the
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     let end = end_of(&to);
-    assert!(end >= 1000 && end < 10_000, "{end}: {said}");
+    assert!((1000..10_000).contains(&end), "{end}: {said}");
     let told = format!("the source cannot be read behind position {end}: the log's file is damaged");
     assert!(said.contains(&told), "{said}");
 }
