@@ -189,7 +189,12 @@ async fn gather(source: &dyn ReadLog, after: Option<Position>, until: Position) 
     {
         let room = limits::COPY_TRANSACTION_EVENTS - gathered.len();
         let read = patiently(|| source.read_all(at, room)).await;
-        let mut read = read.map_err(|fault| CopyError::Source { after: at, fault })?;
+        let mut read = match read {
+            Ok(read) => read,
+            Err(fault) if gathered.is_empty() => return Err(CopyError::Source { after: at, fault }),
+            // What could be read goes first; asked again, it fails again.
+            Err(_) => break,
+        };
         read.truncate(read.partition_point(|event| event.position <= until));
         let Some(last) = read.last() else { return Err(CopyError::Shrunk { after: at, until }) };
         at = Some(last.position);

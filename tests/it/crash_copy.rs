@@ -1,5 +1,6 @@
 //! A copy killed at any moment: what stands is the beginning of the source, and a later run completes it.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -37,9 +38,9 @@ fn event(position: usize) -> RecordedEvent {
     }
 }
 
-async fn fill(path: &Path) {
+async fn fill(path: &Path, events: usize) {
     let mut log = CopyFile::open(path).unwrap();
-    for from in (1..=EVENTS).step_by(10_000) {
+    for from in (1..=events).step_by(10_000) {
         log.append_recorded((from..from + 10_000).map(event).collect()).await.unwrap();
     }
     Box::new(log).close().await;
@@ -73,7 +74,7 @@ async fn killed_at_any_moment_a_copy_is_the_beginning_of_its_source_and_is_compl
     let mut rng = StdRng::seed_from_u64(u64::from(seed));
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("source.db"), folder.path().join("copy.db"));
-    fill(&from).await;
+    fill(&from, EVENTS).await;
     let (mut stood, mut partly) = (0, 0);
     for kill in 0..KILLS {
         // Before, while and after a transaction is written; now and then so early that the file is only begun.
@@ -126,4 +127,21 @@ async fn a_copy_follows_a_server_under_load_through_its_checkpoints_and_its_bein
     assert!(server.terminate().success());
     copied(&follower.stop("TERM"));
     are_equal(&home.store(), &to).await;
+}
+
+#[tokio::test]
+async fn of_a_damaged_source_all_that_stands_before_the_damage_is_copied_and_the_place_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("source.db"), folder.path().join("copy.db"));
+    fill(&from, 10_000).await;
+    let file = std::fs::OpenOptions::new().write(true).open(&from).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.write_all_at(&vec![0xA5; usize::try_from(length / 10).unwrap()], length * 7 / 10).unwrap();
+    let output = copying(&from, &to).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let end = end_of(&to);
+    assert!((1000..10_000).contains(&end), "{end}: {said}");
+    let told = format!("the source cannot be read behind position {end}: the log's file is damaged");
+    assert!(said.contains(&told), "{said}");
 }

@@ -98,6 +98,40 @@ async fn told_to_stop_it_leaves_the_beginning_of_the_source_and_goes_on_another_
 }
 
 #[tokio::test]
+async fn told_to_stop_in_the_middle_it_ends_behind_a_whole_transaction() {
+    const PAGES: usize = 5;
+    let event = |number: usize| RecordedEvent {
+        position: Position::from_number(number as u64 + 1),
+        stream: StreamName("order-1".into()),
+        version: number as u64,
+        id: Uuid::from_u128(number as u128),
+        event_type: "Tested".into(),
+        data: "{}".into(),
+        metadata: "{}".into(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["source.db", "copy.db"].map(|name| folder.path().join(name));
+    let mut source = CopyFile::open(&paths[0]).unwrap();
+    source.append_recorded((0..PAGES * limits::COPY_TRANSACTION_EVENTS).map(event).collect()).await.unwrap();
+    Box::new(source).close().await;
+    let source = Readers::open(&paths[0]).unwrap();
+    let mut target = CopyFile::open(&paths[1]).unwrap();
+    let (told, stop) = watch::channel(false);
+    let stop_at_the_first_page = |progress: Progress| {
+        told.send_replace(progress.at.is_some());
+    };
+    let first = catch_up(&source, &mut target, &stop, &stop_at_the_first_page).await.unwrap();
+    assert_eq!(first.end, End::Stopped);
+    let pages = first.events as usize / limits::COPY_TRANSACTION_EVENTS;
+    assert!((1..PAGES).contains(&pages), "{pages} of {PAGES}");
+    assert_eq!(first.events as usize, pages * limits::COPY_TRANSACTION_EVENTS);
+    assert_eq!(target.last().map(|last| last.position.number()), Some(first.events));
+    told.send_replace(false);
+    let rest = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
+    assert_eq!((first.events + rest.events) as usize, PAGES * limits::COPY_TRANSACTION_EVENTS);
+}
+
+#[tokio::test]
 async fn a_target_that_holds_something_else_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path());
