@@ -24,7 +24,7 @@ use crate::store::{CopyTarget, LogId, Position, ReadLog};
 ///
 /// A server may be writing the source; the copy is of what stood there when the command began. The copy has a log id
 /// of its own, so that cursors of the source are told apart. Interrupted at any moment, the same command goes on
-/// where it was; a target that holds anything else than the beginning of the source is left as it is. Needs no
+/// where it was; a target whose last event is another than the source's there is left as it is. Needs no
 /// configuration.
 #[derive(clap::Args)]
 pub struct Args {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
+use order_ledger::codec::{event_id, seal_stream};
 use order_ledger::store::RecordedEvent;
 use serde_json::Value;
 
@@ -244,4 +245,31 @@ async fn a_server_may_be_running() {
     let (status, shown) = kept.with_anchors();
     assert_eq!((status, &shown["anchors"]["met"]), (0, &SEALS.into()), "{shown}");
     assert!(server.terminate().success());
+}
+
+/// Only the newest seal was exported. Whoever replaces the seals before it by other events of their stream has no
+/// key, and could change all that they covered.
+#[tokio::test]
+async fn seals_that_were_replaced_by_other_events_are_missed_by_the_newest_anchor_alone() {
+    let kept = Kept::new().await;
+    let newest = kept.sealed.anchors[usize::try_from(SEALS).unwrap() - 1].to_line().unwrap();
+    std::fs::write(&kept.anchors, newest + "\n").unwrap();
+    let log = kept.log();
+    let (status, shown) = kept.with_anchors();
+    assert_eq!((status, &shown["findings"]), (0, &Value::from(0)), "{shown}");
+    for event in log.events() {
+        let is_before_the_newest = event.stream == seal_stream() && event.version + 1 < SEALS;
+        if is_before_the_newest {
+            let (event_type, data) = ("GoodsGranted".to_owned(), r#"{"by":"eve"}"#.to_owned());
+            let id = event_id(&event.stream, &event_type, &data);
+            let metadata = event.metadata.replacen('{', r#"{"schema":1,"app":"demo","#, 1);
+            let metadata = metadata.replacen(r#","schema":1"#, "", 1);
+            log.put(&RecordedEvent { id, event_type, data, metadata, ..event });
+        }
+    }
+    drop(log);
+    let (status, shown) = kept.with_anchors();
+    assert_eq!(status, 1, "{shown}");
+    let misplaced = shown["findings_by_kind"]["seal_misplaced"].as_u64().unwrap();
+    assert!(misplaced >= SEALS, "each that is no seal, and the newest, which nothing leads to: {shown}");
 }

@@ -95,6 +95,10 @@ impl Claims {
             let root_before =
                 if follows { Some(before.root) } else { anchor.map(|anchor| anchor.previous_root) };
             if let Some(seal) = seal {
+                if !follows && anchor.is_some() {
+                    let what = "the seal before it is missing, so that nothing tells where its events begin";
+                    claims.findings.add(seal.found(Kind::SealMisplaced, what));
+                }
                 claims.signed(seal, root_before, keys);
             }
             if let Some(anchor) = anchor {

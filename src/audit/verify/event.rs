@@ -92,8 +92,12 @@ impl Checker {
                 "it reads, but is not what the program writes: something was added or is written otherwise";
             found(Kind::NotCanonical, what.into());
         }
-        if matches!(decoded.event, Event::LedgerSealed(_)) && event.stream != self.seal_stream {
-            found(Kind::SealMisplaced, format!("a seal stands outside of {}", self.seal_stream));
+        match (matches!(decoded.event, Event::LedgerSealed(_)), event.stream == self.seal_stream) {
+            (true, false) => {
+                found(Kind::SealMisplaced, format!("a seal stands outside of {}", self.seal_stream));
+            }
+            (false, true) => found(Kind::SealMisplaced, "it is no seal, and stands among the seals".into()),
+            (true, true) | (false, false) => {}
         }
         self.came(&event.stream, &decoded, found)
     }

@@ -77,7 +77,11 @@ pub enum Serves {
 
 impl BenchServer {
     pub fn start(folder: &Folder, serves: Serves) -> anyhow::Result<Self> {
-        let log = folder.path.join("log");
+        Self::start_in(folder.path.join("log"), folder, serves)
+    }
+
+    /// With log and read models in another place, which goes with the server.
+    pub fn start_in(log: PathBuf, folder: &Folder, serves: Serves) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg("serve")
@@ -86,6 +90,7 @@ impl BenchServer {
             .env("ORDER_LEDGER__PUSH__LISTEN", "127.0.0.1:0")
             .env("ORDER_LEDGER__ADMIN__LISTEN", "127.0.0.1:0")
             .env("ORDER_LEDGER__STORE__PATH", log.join("events.db"))
+            .env("ORDER_LEDGER__VIEWS__DIR", log.join("views"))
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped());
         match serves {

@@ -124,8 +124,8 @@ impl Checked {
     fn is_wrong(&self) -> bool {
         match self {
             Self::Compared { compared, .. } => !compared.differences.is_empty(),
-            Self::Wrong(_) => true,
-            Self::LeftOut(_) => false,
+            // What is not compared is not known to be equal.
+            Self::Wrong(_) | Self::LeftOut(_) => true,
         }
     }
 }

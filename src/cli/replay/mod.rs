@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::moment;
 use crate::projector::FoldFailure;
 use crate::projector::past::{PastFolds, Wanted};
-use crate::store::sqlite::Readers;
+use crate::store::sqlite::{Readers, is_same_file};
 use crate::store::{Position, ReadLog};
 
 /// Fold the log once more: all read models as of then into one SQLite file, or to check those that answer
@@ -121,6 +121,9 @@ impl Replay {
         let told_as = if args.json { ToldAs::Json } else { ToldAs::Text };
         match (args.until, args.into) {
             (Some(until), Some(file)) => {
+                if is_same_file(&file, &config.store_path) || is_same_file(&file, &config.refused_path) {
+                    bail!("{} belongs to the ledger itself: name another file", file.display());
+                }
                 let usable = args.projections.usable(config);
                 let existing = if args.force { Existing::IsReplaced } else { Existing::Stays };
                 let target = into::Target { file, existing, told_as };

@@ -140,23 +140,18 @@ pub async fn fold(run: &Run) -> anyhow::Result<Vec<Judged>> {
     }])
 }
 
-/// Everything, from nothing.
+/// Everything, from nothing: what a rebuild costs. What must be reached is said of bills that are followed.
 pub async fn build(run: &Run) -> anyhow::Result<Vec<Judged>> {
     let store = open(run)?;
     let lines = lines_of_files(run)?;
-    let mut judged = vec![];
     for (what, definitions) in [(RECONCILIATION, reconciliation()?), ("all projections", all()?)] {
         std::fs::remove_dir_all(run.views())?;
         let (took, events) = folded(run, &store, definitions).await?;
         let rate = per_second(events + lines, took);
         println!("  {what} built in {} ms, {rate} events and lines/s", took.as_millis());
-        judged.push(Judged {
-            met: rate >= FOLDED_PER_SECOND,
-            target: format!("{what} built with {rate} events and lines/s, at least {FOLDED_PER_SECOND}"),
-        });
     }
     store.close().await;
-    Ok(judged)
+    Ok(vec![])
 }
 
 pub fn quotas() -> Quotas {
