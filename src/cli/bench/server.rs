@@ -25,6 +25,10 @@ impl Folder {
             .stdout(Stdio::null())
             .status()?;
         ensure!(init.success(), "no configuration could be made");
+        // Sealing is measured by itself.
+        let mut config: toml_edit::DocumentMut = std::fs::read_to_string(folder.config())?.parse()?;
+        config.remove("seal");
+        std::fs::write(folder.config(), config.to_string())?;
         Ok(folder)
     }
 
