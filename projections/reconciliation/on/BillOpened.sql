@@ -1,13 +1,5 @@
 -- Whoever opens again begins again.
-DELETE FROM bill_lines
-WHERE line BETWEEN (SELECT file * 4294967296 FROM files WHERE stream = :stream AND state = 'unfinished')
-               AND (SELECT file * 4294967296 + 4294967295 FROM files WHERE stream = :stream AND state = 'unfinished');
-
-DELETE FROM fund_lines
-WHERE line BETWEEN (SELECT file * 4294967296 FROM files WHERE stream = :stream AND state = 'unfinished')
-               AND (SELECT file * 4294967296 + 4294967295 FROM files WHERE stream = :stream AND state = 'unfinished');
-
-DELETE FROM files WHERE stream = :stream AND state = 'unfinished';
+-- then: forget_unfinished
 
 INSERT INTO files (stream, merchant, bill_day, kind, kind_place, covers, state, sha256, file_name, profile, rows, by,
                    position, at)
