@@ -129,6 +129,38 @@ pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
 
+// KurrentDB.
+
+/// An append is answered within the first time, or the client is built anew and it is sent once more; after the
+/// second time nobody can tell what became of it.
+pub const KURRENTDB_TRY_WAIT: Duration = Duration::from_millis(1200);
+pub const KURRENTDB_APPEND_WAIT: Duration = Duration::from_millis(2500);
+/// How often an append is sent within that time: what is refused at once leaves room for more than two.
+pub const KURRENTDB_TRIES_MAX: usize = 3;
+/// A client that was built so short a time ago is given this time before another one is built.
+pub const KURRENTDB_REBUILD_PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks for the leader, and how long one node may take to say who it is.
+pub const KURRENTDB_DISCOVERY_PAUSE: Duration = Duration::from_millis(10);
+pub const KURRENTDB_GOSSIP_WAIT: Duration = Duration::from_millis(400);
+/// The next event of a stream must come within this time.
+pub const KURRENTDB_STREAM_WAIT: Duration = Duration::from_millis(1200);
+/// The next event of the whole log must come within this time, while the server passes over what is not ours.
+pub const KURRENTDB_LOG_WAIT: Duration = Duration::from_secs(8);
+/// A page that has taken this long ends with what has come.
+pub const KURRENTDB_PAGE_WAIT: Duration = Duration::from_secs(10);
+/// How many records the server looks through at once for those that are ours.
+pub const KURRENTDB_SEARCH_WINDOW: u32 = 1024;
+/// How often the log is asked whether others have written; this is also how a server is found again that was away.
+pub const KURRENTDB_POLL: Duration = Duration::from_millis(250);
+/// As many new events of others are read one by one to find the last of them; of more, it is asked for.
+pub const KURRENTDB_POLL_EVENTS: usize = 32;
+/// A log is opened within this time, or not at all.
+pub const KURRENTDB_OPEN_WAIT: Duration = Duration::from_secs(10);
+/// What a server says is repeated in messages up to so many characters.
+pub const KURRENTDB_TOLD_CHARS_MAX: usize = 200;
+/// The letters that the names of a ledger's streams may begin with.
+pub const KURRENTDB_PREFIX_CHARS_MAX: usize = 32;
+
 // Copying a log.
 
 /// Events of one transaction of a copy, and after how many bytes of data and metadata it ends.

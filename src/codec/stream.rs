@@ -12,6 +12,26 @@ use crate::domain::period::PeriodKey;
 use crate::domain::push::Push;
 use crate::store::StreamName;
 
+/// All categories: what a store that others use too reads as ours.
+pub const CATEGORIES: [&str; 16] = [
+    "app",
+    "order",
+    "sandboxOrder",
+    "refund",
+    "sandboxRefund",
+    "gift",
+    "mock",
+    "sandboxMock",
+    PLAYER,
+    BILL_DAY,
+    CASE,
+    PERIOD,
+    REPORT,
+    QUARANTINE,
+    SEAL,
+    RECOVERY,
+];
+
 /// The category of the streams that hold pushes in quarantine.
 pub const QUARANTINE: &str = "quarantine";
 

@@ -306,9 +306,6 @@ async fn is_of_this_log(path: &std::path::Path, feed: &Feed) -> Result<bool, Fau
         return Ok(false);
     }
     let Some(position) = checkpoint.position else { return Ok(true) };
-    let found = feed.log().read_all(position.before(), 1).await?;
-    let same = |event: &crate::store::RecordedEvent| {
-        event.position == position && Some(event.id) == checkpoint.event_id
-    };
-    Ok(found.first().is_some_and(same))
+    let found = feed.log().event_at(position).await?;
+    Ok(found.is_some_and(|event| Some(event.id) == checkpoint.event_id))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{CopyTarget, Fault, Position, ReadLog, RecordedEvent};
+use super::{CopyTarget, Fault, Position, Positions, ReadLog, RecordedEvent};
 use crate::limits;
 
 /// What was done.
@@ -122,7 +122,7 @@ pub async fn catch_up(
     }
     let until = patiently(|| source.last()).await;
     let until = until.map_err(|fault| CopyError::Source { after: None, fault })?;
-    let after = is_continued(source, target.last()).await?;
+    let after = is_continued(source, target.last(), target.positions()).await?;
     watcher(Progress { at: after, of: until });
     let (read, pages) = mpsc::channel(1);
     let (end, written) =
@@ -130,10 +130,12 @@ pub async fn catch_up(
     Ok(Copied { events: written?, end })
 }
 
-/// The place behind which to go on: the target's last event, which must be in the source as it is in the target.
+/// The place in the source behind which to go on: that of the target's last event, which must be in the source as it
+/// is in the target. Events are copied in their order, so all before it stand in the target too.
 async fn is_continued(
     source: &dyn ReadLog,
     last: Option<&RecordedEvent>,
+    positions: Positions,
 ) -> Result<Option<Position>, CopyError> {
     let Some(last) = last else { return Ok(None) };
     let found = patiently(|| source.read_stream(&last.stream, last.version, 1)).await;
@@ -142,8 +144,9 @@ async fn is_continued(
         None => Unlike::NotThere,
         Some(found) => {
             let fields = found.differs_from(last);
-            if fields.is_empty() && found.position == last.position {
-                return Ok(Some(last.position));
+            let is_there = positions == Positions::ItsOwn || found.position == last.position;
+            if fields.is_empty() && is_there {
+                return Ok(Some(found.position));
             }
             if fields.is_empty() { Unlike::Elsewhere(found.position) } else { Unlike::Otherwise(fields) }
         }

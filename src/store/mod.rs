@@ -1,8 +1,12 @@
 //! The log's door: append to a stream, read a stream, read everything in order. Knows nothing of orders,
 //! money or WeChat; an event is a name and two texts here.
 
+pub mod address;
+mod condition;
 pub mod contract;
 pub mod copying;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
 #[cfg(feature = "bench")]
 pub mod nothing;
 pub mod refused;
@@ -197,6 +201,12 @@ pub enum Fault {
     TooLarge { max: usize },
     #[error("the store is closing")]
     Closing,
+    /// This one request, whoever asks; others may be carried out.
+    #[error("the store refuses it: {0}")]
+    Refused(String),
+    /// Until somebody changes rights or passwords.
+    #[error("the store denies access: {0}")]
+    Denied(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,7 +246,13 @@ pub trait ReadLog: Send + Sync {
     /// The events of all streams after a position, in the log's order.
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault>;
 
-    /// The same, of one category's streams only. Meant for categories that stay small.
+    /// The event that stands at a position, where one does.
+    async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Fault> {
+        let found = self.read_all(position.before(), 1).await?;
+        Ok(found.into_iter().find(|event| event.position == position))
+    }
+
+    /// The same as [`ReadLog::read_all`], of one category's streams only. Meant for categories that stay small.
     async fn read_category(
         &self,
         category: &str,
@@ -275,6 +291,15 @@ pub trait EventStore: ReadLog {
     async fn close(&self);
 }
 
+/// Where events stand in a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positions {
+    /// Where they stand in the source.
+    Kept,
+    /// In the same order, elsewhere.
+    ItsOwn,
+}
+
 /// A log that another one is copied into. Nobody else writes it meanwhile. After a fault it is closed: what stands
 /// in it is known again when it is opened again.
 #[async_trait]
@@ -282,11 +307,18 @@ pub trait CopyTarget: Send {
     /// Its own, and not that of the log that is copied.
     fn log_id(&self) -> LogId;
 
-    /// The event that stands last.
+    /// Whether events stand at the same positions in it.
+    fn positions(&self) -> Positions {
+        Positions::Kept
+    }
+
+    /// The event that stands last: at its own position when this is opened, and at the other log's once it has been
+    /// copied.
     fn last(&self) -> Option<&RecordedEvent>;
 
-    /// All or nothing: events as they stand in the other log, positions too, behind the last one. They survive the
-    /// end of this process at once, and that of the machine only after [`CopyTarget::sync`].
+    /// Events as they stand in the other log, behind the last one. Where positions are kept, all or nothing; where
+    /// they are not, the first ones may stand when it fails, and `last` says which. They survive the end of this
+    /// process at once, and that of the machine only after [`CopyTarget::sync`].
     async fn append_recorded(&mut self, events: Vec<RecordedEvent>) -> Result<(), Fault>;
 
     /// Makes all durable that was appended.

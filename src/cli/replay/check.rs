@@ -97,10 +97,10 @@ impl Replay {
             return Err(Checked::Wrong("does not say how far it is".to_owned()));
         };
         let Some(until) = checkpoint.position else { return Ok(Live { definition, file, until: None }) };
-        let read = self.log.read_all(until.before(), 1).await;
+        let read = self.log.event_at(until).await;
         let read =
             read.map_err(|fault| Checked::Wrong(format!("cannot be held against the log: {fault}")))?;
-        let event = read.first().filter(|event| event.position == until).map(|event| event.id);
+        let event = read.map(|event| event.id);
         if checkpoint.log_id != self.log.log_id() || event.is_none() || event != checkpoint.event_id {
             let problem = format!("is of another log: the event at position {until} is not the one it names");
             return Err(Checked::Wrong(problem));

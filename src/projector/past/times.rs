@@ -76,6 +76,5 @@ fn at(event: &RecordedEvent) -> Option<DateTime<Utc>> {
 
 /// When the event at a position was recorded; `None` where there is none, or it cannot be read.
 pub async fn recorded_at(log: &dyn ReadLog, position: Position) -> Result<Option<DateTime<Utc>>, Fault> {
-    let read = log.read_all(position.before(), 1).await?;
-    Ok(read.first().filter(|event| event.position == position).and_then(at))
+    Ok(log.event_at(position).await?.as_ref().and_then(at))
 }

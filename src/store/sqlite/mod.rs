@@ -7,7 +7,6 @@
 //!   for nobody can know what the disk holds after it.
 
 mod checkpoint;
-mod condition;
 mod copying;
 mod file;
 mod reader;
@@ -26,12 +25,12 @@ pub use copying::CopyFile;
 pub use file::{LockHolder, OpenError, is_same_file, lock_holder};
 pub use reader::Readers;
 
+use super::condition::Condition;
 use super::{
     Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
     StreamName, Urgency, VersionAt,
 };
 use crate::limits;
-use condition::Condition;
 use file::{Lock, open_beside, open_for_writing};
 use writer::{Waiting, Writer};
 

@@ -1,4 +1,4 @@
-//! Whether the log can be written, and telling people once when that changes.
+//! Whether a log can be written, and telling people once when that changes: the same for all stores.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use super::super::{Fault, Health};
+use super::{Fault, Health};
 use crate::limits;
 
 /// The condition of the log, seen by the writer, the readers and those who wait for the writer.

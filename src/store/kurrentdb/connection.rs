@@ -1,0 +1,213 @@
+//! The connection to the cluster: a client that is built anew when it has failed, and what its errors mean.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventstore::{Client, ClientSettings, Credentials, Error as ClientError};
+use futures_util::FutureExt as _;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::super::Fault;
+use super::super::address::Address;
+use crate::limits;
+
+/// Of gRPC: the request is looked at and not carried out.
+const INVALID_ARGUMENT: i32 = 3;
+
+/// One client. It dies for ever where a first connect fails, keeps to a node that is dead, and its own task would
+/// never end: so it lives in a runtime of its own, which ends with it, and is replaced when it fails.
+pub struct Session {
+    pub client: Client,
+    login: Option<Credentials>,
+    generation: u64,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Session {
+    fn begin(address: &Address, generation: u64) -> Result<Self, Fault> {
+        let cannot = |what: &str, error: &dyn std::fmt::Display| Fault::Io(format!("{what}: {}", short(error)));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("kurrentdb")
+            .enable_all()
+            .build()
+            .map_err(|error| cannot("no thread can be started", &error))?;
+        // What the client says of a URL repeats it; ours is right, or it would not be an address.
+        let settings: ClientSettings = address.for_client().parse().map_err(|_| {
+            Fault::Denied("the client does not take the URL: write it more plainly".into())
+        })?;
+        let client = Client::with_runtime_handle(runtime.handle().clone(), settings);
+        let client = client.map_err(|error| cannot("the client cannot be set up", &error))?;
+        let login = address.login().map(|login| {
+            Credentials::new(login.user.as_bytes().to_vec(), login.password.as_bytes().to_vec())
+        });
+        Ok(Self { client, login, generation, runtime: Some(runtime) })
+    }
+
+    /// For each request: the client does not decode what stands in the URL.
+    pub fn login(&self) -> Option<Credentials> {
+        self.login.clone()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The client of now, for all who read and write.
+pub struct Connection {
+    address: Address,
+    current: watch::Sender<Arc<Session>>,
+    /// When a client was built last. Held while one is built, and never while something is asked.
+    building: Mutex<Instant>,
+}
+
+impl Connection {
+    /// Connects when it is asked something.
+    pub async fn new(address: &Address) -> Result<Self, Fault> {
+        let current = begin(address, 0).await?;
+        Ok(Self {
+            address: address.clone(),
+            current: watch::Sender::new(Arc::new(current)),
+            building: Mutex::new(Instant::now()),
+        })
+    }
+
+    pub fn session(&self) -> Arc<Session> {
+        self.current.borrow().clone()
+    }
+
+    /// Returns once another client has taken its place: who still waits for this one waits in vain.
+    pub async fn has_replaced(&self, session: &Session) {
+        let mut current = self.current.subscribe();
+        // Its sender is ours.
+        let _replaced = current.wait_for(|current| current.generation != session.generation).await;
+    }
+
+    /// Builds the client anew, once for all who found the same one failing.
+    pub async fn rebuild(&self, failed: &Session) {
+        let mut built = self.building.lock().await;
+        if self.session().generation != failed.generation {
+            return;
+        }
+        tokio::time::sleep_until(*built + limits::KURRENTDB_REBUILD_PAUSE).await;
+        match begin(&self.address, failed.generation + 1).await {
+            Ok(session) => {
+                self.current.send_replace(Arc::new(session));
+            }
+            // The old one stays; who finds it failing comes again.
+            Err(fault) => debug!(%fault, "no client can be built"),
+        }
+        *built = Instant::now();
+    }
+}
+
+/// Reading the machine's certificates takes a while.
+async fn begin(address: &Address, generation: u64) -> Result<Session, Fault> {
+    let address = address.clone();
+    let begun = tokio::task::spawn_blocking(move || Session::begin(&address, generation)).await;
+    begun.map_err(|error| Fault::Io(error.to_string()))?
+}
+
+/// Whether what was asked for may have been done all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    Unknown,
+}
+
+/// What helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The client goes to the leader by itself.
+    Again,
+    Rebuild,
+    Nothing,
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub fault: Fault,
+    pub effect: Effect,
+    pub remedy: Remedy,
+}
+
+impl Failure {
+    pub fn late() -> Self {
+        Self { fault: Fault::Slow, effect: Effect::Unknown, remedy: Remedy::Rebuild }
+    }
+
+    /// Of errors that say nothing of a stream; those are looked at where they come up.
+    pub fn of(error: &ClientError) -> Self {
+        use Effect::{None, Unknown};
+        use Remedy::{Again, Nothing, Rebuild};
+        let (effect, remedy, fault) = match error {
+            ClientError::NotLeaderException(_) => {
+                (None, Again, Fault::Io("the node that was asked is not the leader".into()))
+            }
+            // Of a request as a whole, and not of a stream: a node that knows no leader.
+            ClientError::ResourceNotFound => (None, Rebuild, Fault::Io("there is no leader".into())),
+            ClientError::ConnectionClosed => (None, Rebuild, Fault::Io("the client has given up".into())),
+            ClientError::GrpcConnectionError(error) => {
+                (None, Rebuild, Fault::Io(format!("KurrentDB cannot be reached: {}", short(error))))
+            }
+            ClientError::AccessDenied => (
+                None,
+                Nothing,
+                Fault::Denied("the user or the password is wrong, or the user may not do this".into()),
+            ),
+            ClientError::ResourceDeleted => {
+                (None, Nothing, Fault::Refused("the stream was deleted for ever".into()))
+            }
+            ClientError::UnsupportedFeature => {
+                (None, Nothing, Fault::Refused("this server does not know what is asked of it".into()))
+            }
+            ClientError::Grpc { code, message } if i32::from(*code) == INVALID_ARGUMENT => {
+                (None, Nothing, Fault::Refused(short(message)))
+            }
+            ClientError::DeadlineExceeded => (Unknown, Rebuild, Fault::Slow),
+            ClientError::ServerError(_)
+            | ClientError::Grpc { .. }
+            | ClientError::InternalParsingError(_)
+            | ClientError::ResourceAlreadyExists
+            | ClientError::InternalClientError
+            | ClientError::InitializationError(_)
+            | ClientError::IllegalStateError(_)
+            | ClientError::WrongExpectedVersion { .. } => (Unknown, Rebuild, Fault::Io(short(error))),
+        };
+        Self { fault, effect, remedy }
+    }
+}
+
+/// What a server says, short enough for a message.
+pub fn short(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    // Behind the message stand the answer's headers.
+    let text = text.split(", details:").next().unwrap_or(&text);
+    text.chars().take(limits::KURRENTDB_TOLD_CHARS_MAX).collect()
+}
+
+/// Within a deadline; and where the client panics, for it takes for granted that answers are whole, that is a failure
+/// like others.
+pub async fn guarded<T>(
+    wait: Duration,
+    request: impl Future<Output = Result<T, ClientError>>,
+) -> Result<Result<T, ClientError>, Failure> {
+    match tokio::time::timeout(wait, AssertUnwindSafe(request).catch_unwind()).await {
+        Err(_) => Err(Failure::late()),
+        Ok(Ok(answered)) => Ok(answered),
+        Ok(Err(_)) => Err(Failure {
+            fault: Fault::Io("the server's answer is not whole".into()),
+            effect: Effect::Unknown,
+            remedy: Remedy::Rebuild,
+        }),
+    }
+}
