@@ -172,6 +172,10 @@ pub const COPY_CACHE_BYTES: usize = 64 * 1024 * 1024;
 pub const COPY_WAL_PAGES: u32 = 32_768;
 /// How often a copy that follows its source looks for more.
 pub const COPY_POLL: Duration = Duration::from_millis(200);
+/// A copy that follows and has found nothing new for this time becomes one file, without a write-ahead log.
+pub const COPY_IDLE: Duration = Duration::from_secs(2);
+/// Events of a copy that are held against its source before it goes on there, over all of its length.
+pub const COPY_SAMPLES: u64 = 64;
 /// How long a copy waits for a source that is locked: a server that starts or stops holds it for a moment.
 pub const COPY_LOCKED_WAIT: Duration = Duration::from_secs(30);
 
@@ -353,6 +357,8 @@ pub const PARAMETER_CHARS_MAX: usize = 1000;
 /// States of the past that are kept to answer questions, each of one projection, and how many are folded at once.
 pub const AS_OF_KEPT: usize = 12;
 pub const AS_OF_AT_ONCE: usize = 2;
+/// How often a folder to work in is made anew where another command removes it before it is locked.
+pub const WORKING_TRIES_MAX: usize = 8;
 /// A value that a comparison of read models shows.
 pub const COMPARED_CHARS_MAX: usize = 60;
 
@@ -418,8 +424,8 @@ pub const VERIFY_PAGES_WAITING: usize = 2;
 pub const VERIFY_SHIFTS: i64 = 4;
 /// Where positions are missing, it is looked for as many events earlier, up to this.
 pub const VERIFY_LOOK_BACK_EVENTS: usize = 4096;
-/// How much verifying yields to pushes (`nice`).
-pub const VERIFY_NICENESS: i32 = 10;
+/// How much commands that run for long yield to pushes (`nice`).
+pub const COMMAND_NICENESS: i32 = 10;
 /// A file of `verify --state` is written this often at most.
 pub const VERIFY_STATE_PAUSE: Duration = Duration::from_secs(2);
 /// Such a file.

@@ -4,28 +4,28 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
 
+use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
 use super::{COULD_NOT_RUN, log_named};
 use crate::limits;
-use crate::store::copying::{End, Progress, catch_up};
+use crate::store::copying::{End, Progress, begins_alike, catch_up};
 use crate::store::sqlite::{CopyFile, Readers, is_same_file};
-use crate::store::{CopyTarget, LogId, Position, ReadLog};
+use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};
 
 /// Copy a log into another, event by event with the same ids: a backup, a replica, a log on another machine
 ///
 /// A server may be writing the source; the copy is of what stood there when the command began. The copy has a log id
 /// of its own, so that cursors of the source are told apart. Interrupted at any moment, the same command goes on
-/// where it was; a target whose last event is another than the source's there is left as it is. Needs no
-/// configuration.
+/// where it was; a target whose last event, or one of some others that are looked at, is another than the source's
+/// there is left as it is. Goes second to a server on this machine. Needs no configuration.
 #[derive(clap::Args)]
 pub struct Args {
     /// The log to copy: its file
@@ -34,7 +34,7 @@ pub struct Args {
     /// The copy: its file, which is created where there is none
     #[arg(long, value_name = "STORE")]
     to: PathBuf,
-    /// Go on with what comes, until SIGINT or SIGTERM
+    /// Go on with what comes, until SIGINT, SIGTERM or SIGHUP; while nothing comes the copy is one whole file
     #[arg(long)]
     follow: bool,
     /// The result as JSON, one line
@@ -45,6 +45,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (from, to) = (log_named("--from", &args.from)?, log_named("--to", &args.to)?);
     log_to_stderr(LogFormat::Text);
+    long_running::yield_to_a_server();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_when_told()?;
@@ -53,8 +54,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             bail!("--from and --to are the same file, {}: name another one as --to", to.display());
         }
         let target = Box::new(CopyFile::open(to).context("--to")?);
+        if let Some(last) = target.last() {
+            // What each round looks at anew is the last event only.
+            let stands = Readers::open(to).context("--to")?;
+            begins_alike(&source.log, &stands, last.position).await.with_context(|| between(&args))?;
+        }
         copy(&args, source, target, stop).await
     })
+}
+
+/// Which logs an error is about.
+fn between(args: &Args) -> String {
+    format!("{} to {}", args.from.display(), args.to.display())
 }
 
 async fn copy(
@@ -71,6 +82,7 @@ async fn copy(
         bar.set_position(number(at));
     };
     let (mut events, mut has_caught_up, mut is_following) = (0, false, false);
+    let mut quiet = Quiet { since: Instant::now(), is_one_file: false };
     let ended = loop {
         if let Err(error) = source.follow_its_name() {
             break Err(error);
@@ -82,6 +94,9 @@ async fn copy(
                 has_caught_up |= copied.end == End::Reached;
                 if copied.end == End::Stopped || !args.follow {
                     break Ok(());
+                }
+                if let Err(fault) = quiet.after(copied.events, target.as_mut()).await {
+                    break Err(anyhow::Error::from(fault).context("--to"));
                 }
             }
         }
@@ -98,7 +113,7 @@ async fn copy(
     let position = target.last().map(|last| last.position);
     let log_id = target.log_id();
     target.close().await;
-    ended.with_context(|| format!("{} to {}", args.from.display(), args.to.display()))?;
+    ended.with_context(|| between(args))?;
     let done = Done { source: source.log.log_id(), target: log_id, stood, position, events };
     done.tell(args);
     if !has_caught_up {
@@ -106,6 +121,24 @@ async fn copy(
         return Ok(COULD_NOT_RUN.into());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A copy that follows, while nothing comes.
+struct Quiet {
+    since: Instant,
+    is_one_file: bool,
+}
+
+impl Quiet {
+    /// Nothing may have come for a while: then who takes the copy's file alone has all of it.
+    async fn after(&mut self, events: u64, target: &mut dyn CopyTarget) -> Result<(), Fault> {
+        if events > 0 {
+            *self = Self { since: Instant::now(), is_one_file: false };
+        } else if !self.is_one_file && self.since.elapsed() >= limits::COPY_IDLE {
+            *self = Self { since: Instant::now(), is_one_file: target.rest().await? };
+        }
+        Ok(())
+    }
 }
 
 /// The log that is read, by the name it was given.
@@ -168,15 +201,12 @@ impl Done {
     }
 }
 
-/// True once SIGINT or SIGTERM has come.
+/// True once the command is told to end.
 fn stop_when_told() -> anyhow::Result<watch::Receiver<bool>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = EndSignals::listen()?;
     let (told, stop) = watch::channel(false);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        signals.told().await;
         told.send_replace(true);
     });
     Ok(stop)

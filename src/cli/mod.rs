@@ -23,6 +23,7 @@ mod folding;
 mod fresh;
 mod history;
 mod init;
+mod long_running;
 mod output;
 mod period;
 mod projections;

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::output::OutFile;
-use super::{ConfigFile, FOUND_WRONG, comparing};
+use super::{ConfigFile, FOUND_WRONG, comparing, long_running};
 use crate::audit::anchor::{self, Anchor};
 use crate::audit::verify::{
     Anchored, Finding, Plan, Proofs, Reached, State, Told, Verified, VerifyError, verify,
@@ -65,8 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         resume: args.state.as_deref().map(read_state).transpose()?.flatten(),
     };
     let log = Readers::open(&config.store_path)?;
-    // All cores, but not before a server on this machine. Where that is not allowed, it goes on without.
-    let _nice = rustix::process::nice(limits::VERIFY_NICENESS);
+    // All cores, but not before a server on this machine.
+    long_running::yield_to_a_server();
     let mut watching = Watching::new(args.state.as_deref());
     let verified = runtime.block_on(verify(&log, plan, &mut |told| watching.told(told)));
     watching.finish()?;

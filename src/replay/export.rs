@@ -2,6 +2,8 @@
 //! `PROJECTION_TABLE`. The same states give the same rows in the same order.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ToSqlOutput;
@@ -36,6 +38,19 @@ pub enum ExportError {
     Write { path: PathBuf, error: rusqlite::Error },
 }
 
+/// "OLDR", where SQLite keeps whose file it is: tells a result from every other SQLite file.
+const APPLICATION_ID: i32 = 0x4f4c_4452;
+
+/// Whether a file was written here. It is not opened as a database: nothing comes to stand beside it.
+pub fn is_one(path: &Path) -> std::io::Result<bool> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    // SQLite's format: the application id is at 68.
+    const HEAD: usize = 72;
+    let mut head = Vec::with_capacity(HEAD);
+    File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(head.len() == HEAD && head.starts_with(MAGIC) && head.ends_with(&APPLICATION_ID.to_be_bytes()))
+}
+
 /// Where the facts stand.
 const FACTS: &str = "_replay";
 
@@ -51,6 +66,7 @@ pub fn write(
     let out = Connection::open_with_flags(path, flags).map_err(failed)?;
     // It is thrown away where it does not become whole.
     out.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN").map_err(failed)?;
+    out.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     write_facts(&out, facts).map_err(failed)?;
     let mut export = Export { out: &out, taken: BTreeSet::new(), written: Written::default() };
     for State { projection, file: from } in states {

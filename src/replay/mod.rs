@@ -4,3 +4,4 @@
 pub mod check;
 pub mod export;
 mod shape;
+pub mod working;

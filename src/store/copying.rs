@@ -6,8 +6,13 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{CopyTarget, Fault, Position, Positions, ReadLog, RecordedEvent};
+use super::{CopyTarget, Fault, Position, ReadLog, RecordedEvent};
 use crate::limits;
+
+mod beginning;
+
+use beginning::is_continued;
+pub use beginning::{Place, Unlike, begins_alike};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +59,10 @@ pub enum CopyError {
     )]
     SameLog,
     #[error(
-        "the target is no copy of the source: its last event, {last}, {unlike}. Name a new file; what differs first \
-         is told by verify --against"
+        "the target is no copy of the source: one of its events, {event}, {unlike}. Name a new file; what differs \
+         first is told by verify --against"
     )]
-    NoCopy { last: Place, unlike: Unlike },
+    NoCopy { event: Place, unlike: Unlike },
 }
 
 struct Behind(Option<Position>);
@@ -67,40 +72,6 @@ impl fmt::Display for Behind {
         match self.0 {
             Some(position) => write!(f, "behind position {position}"),
             None => f.write_str("from its beginning"),
-        }
-    }
-}
-
-/// Where an event stands.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Place {
-    pub stream: String,
-    pub version: u64,
-    pub position: Position,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} version {} at position {}", self.stream, self.version, self.position)
-    }
-}
-
-/// In what the target's last event differs from the source's.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Unlike {
-    NotThere,
-    Elsewhere(Position),
-    Otherwise(Vec<&'static str>),
-}
-
-impl fmt::Display for Unlike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThere => f.write_str("is not in the source"),
-            Self::Elsewhere(position) => write!(f, "stands at position {position} in the source"),
-            Self::Otherwise(fields) => {
-                write!(f, "has another {} in the source", fields.join(" and another "))
-            }
         }
     }
 }
@@ -128,31 +99,6 @@ pub async fn catch_up(
     let (end, written) =
         tokio::join!(read_on(source, after, until, stop, read), write_on(target, pages, until, watcher));
     Ok(Copied { events: written?, end })
-}
-
-/// The place in the source behind which to go on: that of the target's last event, which must be in the source as it
-/// is in the target. Events are copied in their order, so all before it stand in the target too.
-async fn is_continued(
-    source: &dyn ReadLog,
-    last: Option<&RecordedEvent>,
-    positions: Positions,
-) -> Result<Option<Position>, CopyError> {
-    let Some(last) = last else { return Ok(None) };
-    let found = patiently(|| source.read_stream(&last.stream, last.version, 1)).await;
-    let found = found.map_err(|fault| CopyError::Source { after: None, fault })?;
-    let unlike = match found.first().filter(|found| found.version == last.version) {
-        None => Unlike::NotThere,
-        Some(found) => {
-            let fields = found.differs_from(last);
-            let is_there = positions == Positions::ItsOwn || found.position == last.position;
-            if fields.is_empty() && is_there {
-                return Ok(Some(found.position));
-            }
-            if fields.is_empty() { Unlike::Elsewhere(found.position) } else { Unlike::Otherwise(fields) }
-        }
-    };
-    let place = Place { stream: last.stream.to_string(), version: last.version, position: last.position };
-    Err(CopyError::NoCopy { last: place, unlike })
 }
 
 type Page = Result<Vec<RecordedEvent>, CopyError>;

@@ -324,6 +324,12 @@ pub trait CopyTarget: Send {
     /// Makes all durable that was appended.
     async fn sync(&mut self) -> Result<(), Fault>;
 
+    /// Leaves everything in its one file while nothing is to be written, as far as readers let it; whether that is
+    /// done. A store that has no other files has nothing to do.
+    async fn rest(&mut self) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
     /// Leaves everything in order for who opens it next.
     async fn close(self: Box<Self>);
 }

@@ -105,7 +105,7 @@ async fn what_cannot_be_copied_is_refused_with_its_reason_and_nothing_is_changed
             &used.store(),
             &["--to", "is in use by process", &holder, "a server with its admin listener"],
         ),
-        (&from, &other.store(), &["the target is no copy of the source", "order-demo.Y version 0"]),
+        (&from, &other.store(), &["the target is no copy of the source: one of its events, ", " in the source"]),
         // The wrong way round: the log has what its backup has not.
         (&other.store(), &from, &["is in use by process"]),
     ] {
@@ -168,17 +168,27 @@ pub struct Follower(Option<Child>);
 
 impl Follower {
     pub fn start(from: &Path, to: &Path) -> Self {
-        let mut command = copying(from, to);
-        command.arg("--follow").stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(Some(command.spawn().unwrap()))
+        Self::spawn(copying(from, to))
+    }
+
+    fn spawn(mut copying: Command) -> Self {
+        copying.arg("--follow").stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(copying.spawn().unwrap()))
+    }
+
+    fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    fn tell(&self, signal: &str) {
+        let told = Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status();
+        assert!(told.unwrap().success());
     }
 
     /// Told to stop by a signal, and how it ended.
     pub fn stop(mut self, signal: &str) -> Output {
-        let child = self.0.take().unwrap();
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-        child.wait_with_output().unwrap()
+        self.tell(signal);
+        self.0.take().unwrap().wait_with_output().unwrap()
     }
 }
 
@@ -206,7 +216,7 @@ pub async fn until_copied(to: &Path, orders: usize) {
 
 #[tokio::test]
 async fn a_copy_that_follows_takes_what_comes_through_restarts_of_the_server_and_ends_when_told() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let home = Home::new();
         let server = home.serve();
         accepted(&home, &server, &["A"]).await;
@@ -227,6 +237,50 @@ async fn a_copy_that_follows_takes_what_comes_through_restarts_of_the_server_and
         assert!(wal_is_empty(&to), "it is one file");
         are_equal(&home.store(), &to).await;
     }
+}
+
+#[tokio::test]
+async fn while_nothing_comes_the_file_of_a_copy_that_follows_is_the_whole_copy() {
+    let home = Home::new();
+    let server = home.serve();
+    let (to, taken) = (home.folder().join("replica.db"), home.folder().join("taken.db"));
+    let follower = Follower::start(&home.store(), &to);
+    for (order, orders) in [("A", 1), ("B", 2)] {
+        accepted(&home, &server, &[order]).await;
+        until_copied(&to, orders).await;
+        until("it is one file", || wal_is_empty(&to)).await;
+        std::fs::copy(&to, &taken).unwrap();
+        are_equal(&home.store(), &taken).await;
+    }
+    copied(&follower.stop("TERM"));
+}
+
+#[tokio::test]
+async fn a_copy_goes_second_to_a_server_and_under_nohup_it_outlives_its_terminal() {
+    let home = Home::new();
+    let server = home.serve();
+    let to = home.folder().join("replica.db");
+    let copying = copying(&home.store(), &to);
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", BINARY]).args(copying.get_args());
+    let follower = Follower::spawn(deaf);
+    accepted(&home, &server, &["A"]).await;
+    until_copied(&to, 1).await;
+    let threads = std::fs::read_dir(format!("/proc/{}/task", follower.id())).unwrap();
+    let stats =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+    let nice: Vec<i32> = stats.map(|stat| niceness(&stat)).collect();
+    assert!(nice.len() > 1 && nice.iter().all(|nice| *nice >= 10), "{nice:?}");
+    follower.tell("HUP");
+    accepted(&home, &server, &["B"]).await;
+    until_copied(&to, 2).await;
+    copied(&follower.stop("TERM"));
+}
+
+/// Field 19 of `/proc/PID/stat`; the second is a name in brackets.
+pub fn niceness(stat: &str) -> i32 {
+    let behind_the_name = stat.rsplit_once(") ").unwrap().1;
+    behind_the_name.split(' ').nth(16).unwrap().parse().unwrap()
 }
 
 #[tokio::test]

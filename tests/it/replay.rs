@@ -1,7 +1,7 @@
 //! The log folded once more: into one file as of then, and to check the read models that answer.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, Utc};
 use order_ledger::moment::stamp;
@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 use serde_json::Value;
 
+use super::copying::niceness;
 use super::digests::{current, open};
 use super::fixture_log::{Line, lines, log_of};
 use super::own_folder::{buy, put};
@@ -132,9 +133,22 @@ async fn a_file_that_is_there_stays_unless_it_may_be_replaced() {
     let file = home.folder().join("past.db");
     std::fs::write(&file, "mine").unwrap();
     let path = file.to_str().unwrap();
+    let in_home = |name: &str| home.folder().join(name).to_str().unwrap().to_owned();
+    built(&home);
+    Connection::open(in_home("books.db")).unwrap().execute_batch("CREATE TABLE _replay (key)").unwrap();
+    std::os::unix::fs::symlink(home.views(), in_home("models")).unwrap();
+    let answers = current(&home.views(), "orders").unwrap();
+    let (books, store) = (in_home("books.db"), home.store().display().to_string());
+    let (beside, model) = (in_home("models/orders/new.db"), answers.display().to_string());
+    let before: Vec<_> = [&books, &store, &model].map(|path| std::fs::read(path).unwrap()).into();
     for (args, code, word) in [
         (&["--until", "9", "--into", path][..], 2, "--force"),
-        (&["--until", "10", "--into", path, "--force"], 2, "the end of this log, 9"),
+        (&["--until", "9", "--into", path, "--force"], 2, "past.db is not what replay has written"),
+        (&["--until", "9", "--into", &books, "--force"], 2, "books.db is not what replay has written"),
+        (&["--until", "9", "--into", &store, "--force"], 2, "belongs to the ledger itself"),
+        (&["--until", "9", "--into", &model, "--force"], 2, "belongs to the ledger itself"),
+        (&["--until", "9", "--into", &beside], 2, "belongs to the ledger itself"),
+        (&["--until", "10", "--into", &in_home("new.db")], 2, "the end of this log, 9"),
         (&["--until", "soon", "--into", path], 2, "2026-02-01T00:00:00+08:00"),
         (&["--until", "9"], 2, "--into"),
         (&["--check", "--until", "9"], 2, "--check"),
@@ -144,10 +158,59 @@ async fn a_file_that_is_there_stays_unless_it_may_be_replaced() {
         assert!(found == code && stderr.contains(word), "{args:?}: {found} {stderr}");
     }
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
-    let (code, stdout, _) = said(&home.run(&["replay", "--until", "9", "--into", path, "--force"]));
-    assert!(code == 0 && stdout.contains("as of position 9, recorded "), "{stdout}");
+    let after: Vec<_> = [&books, &store, &model].map(|path| std::fs::read(path).unwrap()).into();
+    assert!(before == after && !Path::new(&beside).exists());
+    std::fs::remove_file(&file).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let args = [&["replay", "--until", "9", "--into", path], force].concat();
+        let (code, stdout, stderr) = said(&home.run(&args));
+        assert!(code == 0 && stdout.contains("as of position 9, recorded "), "{stdout} {stderr}");
+    }
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// What replay works in, and what it would leave.
+fn working(home: &Home) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with('.')).collect()
+}
+
+#[tokio::test]
+async fn a_replay_goes_second_to_a_server_and_ends_in_order_with_its_terminal() {
+    let home = home_of(&lines()).await;
+    let file = home.folder().join("past.db");
+    let mut command = home.command(&["replay", "--until", "300", "--into", file.to_str().unwrap()]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it works", || !working(&home).is_empty()).await;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    assert_eq!(niceness(&stat), 10);
+    let hangup = Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
+    assert!(hangup.unwrap().success());
+    let ended = child.wait().unwrap();
+    assert_eq!((ended.code(), working(&home), file.exists()), (Some(2), vec![], false));
+}
+
+#[tokio::test]
+async fn what_a_killed_replay_has_left_goes_with_the_next_one_and_not_what_another_works_in() {
+    let home = home_of(&lines()).await;
+    let file = home.folder().join("past.db");
+    let args = ["replay", "--until", "300", "--into", file.to_str().unwrap(), "--force"];
+    let mut child = home.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("it works", || !working(&home).is_empty()).await;
+    let used = working(&home);
+    // Another one works beside it, and leaves alone what it works in.
+    let stopped = Command::new("kill").args(["-STOP", &child.id().to_string()]).status();
+    assert!(stopped.unwrap().success());
+    let other = home.folder().join("other.db");
+    let into_other = ["replay", "--until", "9", "--into", other.to_str().unwrap()];
+    assert_eq!(said(&home.run(&into_other)).0, 0);
+    assert!(used.iter().all(|path| path.exists()), "{used:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!working(&home).is_empty(), "it could not tidy up");
+    assert_eq!(said(&home.run(&args)).0, 0);
+    assert!(working(&home).is_empty(), "{:?}", working(&home));
 }
 
 const SALES: &str = "-- What was sold?\n-- environments: both\n

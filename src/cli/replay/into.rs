@@ -10,12 +10,15 @@ use tempfile::NamedTempFile;
 
 use super::super::FOUND_WRONG;
 use super::{Replay, ToldAs, Until};
+use crate::config::Config;
 use crate::moment::stamp;
 use crate::projector::past::{self, Wanted};
 use crate::projector::{Definition, Usable};
 use crate::reconcile::header::SOFTWARE_VERSION;
 use crate::replay::export::{self, Facts, State, Written};
+use crate::replay::working::Working;
 use crate::store::Position;
+use crate::store::sqlite::is_same_file;
 
 /// Where the state goes, and how it is told.
 pub struct Target {
@@ -42,14 +45,47 @@ struct Told<'a> {
     left_out: &'a [String],
 }
 
-impl Replay {
-    pub async fn export(&self, usable: Usable, until: Until, target: &Target) -> anyhow::Result<ExitCode> {
-        if target.file.exists() && target.existing == Existing::Stays {
-            bail!(
-                "{} is there already: name another file, or replace it with --force",
-                target.file.display()
-            );
+impl Target {
+    /// Nothing of the ledger's may be replaced, and nothing that anybody else has made.
+    pub fn check(&self, config: &Config) -> anyhow::Result<()> {
+        let shown = self.file.display();
+        let is_ledgers =
+            [&config.store_path, &config.refused_path].iter().any(|own| is_same_file(&self.file, own));
+        if is_ledgers || is_within(&self.file, &config.views_dir) {
+            bail!("{shown} belongs to the ledger itself: name another file");
         }
+        self.is_free()
+    }
+
+    fn is_free(&self) -> anyhow::Result<()> {
+        let shown = self.file.display();
+        if std::fs::symlink_metadata(&self.file).is_err() {
+            return Ok(());
+        }
+        if self.existing == Existing::Stays {
+            bail!("{shown} is there already: name another file, or replace it with --force");
+        }
+        if !export::is_one(&self.file).with_context(|| shown.to_string())? {
+            bail!("{shown} is not what replay has written, and stays: name another file, or move it away");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file stands, or would stand, somewhere below a folder.
+fn is_within(file: &Path, folder: &Path) -> bool {
+    // A folder that is not there holds nothing.
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let lies = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(&folder));
+    lies(file) || lies(folder_of(file))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+impl Replay {
+    pub async fn export(&self, usable: Usable, until: Until, target: Target) -> anyhow::Result<ExitCode> {
         let position = self.position_of(until).await?;
         let recorded_at = match position {
             Some(position) => past::recorded_at(self.log.as_ref(), position).await?,
@@ -80,18 +116,19 @@ impl Replay {
             anyhow::Ok(State { projection: wanted.definition.name.clone(), file })
         };
         let states = wanted.iter().map(state).collect::<Result<Vec<_>, _>>()?;
-        let (file, existing, folds) = (target.file.clone(), target.existing, self.folds.clone());
+        let folds = self.folds.clone();
+        let (file, told_as) = (target.file.display().to_string(), target.told_as);
         let writing = tokio::task::spawn_blocking(move || {
-            let whole = Whole::write(&file, &states, &facts)?;
+            let whole = Whole::write(&target.file, &states, &facts)?;
             if folds.is_stopped() {
                 bail!("it is not whole");
             }
-            whole.take_place(&file, existing)
+            whole.take_place(&target)
         });
         let written = writing.await??;
         left_out.extend(written.left_out.iter().cloned());
         let told = Told {
-            file: &target.file.display().to_string(),
+            file: &file,
             log_id: self.log.log_id().0.to_string(),
             position: position.map(|position| position.to_string()),
             recorded_at: recorded_at.map(stamp),
@@ -99,7 +136,7 @@ impl Replay {
             rows: written.rows,
             left_out: &left_out,
         };
-        tell(&told, target.told_as)?;
+        tell(&told, told_as)?;
         Ok(if left_out.is_empty() { ExitCode::SUCCESS } else { FOUND_WRONG.into() })
     }
 
@@ -133,18 +170,22 @@ fn facts(log_id: String, position: Option<Position>, until: Until) -> Facts {
     .to_vec()
 }
 
-/// A file beside its place, readable by its owner alone.
+/// A file in a folder beside its place, readable by its owner alone.
 struct Whole {
     beside: NamedTempFile,
+    _folder: Working,
     written: Written,
 }
 
 impl Whole {
     fn write(file: &Path, states: &[State], facts: &Facts) -> anyhow::Result<Self> {
         let shown = || file.display().to_string();
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let beside = tempfile::Builder::new().prefix(".order-ledger-").tempfile_in(folder);
-        let beside = beside.with_context(shown)?;
+        let parent = folder_of(file);
+        if !parent.is_dir() {
+            bail!("{}: there is no folder {}", file.display(), parent.display());
+        }
+        let folder = Working::begin(parent).with_context(shown)?;
+        let beside = NamedTempFile::new_in(folder.path()).with_context(shown)?;
         let bar = indicatif::ProgressBar::new_spinner();
         let written = export::write(beside.path(), states, facts, &|table| {
             bar.set_message(table.to_owned());
@@ -153,15 +194,17 @@ impl Whole {
         bar.finish_and_clear();
         let written = written?;
         beside.as_file().sync_all().with_context(shown)?;
-        Ok(Self { beside, written })
+        Ok(Self { beside, _folder: folder, written })
     }
 
-    fn take_place(self, file: &Path, existing: Existing) -> anyhow::Result<Written> {
-        let placed = match existing {
-            Existing::IsReplaced => self.beside.persist(file),
-            Existing::Stays => self.beside.persist_noclobber(file),
+    fn take_place(self, target: &Target) -> anyhow::Result<Written> {
+        // Folding has taken a while.
+        target.is_free()?;
+        let placed = match target.existing {
+            Existing::IsReplaced => self.beside.persist(&target.file),
+            Existing::Stays => self.beside.persist_noclobber(&target.file),
         };
-        placed.map_err(|error| error.error).with_context(|| file.display().to_string())?;
+        placed.map_err(|error| error.error).with_context(|| target.file.display().to_string())?;
         Ok(self.written)
     }
 }

@@ -3,7 +3,6 @@
 mod check;
 mod into;
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
@@ -11,18 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
-use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
 
 use into::Existing;
 
 use super::ConfigFile;
 use super::folding::{Projections, progress_bar};
+use super::long_running::{self, EndSignals};
 use crate::config::Config;
 use crate::moment;
 use crate::projector::FoldFailure;
 use crate::projector::past::{PastFolds, Wanted};
-use crate::store::sqlite::{Readers, is_same_file};
+use crate::replay::working::Working;
+use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
 /// Fold the log once more: all read models as of then into one SQLite file, or to check those that answer
@@ -44,7 +43,7 @@ pub struct Args {
     /// The file to be made
     #[arg(long, value_name = "FILE", required_unless_present = "check")]
     into: Option<PathBuf>,
-    /// Replace the file where it is there
+    /// Replace the file where it is there, and was written by replay
     #[arg(long, requires = "into")]
     force: bool,
     /// Compare the read models that answer with a fresh fold, table by table, and name the first row that differs
@@ -78,17 +77,16 @@ fn until(text: &str) -> Result<Until, String> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    long_running::yield_to_a_server();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let config = super::load_config(&args.config)?;
     runtime.block_on(async {
         let replay = Replay::open(&config)?;
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut signals = EndSignals::listen()?;
         let mut work = pin!(replay.work(args, &config));
         tokio::select! {
             done = &mut work => return done,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.told() => {}
         }
         replay.folds.stop();
         // What it fails with is that it was told to stop.
@@ -102,7 +100,7 @@ struct Replay {
     log: Arc<dyn ReadLog>,
     folds: Arc<PastFolds>,
     /// Removed when the command ends.
-    folder: TempDir,
+    folder: Working,
 }
 
 impl Replay {
@@ -110,9 +108,7 @@ impl Replay {
         let log = Arc::new(Readers::open(&config.store_path)?);
         let beside = config.views_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new("."));
-        let folder = || beside.display().to_string();
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(beside).with_context(folder)?;
-        let folder = tempfile::Builder::new().prefix(".replay-").tempdir_in(beside).with_context(folder)?;
+        let folder = Working::begin(beside).with_context(|| beside.display().to_string())?;
         let folds = Arc::new(PastFolds::of(log.clone(), tokio::runtime::Handle::current()));
         Ok(Self { log, folds, folder })
     }
@@ -121,13 +117,10 @@ impl Replay {
         let told_as = if args.json { ToldAs::Json } else { ToldAs::Text };
         match (args.until, args.into) {
             (Some(until), Some(file)) => {
-                if is_same_file(&file, &config.store_path) || is_same_file(&file, &config.refused_path) {
-                    bail!("{} belongs to the ledger itself: name another file", file.display());
-                }
-                let usable = args.projections.usable(config);
                 let existing = if args.force { Existing::IsReplaced } else { Existing::Stays };
                 let target = into::Target { file, existing, told_as };
-                self.export(usable, until, &target).await
+                target.check(config)?;
+                self.export(args.projections.usable(config), until, target).await
             }
             _ => self.check(&config.views_dir, told_as).await,
         }

@@ -175,11 +175,56 @@ async fn a_target_that_holds_something_else_is_refused_and_stays_as_it_is() {
         Box::new(target).close().await;
         let copied = copy(&source, &path).await;
         match copied {
-            // Only the last event is looked at; comparing finds the rest.
+            // Each round looks at the last event only.
             Ok(copied) => assert_eq!((told, copied.events), ("", 0), "{what}"),
             Err(error) => assert!(error.to_string().contains(told) && !told.is_empty(), "{what}: {error}"),
         }
         assert_eq!(whole(&Readers::open(&path).unwrap()).await, events, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_otherwise_far_before_its_end_is_refused_before_anything_is_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(folder.path());
+    grow(&source, 0, 3 * limits::COPY_SAMPLES).await;
+    let all = whole(&source).await;
+    type Change = fn(&mut Vec<RecordedEvent>);
+    let changes: [(&str, Change, Option<&str>); 5] = [
+        ("nothing", |_| (), None),
+        (
+            "the first event",
+            |log| log[0].data.push(' '),
+            Some("one of its events, order-0 version 0 at position 1, has another data in the source"),
+        ),
+        (
+            "the first is missing",
+            |log| drop(log.remove(0)),
+            Some(
+                "order-0 version 1 at position 2, stands behind order-0 version 0 at position 1 in the source",
+            ),
+        ),
+        (
+            "all that was in the middle",
+            |log| log[150..200].iter_mut().for_each(|event| event.metadata.push(' ')),
+            Some("has another metadata in the source"),
+        ),
+        ("some are missing", |log| drop(log.drain(100..110)), Some(", which the target lacks")),
+    ];
+    for (what, change, told) in changes {
+        let path = folder.path().join(format!("{what}.db"));
+        let mut events = all.clone();
+        change(&mut events);
+        let last = events.last().unwrap().position;
+        let mut target = CopyFile::open(&path).unwrap();
+        target.append_recorded(events).await.unwrap();
+        Box::new(target).close().await;
+        let looked = begins_alike(&source, &Readers::open(&path).unwrap(), last).await;
+        match (looked, told) {
+            (Ok(()), None) => {}
+            (Err(error), Some(told)) => assert!(error.to_string().contains(told), "{what}: {error}"),
+            (looked, told) => panic!("{what}: {looked:?}, expected {told:?}"),
+        }
     }
 }
 

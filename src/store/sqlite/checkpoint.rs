@@ -121,7 +121,8 @@ impl Checkpoints {
             while due.recv().is_ok() {
                 for _ in 0..limits::CHECKPOINT_PASSES_MAX {
                     let copied = told.of(&beside, "PASSIVE");
-                    let rest = written.load(Ordering::Relaxed).saturating_sub(copied.unwrap_or(u32::MAX));
+                    let copied = copied.map_or(u32::MAX, |folded| folded.copied);
+                    let rest = written.load(Ordering::Relaxed).saturating_sub(copied);
                     if rest <= limits::CHECKPOINT_REST_PAGES {
                         break;
                     }
@@ -165,23 +166,40 @@ impl Checkpoints {
         }
     }
 
+    /// Leaves everything in the one file for now, and whether that is done: readers may be in the way.
+    pub fn fold(&mut self, writer: &Connection) -> bool {
+        let is_done = self.outcome.of(writer, "TRUNCATE").is_some_and(|Folded { pages, .. }| pages == 0);
+        if is_done {
+            self.wal_pages.store(0, Ordering::Relaxed);
+        }
+        is_done
+    }
+
     /// Leaves everything in the one file.
     pub fn finish(self, writer: &Connection) {
         self.outcome.of(writer, "TRUNCATE");
     }
 }
 
+/// Pages of the write-ahead log, and how many of them stand in the file by now.
+struct Folded {
+    pages: u32,
+    copied: u32,
+}
+
 impl Outcome {
-    /// Runs a checkpoint; how many pages of the write-ahead log are copied by now. A failure loses nothing: what was committed stays in the write-ahead log, and the
-    /// next one tries again. One line when they begin to fail, one when they work again.
-    fn of(&self, connection: &Connection, mode: &str) -> Option<u32> {
+    /// Runs a checkpoint; how far it has come, where that is known. A failure loses nothing: what was committed stays
+    /// in the write-ahead log, and the next one tries again. One line when they begin to fail, one when they work
+    /// again.
+    fn of(&self, connection: &Connection, mode: &str) -> Option<Folded> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
-        match connection.query_row(&sql, [], |row| row.get::<_, i64>(2)) {
-            Ok(copied) => {
+        match connection.query_row(&sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))) {
+            Ok((pages, copied)) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
                     info!(file = self.rules.file, "the write-ahead log can be folded into its file again");
                 }
-                u32::try_from(copied).ok()
+                // Both are -1 where another one is at it.
+                Some(Folded { pages: u32::try_from(pages).ok()?, copied: u32::try_from(copied).ok()? })
             }
             Err(error) => {
                 if self.rules.sync_failure == SyncFailure::EndsProcess {

@@ -109,6 +109,10 @@ impl CopyTarget for CopyFile {
         self.writing(move |writing| writing.connection.execute_batch(sql)).await
     }
 
+    async fn rest(&mut self) -> Result<bool, Fault> {
+        self.writing(|Writing { connection, checkpoints, .. }| Ok(checkpoints.fold(connection))).await
+    }
+
     async fn close(mut self: Box<Self>) {
         let Some(Writing { connection, checkpoints, _lock: lock }) = self.writing.take() else { return };
         let closing = tokio::task::spawn_blocking(move || {
