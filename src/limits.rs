@@ -386,6 +386,8 @@ pub const VERIFY_PAGES_WAITING: usize = 2;
 pub const VERIFY_SHIFTS: i64 = 4;
 /// Where positions are missing, it is looked for as many events earlier, up to this.
 pub const VERIFY_LOOK_BACK_EVENTS: usize = 4096;
+/// Suppositions of how many events have gone that are followed at once.
+pub const VERIFY_SUPPOSITIONS_MAX: usize = 64;
 /// How much verifying yields to pushes (`nice`).
 pub const VERIFY_NICENESS: i32 = 10;
 /// A file of `verify --state` is written this often at most.
