@@ -426,6 +426,8 @@ pub const VERIFY_SHIFTS: i64 = 4;
 pub const VERIFY_LOOK_BACK_EVENTS: usize = 4096;
 /// How much commands that run for long yield to pushes (`nice`).
 pub const COMMAND_NICENESS: i32 = 10;
+/// Suppositions of how many events have gone that are followed at once.
+pub const VERIFY_SUPPOSITIONS_MAX: usize = 64;
 /// A file of `verify --state` is written this often at most.
 pub const VERIFY_STATE_PAUSE: Duration = Duration::from_secs(2);
 /// Such a file.

@@ -20,6 +20,7 @@ use crate::audit::verify::{
 use crate::limits;
 use crate::store::Position;
 use crate::store::sqlite::Readers;
+use crate::table::text::harmless;
 
 /// Verify the log: its chain of seals, each event and its signature, and that exported seals are met
 ///
@@ -63,6 +64,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         from: args.from,
         until: args.until,
         resume: args.state.as_deref().map(read_state).transpose()?.flatten(),
+        page_events: None,
     };
     let log = Readers::open(&config.store_path)?;
     // All cores, but not before a server on this machine.
@@ -85,7 +87,7 @@ fn named(error: VerifyError, args: &Args) -> anyhow::Error {
     let file = match &error {
         VerifyError::Anchor { .. } | VerifyError::AnchorsDiffer { .. } => args.anchor.as_deref(),
         VerifyError::OtherLog { .. } => args.state.as_deref(),
-        VerifyError::Fault(_) | VerifyError::Thread => None,
+        VerifyError::Fault(_) | VerifyError::NothingThere { .. } | VerifyError::Thread => None,
     };
     match file {
         Some(file) => anyhow::anyhow!("{}: {error}", file.display()),
@@ -127,7 +129,7 @@ struct Watching<'a> {
 impl<'a> Watching<'a> {
     fn new(file: Option<&'a Path>) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
-        let style = "{wide_bar} {human_pos} of {human_len} events, {per_sec}, {eta} left";
+        let style = "{wide_bar} position {human_pos} of {human_len}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);
         }
@@ -191,7 +193,7 @@ struct Shown<'a> {
 struct ShownSeal {
     seal: u64,
     count: u64,
-    position: String,
+    position: Option<String>,
     root: String,
 }
 
@@ -219,7 +221,12 @@ struct ShownAnchors {
 impl ShownSeal {
     fn of(reached: &Reached) -> Self {
         let Reached { revision, count, position, root } = *reached;
-        Self { seal: revision, count, position: position.to_string(), root: hex::encode(root) }
+        Self {
+            seal: revision,
+            count,
+            position: position.map(|position| position.to_string()),
+            root: hex::encode(root),
+        }
     }
 }
 
@@ -279,11 +286,10 @@ fn print(verified: &Verified) {
     match &verified.sealed {
         None => out!("  seals        none is verified"),
         Some(seal) => out!(
-            "  seals        {segments} with all that they cover; the newest is seal {} over {} events up to position {}, \
-             root {}",
+            "  seals        {segments} with all that they cover; the newest is seal {} over {} events{}, root {}",
             seal.revision,
             seal.count,
-            seal.position,
+            seal.position.map_or_else(String::new, |position| format!(" up to position {position}")),
             hex::encode(seal.root)
         ),
     }
@@ -322,6 +328,7 @@ fn print(verified: &Verified) {
     }
 }
 
+/// What a finding says may stand in the log, which others write: it must not move the terminal's cursor.
 fn in_words(finding: &Finding) -> String {
     let Finding { kind, position, to_position, stream, version, what } = finding;
     let place = match (position, to_position) {
@@ -330,8 +337,8 @@ fn in_words(finding: &Finding) -> String {
         (Some(position), _) => format!("#{position} "),
     };
     let event = match (stream, version) {
-        (Some(stream), Some(version)) => format!("{stream} version {version} "),
+        (Some(stream), Some(version)) => format!("{} version {version} ", harmless(stream)),
         _ => String::new(),
     };
-    format!("{place}{event}{}: {what}", kind.as_str())
+    format!("{place}{event}{}: {}", kind.as_str(), harmless(what))
 }

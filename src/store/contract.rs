@@ -1,6 +1,7 @@
 //! What every store must keep, as a test that runs over any of them: [`check_all`].
 
 mod pages;
+mod positions;
 mod versions;
 
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub async fn check_all(open: impl AsyncFn() -> Arc<dyn EventStore>) {
     assert_eq!(*store.health().borrow(), Health::Writable);
     let id = store.log_id();
     let before = whole(store.as_ref()).await;
+    positions::each_event_is_stepped_to_from_the_one_before(store.as_ref(), &before).await;
     versions::all_events_are_walked_in_the_order_of_their_streams(store.as_ref(), &before).await;
     let outcomes = appends_that_wait_at_the_close_get_an_outcome(&store).await;
     what_is_closed_writes_nothing_and_reads_without_a_panic(store.as_ref()).await;

@@ -268,6 +268,10 @@ pub trait ReadLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<VersionAt>, Fault>;
 
+    /// The first position behind another one at which an event stands, whether or not it can be read; `None` behind
+    /// the last. Positions ascend, and need not follow one another: this steps over what cannot be read.
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault>;
+
     /// The position of the last event; `None` for an empty log.
     async fn last(&self) -> Result<Option<Position>, Fault>;
 

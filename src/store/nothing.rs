@@ -51,6 +51,10 @@ impl ReadLog for Nothing {
         Ok(vec![])
     }
 
+    async fn next_position(&self, _: Option<Position>) -> Result<Option<Position>, Fault> {
+        Ok(None)
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         Ok(None)
     }

@@ -75,6 +75,10 @@ impl ReadLog for Fragile {
         self.inner.read_versions(after, limit).await
     }
 
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        self.inner.next_position(after).await
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.inner.last().await
     }

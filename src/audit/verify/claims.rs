@@ -40,16 +40,24 @@ impl LogSeal {
 pub struct Claim {
     pub revision: u64,
     pub count: u64,
-    pub position: u64,
+    position: u64,
     pub segment: Hash,
     pub root: Hash,
     /// Whether it is known where its segment begins: not where the seal before it is missing.
     pub follows: bool,
     /// Where the seal stands; `None` where only an anchor tells of it.
     pub stands_at: Option<Position>,
-    /// Whether its position is of this log: a copy has the seals of the log it was made of.
+    /// Whether it was made in this log.
     pub is_own: bool,
     pub is_anchored: bool,
+}
+
+impl Claim {
+    /// Where its last event stands, where the seal was made in this log: a copy has the seals of the log it was made of,
+    /// and its own positions.
+    pub fn own_position(&self) -> Option<u64> {
+        self.is_own.then_some(self.position)
+    }
 }
 
 /// All claims, in the order of the log.
@@ -102,7 +110,7 @@ impl Claims {
                 claims.signed(seal, root_before, keys);
             }
             if let Some(anchor) = anchor {
-                claims.meets(seal, anchor, newest);
+                claims.meets(seal, anchor, (own, newest));
             }
             // What was exported is the one that counts.
             let counts = anchor.map(|anchor| &anchor.seal).or(seal.map(|seal| &seal.seal));
@@ -165,8 +173,9 @@ impl Claims {
         }
     }
 
-    fn meets(&mut self, seal: Option<&LogSeal>, anchor: &Anchor, newest: u64) {
-        let Seal { revision, count, position, ref root, .. } = anchor.seal;
+    /// `newest` is the newest seal of the log.
+    fn meets(&mut self, seal: Option<&LogSeal>, anchor: &Anchor, (own, newest): (LogId, u64)) {
+        let Seal { revision, log_id, count, position, ref root, .. } = anchor.seal;
         match seal {
             Some(seal) if seal.seal == anchor.seal => self.anchors_met += 1,
             Some(seal) => {
@@ -179,14 +188,35 @@ impl Claims {
             None if revision > newest => self.beyond = Some((revision, count)),
             None => {
                 let what = format!("seal {revision} was exported, and the log has no such seal");
-                self.findings.add(Finding::of_range(Kind::AnchorDiffers, Some(position), None, what));
+                let position = (log_id == own.0).then_some(position);
+                self.findings.add(Finding::of_range(Kind::AnchorDiffers, position, None, what));
             }
         }
     }
 }
 
-/// Whether fewer events stand before the seal than it covers, by more than what may have gone.
+/// Whether fewer events stand before the seal than it covers, by more than what may have gone. Each event takes a
+/// position at least.
 fn stands_too_early(seal: &LogSeal, count: u64) -> bool {
     let may_be_gone = limits::VERIFY_LOOK_BACK_EVENTS as u64;
     count > seal.at.number().saturating_add(may_be_gone)
+}
+
+#[cfg(test)]
+impl Claim {
+    /// One that covers so many events; `None` where another log's seal tells of it.
+    pub fn sample(count: u64, position: Option<u64>) -> Self {
+        let (segment, root) = (Hash::default(), Hash::default());
+        Self {
+            revision: count,
+            count,
+            position: position.unwrap_or(count),
+            segment,
+            root,
+            follows: true,
+            stands_at: None,
+            is_own: position.is_some(),
+            is_anchored: false,
+        }
+    }
 }

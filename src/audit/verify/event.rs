@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Kind};
+use super::places::{PlaceKeys, Places};
 use crate::audit::chain::{self, Hash};
 use crate::audit::proof::{Proof, prove_of};
 use crate::codec::{self, Decoded};
@@ -55,15 +56,22 @@ pub struct Seen {
 pub struct Checked {
     pub seen: Vec<Seen>,
     pub findings: Vec<Finding>,
+    /// Of all that could be read.
+    pub places: Places,
 }
 
 /// What is needed to look at events; the same on all cores.
 pub struct Checker {
-    pub apps: Vec<App>,
-    pub seal_stream: StreamName,
+    apps: Vec<App>,
+    seal_stream: StreamName,
+    pub place_keys: PlaceKeys,
 }
 
 impl Checker {
+    pub fn new(apps: Vec<App>) -> Self {
+        Self { apps, seal_stream: codec::seal_stream(), place_keys: PlaceKeys::default() }
+    }
+
     pub fn page(&self, events: &[RecordedEvent]) -> Checked {
         let mut findings = Vec::new();
         let mut see = |event: &RecordedEvent| {
@@ -72,7 +80,11 @@ impl Checker {
             Seen { position: event.position, digest: chain::digest(event), came }
         };
         let seen = events.iter().map(&mut see).collect();
-        Checked { seen, findings }
+        let mut places = Places::default();
+        for event in events {
+            places.add(&self.place_keys, &event.stream, event.version, event.position);
+        }
+        Checked { seen, findings, places }
     }
 
     fn event(&self, event: &RecordedEvent, found: &mut dyn FnMut(Kind, String)) -> Came {

@@ -6,6 +6,7 @@ use super::event::{Checked, Proofs, Seen};
 use super::finding::{Finding, Findings};
 use super::walk::{Begin, Walk};
 use super::{Anchored, Reached, State, Verified};
+use crate::store::Position;
 
 pub struct Folding {
     log_id: Uuid,
@@ -45,14 +46,19 @@ impl Folding {
         };
         let Some(state) = state else { return folding };
         let claim = folding.walk.claim_of(state.revision);
-        let reached = claim.map(|claim| (Reached::of(claim, state.position), claim.is_anchored));
+        folding.sealed = claim.map(|claim| Reached::of(claim, Some(state.position)));
+        folding.not_yet_proven = state.count;
+        // What an anchor proves it proves of all before it, where the earlier run has found that it all leads there.
+        let anchored =
+            folding.walk.newest_anchored(state.revision).filter(|_| state.segments == state.revision);
+        if let Some(claim) = anchored {
+            let is_last = claim.revision == state.revision;
+            let position = if is_last { Some(state.position) } else { claim.own_position() };
+            folding.not_yet_proven = state.count.saturating_sub(claim.count);
+            folding.anchored = Some(Reached::of(claim, position));
+        }
         (folding.events, folding.segments) = (state.events, state.segments);
         (folding.proofs, folding.findings) = (state.proofs, state.findings);
-        // What an anchor proves it proves of all before it.
-        folding.not_yet_proven = state.count;
-        if let Some((reached, is_anchored)) = reached {
-            folding.reached(reached, is_anchored);
-        }
         folding
     }
 
@@ -75,12 +81,12 @@ impl Folding {
             self.not_yet_proven += 1;
             let intact = self.walk.add(position, &digest, &mut self.findings);
             let Some((reached, is_anchored)) =
-                intact.map(|claim| (Reached::of(claim, position.number()), claim.is_anchored))
+                intact.map(|claim| (Reached::of(claim, Some(position.number())), claim.is_anchored))
             else {
                 continue;
             };
             self.segments += 1;
-            state = Some(self.state(&reached));
+            state = Some(self.state(&reached, position));
             self.reached(reached, is_anchored);
         }
         state
@@ -95,12 +101,12 @@ impl Folding {
         self.unsealed = 0;
     }
 
-    fn state(&self, reached: &Reached) -> State {
+    fn state(&self, reached: &Reached, position: Position) -> State {
         State {
             log_id: self.log_id,
             revision: reached.revision,
             count: reached.count,
-            position: reached.position,
+            position: position.number(),
             root: hex::encode(reached.root),
             events: self.events,
             segments: self.segments,
@@ -109,13 +115,13 @@ impl Folding {
         }
     }
 
-    /// Events of this run and those before.
-    pub fn events(&self) -> u64 {
-        self.events
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
     }
 
-    pub fn add_finding(&mut self, finding: Finding) {
-        self.findings.add(finding);
+    /// What cannot be told of the positions.
+    pub fn note(&self) -> Option<String> {
+        self.walk.note()
     }
 
     /// All events have come.

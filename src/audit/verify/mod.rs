@@ -2,14 +2,19 @@
 //! that what was exported of it is met. Nothing is written, and memory does not grow with the log.
 
 mod claims;
+mod dense;
 mod event;
 mod finding;
 mod folding;
 mod pipeline;
+mod places;
+mod start;
 mod state;
 mod versions;
 mod walk;
 
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -29,7 +34,8 @@ pub use state::State;
 use claims::{Claims, LogSeal};
 use event::Checker;
 use folding::Folding;
-use walk::{Begin, Walk};
+use start::Start;
+use walk::Walk;
 
 /// What to verify, and what is known beside the log.
 #[derive(Default)]
@@ -45,6 +51,8 @@ pub struct Plan {
     pub until: Option<Position>,
     /// What an earlier run has come to. Only without `from` and `until`.
     pub resume: Option<State>,
+    /// Events that are read at once; without it as many as a store gives.
+    pub page_events: Option<NonZeroUsize>,
 }
 
 /// Why nothing was verified.
@@ -58,8 +66,36 @@ pub enum VerifyError {
     AnchorsDiffer { revision: u64 },
     #[error("it is of the log {found}, and this is the log {expected}: name another file, or remove it")]
     OtherLog { found: Uuid, expected: Uuid },
+    #[error(
+        "no event stands from position {from} {}, so nothing would be verified: {}",
+        Until(*until),
+        End(*head)
+    )]
+    NothingThere { from: u64, until: Option<u64>, head: Option<u64> },
     #[error("a thread that verifies has ended early: that is a bug")]
     Thread,
+}
+
+struct Until(Option<u64>);
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(until) => write!(f, "to position {until}"),
+            None => f.write_str("on"),
+        }
+    }
+}
+
+struct End(Option<u64>);
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(head) => write!(f, "the log ends at position {head}"),
+            None => f.write_str("the log is empty"),
+        }
+    }
 }
 
 /// What is told while it goes on.
@@ -76,13 +112,13 @@ pub struct Reached {
     pub revision: u64,
     /// Events that it covers.
     pub count: u64,
-    /// Of the last of them, in this log.
-    pub position: u64,
+    /// Of the last of them, in this log; `None` where an earlier run has passed it, and only another log's is known.
+    pub position: Option<u64>,
     pub root: Hash,
 }
 
 impl Reached {
-    fn of(claim: &claims::Claim, position: u64) -> Self {
+    fn of(claim: &claims::Claim, position: Option<u64>) -> Self {
         Self { revision: claim.revision, count: claim.count, position, root: claim.root }
     }
 }
@@ -130,7 +166,7 @@ pub async fn verify(
     plan: Plan,
     told: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Verified, VerifyError> {
-    let Plan { apps, mut keys, anchors, from, until, resume } = plan;
+    let Plan { apps, mut keys, anchors, from, until, resume, page_events } = plan;
     if let Some(state) = &resume
         && state.log_id != log.log_id().0
     {
@@ -138,26 +174,29 @@ pub async fn verify(
     }
     let anchors_given = anchors.is_some();
     let anchors = trusted(anchors.unwrap_or_default(), &mut keys)?;
-    let head = log.last().await?.map_or(0, Position::number);
+    let page_events = page_events.map_or(limits::READ_PAGE_EVENTS_MAX, NonZeroUsize::get);
+    let last = log.last().await?.map(Position::number);
+    let head = last.unwrap_or(0);
+    if from.is_some() || until.is_some() {
+        something_stands_there(log, from, until, last).await?;
+    }
     let until = until.map_or(head, |until| until.number().min(head));
-    let seals = read_seals(log, head).await?;
+    let seals = read_seals(log, head, page_events).await?;
     let mut claims = Claims::new(log.log_id(), &seals, &anchors, &keys);
     let mut notes = notes(anchors_given, &keys, &seals, from.is_some() || until < head);
-    let start = Start::of(&claims, from, resume, &mut notes);
+    let start = Start::of(log, &claims, (from, resume), page_events, &mut notes).await?;
     claims.findings.extend(start.finding);
-    let span = pipeline::Span { after: start.read_after, until, head };
+    let span = pipeline::Span { after: start.read_after, until, head, page_events };
     let walk = Walk::new(std::mem::take(&mut claims.list), start.begin, start.read_after);
     let folding = Folding::new(log.log_id().0, walk, start.state, start.begin, until == head);
-    let checker = Arc::new(Checker { apps, seal_stream: codec::seal_stream() });
+    let checker = Arc::new(Checker::new(apps));
     let (folded, versions) = pipeline::run(log, span, checker, folding, told).await?;
+    notes.extend(folded.note());
     let mut verified = folded.verified(start.read_after + 1, until);
     verified.notes = notes;
     verified.resumed = start.resumed;
     if let Some(anchored) = &mut verified.anchored {
         (anchored.given, anchored.met) = (anchors.len() as u64, claims.anchors_met);
-    }
-    if !anchors_given {
-        verified.anchored = None;
     }
     if let Some((revision, count)) = claims.beyond.filter(|_| until == head) {
         let what = format!(
@@ -168,7 +207,37 @@ pub async fn verify(
     }
     verified.findings.merge(claims.findings);
     verified.findings.merge(versions);
+    if from.is_none() && until == head {
+        verified.findings.extend(anchor_missed(&verified, &anchors));
+    }
+    if !anchors_given {
+        verified.anchored = None;
+    }
     Ok(verified)
+}
+
+/// Whoever asks for a part of the log in which nothing stands must not be told that nothing is wrong.
+async fn something_stands_there(
+    log: &dyn ReadLog,
+    from: Option<Position>,
+    until: Option<Position>,
+    head: Option<u64>,
+) -> Result<(), VerifyError> {
+    let next = log.next_position(from.and_then(Position::before)).await?;
+    if next.is_some_and(|next| until.is_none_or(|until| next <= until)) {
+        return Ok(());
+    }
+    let (from, until) = (from.map_or(1, Position::number), until.map(Position::number));
+    Err(VerifyError::NothingThere { from, until, head })
+}
+
+/// The net below all else: where nothing was found in the whole log, its events were held against the newest anchor.
+fn anchor_missed(verified: &Verified, anchors: &[Anchor]) -> Option<Finding> {
+    let newest = anchors.last()?.seal.revision;
+    let reached = verified.anchored.as_ref()?.newest.as_ref().map(|reached| reached.revision);
+    let is_missed = verified.findings.total() == 0 && reached != Some(newest);
+    let what = format!("the events do not lead to seal {newest}, which was exported");
+    is_missed.then(|| Finding::of_range(Kind::AnchorDiffers, None, None, what))
 }
 
 /// Anchors that hold together by themselves; their keys are trusted.
@@ -194,9 +263,9 @@ fn trusted(mut anchors: Vec<Anchor>, keys: &mut Vec<PublicKey>) -> Result<Vec<An
 }
 
 /// All seals up to a position. One that cannot be read is left out; the walk finds it.
-async fn read_seals(log: &dyn ReadLog, head: u64) -> Result<Vec<LogSeal>, VerifyError> {
+async fn read_seals(log: &dyn ReadLog, head: u64, page_events: usize) -> Result<Vec<LogSeal>, VerifyError> {
     let (stream, mut from, mut seals) = (codec::seal_stream(), 0, Vec::new());
-    let mut limit = limits::READ_PAGE_EVENTS_MAX;
+    let mut limit = page_events;
     loop {
         let page = match log.read_stream(&stream, from, limit).await {
             // One by one, to find which it is.
@@ -206,7 +275,7 @@ async fn read_seals(log: &dyn ReadLog, head: u64) -> Result<Vec<LogSeal>, Verify
             }
             Err(Fault::Unreadable(_)) => match version_after(log, &stream, from).await? {
                 Some(version) => {
-                    from = version;
+                    (from, limit) = (version, page_events);
                     continue;
                 }
                 None => return Ok(seals),
@@ -261,57 +330,4 @@ fn notes(anchors_given: bool, keys: &[PublicKey], seals: &[LogSeal], is_range: b
         );
     }
     notes
-}
-
-/// Where reading and where the chain begin.
-struct Start {
-    read_after: u64,
-    begin: Begin,
-    /// The revision of the seal that is continued.
-    resumed: Option<u64>,
-    state: Option<State>,
-    finding: Option<Finding>,
-}
-
-impl Start {
-    fn of(claims: &Claims, from: Option<Position>, resume: Option<State>, notes: &mut Vec<String>) -> Self {
-        let whole =
-            Self { read_after: 0, begin: Begin::default(), resumed: None, state: None, finding: None };
-        if let Some(from) = from {
-            let read_after = from.number().saturating_sub(1);
-            if read_after == 0 {
-                return whole;
-            }
-            // Where no segment is whole, nothing is held against the chain.
-            let nowhere = Begin { count: u64::MAX, position: u64::MAX };
-            let begin = claims.list.iter().find(|claim| claim.position >= read_after);
-            let begin = begin.map_or(nowhere, |claim| Begin { count: claim.count, position: claim.position });
-            return Self { read_after, begin, ..whole };
-        }
-        let Some(state) = resume else { return whole };
-        let is_met = |claim: &&claims::Claim| {
-            claim.revision == state.revision
-                && hex::encode(claim.root) == state.root
-                && claim.count == state.count
-        };
-        if !claims.list.iter().any(|claim| is_met(&claim)) {
-            let what = format!(
-                "an earlier run had verified seal {}, and the log no longer holds it: all was verified anew",
-                state.revision
-            );
-            let finding = Finding::of_range(Kind::AnchorDiffers, Some(state.position), None, what);
-            return Self { finding: Some(finding), ..whole };
-        }
-        notes.push(format!(
-            "an earlier run had verified all up to position {}, which was not read again",
-            state.position
-        ));
-        Self {
-            read_after: state.position,
-            begin: Begin { count: state.count, position: state.position },
-            resumed: Some(state.revision),
-            state: Some(state),
-            finding: None,
-        }
-    }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::event::{Came, Checked, Checker, Seen};
 use super::finding::{Finding, Findings, Kind};
 use super::folding::Folding;
+use super::places::{PlaceKeys, Places};
 use super::versions::Versions;
 use super::{Told, VerifyError};
 use crate::audit::chain::Hash;
@@ -22,6 +23,8 @@ pub struct Span {
     pub until: u64,
     /// The end of the log.
     pub head: u64,
+    /// Events of a page.
+    pub page_events: usize,
 }
 
 /// What a core is given.
@@ -52,25 +55,17 @@ pub async fn run(
         to_cores.push(work);
         from_cores.push(results);
     }
-    let before = folding.events();
-    let (read, folded, versions) = tokio::join!(
+    let (read, joined, versions) = tokio::join!(
         read(log, span, to_cores),
         fold(from_cores, folding, span.until, told),
-        walk_versions(log, span),
+        walk_versions(log, span, &checker.place_keys),
     );
-    let (read, mut folded, mut versions) = (read?, folded, versions?);
-    if folded.events() - before != read {
+    let (read, Joined { mut folding, events, places }, versions) = (read?, joined, versions?);
+    if events != read {
         return Err(VerifyError::Thread);
     }
-    if versions.is_whole && versions.counted != read {
-        let what = format!(
-            "the log says of its streams that they have {} events there, and {read} stand there: its file is damaged \
-             or was written by hand",
-            versions.counted
-        );
-        folded.add_finding(Finding::of_range(Kind::IndexDiffers, None, None, what));
-    }
-    Ok((folded, std::mem::take(&mut versions.findings)))
+    folding.extend(versions.differs_from(read, places));
+    Ok((folding, versions.findings))
 }
 
 /// One core.
@@ -90,12 +85,12 @@ fn unreadable(position: Position, problem: String) -> Checked {
     // It hashes to nothing: the segment that it stands in is altered.
     let seen = Seen { position, digest: Hash::default(), came: Came::Unproven };
     let finding = Finding::of_range(Kind::Unreadable, Some(position.number()), None, problem);
-    Checked { seen: vec![seen], findings: vec![finding] }
+    Checked { seen: vec![seen], findings: vec![finding], places: Places::default() }
 }
 
 /// Reads pages and gives them to the cores in turn. How many events there were.
 async fn read(log: &dyn ReadLog, span: Span, cores: Vec<Sender<Work>>) -> Result<u64, VerifyError> {
-    let mut reader = Reader { after: span.after, limit: limits::READ_PAGE_EVENTS_MAX };
+    let mut reader = Reader::new(span.after, span.page_events);
     let mut count = 0;
     for core in cores.iter().cycle() {
         let Some(work) = reader.next(log, span.until).await? else { break };
@@ -110,12 +105,28 @@ async fn read(log: &dyn ReadLog, span: Span, cores: Vec<Sender<Work>>) -> Result
     Ok(count)
 }
 
-struct Reader {
+/// Pages in the order of the log, and by itself what no page could hold.
+pub struct Reader {
     after: u64,
+    /// Of a page.
+    page_events: usize,
+    /// Of the next one.
     limit: usize,
 }
 
 impl Reader {
+    pub fn new(after: u64, page_events: usize) -> Self {
+        Self { after, page_events, limit: page_events }
+    }
+
+    /// The positions of the next events, up to the end of the log.
+    pub async fn positions(&mut self, log: &dyn ReadLog) -> Result<Option<Vec<u64>>, VerifyError> {
+        Ok(self.next(log, u64::MAX).await?.map(|work| match work {
+            Work::Page(events) => events.iter().map(|event| event.position.number()).collect(),
+            Work::Unreadable { position, .. } => vec![position.number()],
+        }))
+    }
+
     async fn next(&mut self, log: &dyn ReadLog, until: u64) -> Result<Option<Work>, VerifyError> {
         while self.after < until {
             let after = Some(Position::from_number(self.after)).filter(|_| self.after > 0);
@@ -123,13 +134,13 @@ impl Reader {
                 // One by one, to find which it is.
                 Err(Fault::Unreadable(_)) if self.limit > 1 => self.limit = 1,
                 Err(Fault::Unreadable(problem)) => {
-                    // Where it stands, the store does not say; positions have no gaps.
-                    self.after += 1;
-                    self.limit = limits::READ_PAGE_EVENTS_MAX;
-                    return Ok(Some(Work::Unreadable {
-                        position: Position::from_number(self.after),
-                        problem,
-                    }));
+                    // Where it stands, the fault does not say.
+                    let position = log.next_position(after).await?;
+                    let Some(position) = position.filter(|position| position.number() <= until) else {
+                        return Ok(None);
+                    };
+                    (self.after, self.limit) = (position.number(), self.page_events);
+                    return Ok(Some(Work::Unreadable { position, problem }));
                 }
                 page => {
                     let mut page = page?;
@@ -144,18 +155,29 @@ impl Reader {
     }
 }
 
+/// What came of all pages.
+struct Joined {
+    folding: Folding,
+    events: u64,
+    /// Of those that could be read.
+    places: Places,
+}
+
 /// Takes the cores' results in turn.
 async fn fold(
     mut cores: Vec<Receiver<Checked>>,
-    mut folding: Folding,
+    folding: Folding,
     until: u64,
     told: &mut (dyn FnMut(Told) + Send),
-) -> Folding {
+) -> Joined {
+    let mut joined = Joined { folding, events: 0, places: Places::default() };
     loop {
         for core in &mut cores {
-            let Some(checked) = core.recv().await else { return folding };
+            let Some(checked) = core.recv().await else { return joined };
+            joined.events += checked.seen.len() as u64;
+            joined.places.join(checked.places);
             let last = checked.seen.last().map(|seen| seen.position.number());
-            let state = folding.add(checked);
+            let state = joined.folding.add(checked);
             if let Some(position) = last {
                 told(Told::At { position, of: until });
             }
@@ -168,22 +190,42 @@ async fn fold(
 
 struct Walked {
     findings: Findings,
-    /// Events of the span.
-    counted: u64,
+    /// Of the span.
+    places: Places,
     is_whole: bool,
 }
 
+impl Walked {
+    /// Whether the streams hold other events than the log does: so many, and those of them that can be read stand at
+    /// these places.
+    fn differs_from(&self, read: u64, places: Places) -> Option<Finding> {
+        let what = if !self.is_whole {
+            return None;
+        } else if self.places.count != read {
+            format!(
+                "the log says of its streams that they have {} events there, and {read} stand there",
+                self.places.count
+            )
+        } else if places.count == read && self.places != places {
+            "the log says of its streams that other events, or other versions, stand there than do".to_owned()
+        } else {
+            return None;
+        };
+        let what = what + ": its file is damaged or was written by hand";
+        Some(Finding::of_range(Kind::IndexDiffers, None, None, what))
+    }
+}
+
 /// All streams of the log, as of its end then, whatever part of it is read otherwise.
-async fn walk_versions(log: &dyn ReadLog, span: Span) -> Result<Walked, VerifyError> {
-    let mut versions = Versions::default();
-    let mut counted = 0;
+async fn walk_versions(log: &dyn ReadLog, span: Span, keys: &PlaceKeys) -> Result<Walked, VerifyError> {
+    let (mut versions, mut places) = (Versions::default(), Places::default());
     let mut after = None;
     loop {
-        let page = match log.read_versions(after, limits::READ_PAGE_EVENTS_MAX).await {
+        let page = match log.read_versions(after, span.page_events).await {
             Err(Fault::Unreadable(problem)) => {
                 let what = format!("the streams cannot be walked through: {problem}");
                 versions.findings.add(Finding::of_range(Kind::IndexDiffers, None, None, what));
-                return Ok(Walked { findings: versions.findings, counted, is_whole: false });
+                return Ok(Walked { findings: versions.findings, places, is_whole: false });
             }
             page => page?,
         };
@@ -192,10 +234,12 @@ async fn walk_versions(log: &dyn ReadLog, span: Span) -> Result<Walked, VerifyEr
         for at in page {
             let position = at.position.number();
             if position <= span.head {
-                counted += u64::from(span.after < position && position <= span.until);
+                if span.after < position && position <= span.until {
+                    places.add(keys, &at.stream, at.version, at.position);
+                }
                 versions.add(at);
             }
         }
     }
-    Ok(Walked { findings: versions.findings, counted, is_whole: true })
+    Ok(Walked { findings: versions.findings, places, is_whole: true })
 }

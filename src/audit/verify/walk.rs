@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::claims::Claim;
+use super::dense::Dense;
 use super::finding::{Finding, Findings, Kind};
 use crate::audit::chain::{Hash, Segment};
 use crate::limits;
@@ -46,9 +47,17 @@ pub struct Walk {
     /// Events so far, those before the beginning included.
     seen: u64,
     last_position: u64,
-    segment_begins_after: u64,
-    /// Positions that were missing since the beginning.
+    /// The first position of the believed walker's segment.
+    segment_begins_at: Option<u64>,
+    /// Where positions that are missing tell that events are.
+    dense: Dense,
+    /// The first claim of this log whose position has not been passed.
+    to_pass: usize,
+    /// Positions that were missing since the beginning, where that tells something.
     missing: i64,
+    /// How often positions were missing, and the first such place, where no seal tells whether that means anything.
+    untold_gaps: u64,
+    first_untold_gap: u64,
     /// By how much counts and positions differ from what seals say, where that has been told.
     told_shift: (i64, i64),
 }
@@ -57,7 +66,10 @@ impl Walk {
     /// `read_after` is the position after which events come; those up to the beginning are only counted.
     pub fn new(claims: Vec<Claim>, begin: Begin, read_after: u64) -> Self {
         let next = claims.iter().position(|claim| claim.count > begin.count).unwrap_or(claims.len());
+        let to_pass = claims.iter().take_while(|claim| claim.count <= begin.count).count();
         Self {
+            dense: Dense::of(&claims),
+            to_pass,
             claims,
             begin,
             walkers: vec![Walker { gone: 0, next, segment: Segment::default() }],
@@ -65,8 +77,10 @@ impl Walk {
             recent: VecDeque::new(),
             seen: begin.count,
             last_position: read_after,
-            segment_begins_after: begin.position,
+            segment_begins_at: None,
             missing: 0,
+            untold_gaps: 0,
+            first_untold_gap: 0,
             told_shift: (0, 0),
         }
     }
@@ -74,14 +88,15 @@ impl Walk {
     /// The next event of the log, and the claim whose segment it has shown to be intact, where it has.
     pub fn add(&mut self, position: Position, digest: &Hash, findings: &mut Findings) -> Option<&Claim> {
         let position = position.number();
-        let missing = position.saturating_sub(self.last_position.saturating_add(1));
-        if missing > 0 {
-            self.gap(position, missing, findings);
+        if position > self.last_position.saturating_add(1) {
+            self.gap(position, findings);
         }
+        self.pass(position);
         self.last_position = position;
         if position <= self.begin.position {
             return None;
         }
+        self.segment_begins_at.get_or_insert(position);
         self.seen += 1;
         self.recent.push_back(*digest);
         if self.recent.len() > limits::VERIFY_LOOK_BACK_EVENTS {
@@ -100,20 +115,66 @@ impl Walk {
         self.claims.get(walker.next)?.count.checked_add_signed(walker.gone.checked_neg()?)
     }
 
-    fn gap(&mut self, position: u64, missing: u64, findings: &mut Findings) {
-        let from = self.last_position + 1;
-        let what = match missing {
-            1 => format!("no event stands at position {from}"),
-            _ => format!("no events stand at the positions {from} to {}", position - 1),
+    /// Positions are missing before this one.
+    fn gap(&mut self, position: u64, findings: &mut Findings) {
+        let Some((from, to)) = self.dense.missing(self.last_position, position) else {
+            if self.claims.is_empty() {
+                self.untold_gaps += 1;
+                self.first_untold_gap = if self.untold_gaps == 1 { position } else { self.first_untold_gap };
+            }
+            return;
         };
-        findings.add(Finding::of_range(Kind::PositionGap, Some(from), Some(position - 1), what));
+        let what = if from == to {
+            format!("no event stands at position {from}")
+        } else {
+            format!("no events stand at the positions {from} to {to}")
+        };
+        findings.add(Finding::of_range(Kind::PositionGap, Some(from), Some(to), what));
         let believed = self.walkers.first().map(|walker| (walker.gone, walker.next));
-        if let (Some((gone, next)), Ok(missing)) = (believed, i64::try_from(missing))
+        if let (Some((gone, next)), Ok(missing)) = (believed, i64::try_from(to - from + 1))
             && position > self.begin.position
         {
             self.missing = self.missing.saturating_add(missing);
             self.suppose(gone.saturating_add(missing), next);
         }
+    }
+
+    /// Where the last event of a seal of this log must have come before this position, another number of events than
+    /// it covers says how many have gone; the next segment begins here.
+    fn pass(&mut self, position: u64) {
+        while let Some(claim) = self.claims.get(self.to_pass) {
+            if claim.own_position().is_some_and(|last| last >= position) {
+                return;
+            }
+            self.to_pass += 1;
+            let covered = i64::try_from(claim.count).ok().filter(|_| claim.is_own);
+            let gone = covered.zip(i64::try_from(self.seen).ok()).map(|(covered, seen)| covered - seen);
+            if let Some(gone) = gone
+                && position > self.begin.position
+                && self.walkers.iter().all(|walker| walker.gone != gone)
+            {
+                self.add_walker(Walker { gone, next: self.to_pass, segment: Segment::default() });
+            }
+        }
+    }
+
+    /// Beside the believed one. Those that were supposed first have had their time.
+    fn add_walker(&mut self, walker: Walker) {
+        if self.walkers.len() == limits::VERIFY_SUPPOSITIONS_MAX {
+            self.walkers.remove(1);
+        }
+        self.walkers.push(walker);
+    }
+
+    /// What positions say that no seal tells anything about.
+    pub fn note(&self) -> Option<String> {
+        let (gaps, first) = (self.untold_gaps, self.first_untold_gap);
+        (gaps > 0).then(|| {
+            format!(
+                "positions are missing at {gaps} places, first before position {first}: of a log whose store numbers its \
+                 events one by one, events have gone there; without a seal nothing tells which it is"
+            )
+        })
     }
 
     /// Adds a supposition; `next` is the claim at which the believed one's segment ends.
@@ -131,7 +192,7 @@ impl Walk {
             (walker.next, walker.segment) = (next + 1, Segment::default());
             self.recent.iter().skip(skipped).for_each(|digest| walker.segment.add(digest));
         }
-        self.walkers.push(walker);
+        self.add_walker(walker);
     }
 
     /// The claim that is right, where one is.
@@ -158,7 +219,7 @@ impl Walk {
             (Some((index, claim)), _) => self.found_intact(index, claim, findings),
             (None, Some((claim, true))) => self.found_doubtful(claim),
             // Nobody can tell what it should hash to; that its seal does not follow has been told.
-            (None, Some((_, false))) => self.segment_begins_after = self.last_position,
+            (None, Some((_, false))) => self.segment_begins_at = None,
             (None, None) => {}
         }
         self.tell_doubted(findings);
@@ -169,15 +230,14 @@ impl Walk {
     fn found_intact(&mut self, index: usize, claim: usize, findings: &mut Findings) {
         self.doubted.retain(|doubted| doubted.claim != claim);
         self.walkers = vec![self.walkers.swap_remove(index)];
-        self.segment_begins_after = self.last_position;
+        self.segment_begins_at = None;
         self.tell_doubted(findings);
         self.tell_shift(claim, findings);
     }
 
     fn found_doubtful(&mut self, claim: usize) {
-        let (from, to) = (self.segment_begins_after + 1, self.last_position);
-        self.doubted.push_back(Doubted { claim, from, to });
-        self.segment_begins_after = self.last_position;
+        let from = self.segment_begins_at.take().unwrap_or(self.last_position);
+        self.doubted.push_back(Doubted { claim, from, to: self.last_position });
         if let [believed] = self.walkers.as_slice() {
             let gone = believed.gone;
             // The believed walker is at the next segment by now; the others begin that one elsewhere.
@@ -203,23 +263,29 @@ impl Walk {
     /// positions has been told, and explains as many.
     fn tell_shift(&mut self, claim: usize, findings: &mut Findings) {
         let (Some(claim), Some(walker)) = (self.claims.get(claim), self.walkers.first()) else { return };
-        let moved = i128::from(self.last_position) - i128::from(claim.position);
-        let moved = i64::try_from(moved).unwrap_or(i64::MAX);
+        let moved = claim.own_position().map(|last| i128::from(self.last_position) - i128::from(last));
+        let moved = moved.map(|moved| i64::try_from(moved).unwrap_or(i64::MAX));
         let unexplained = walker.gone.saturating_sub(self.missing);
-        let shift = (unexplained, if claim.is_own { moved } else { self.told_shift.1 });
+        let shift = (unexplained, moved.unwrap_or(self.told_shift.1));
         if std::mem::replace(&mut self.told_shift, shift) == shift || shift == (0, 0) {
             return;
         }
+        let up_to = claim.own_position().map_or_else(String::new, |last| format!(" up to position {last}"));
         let what = format!(
-            "seal {} covers {} events up to position {}; the last of them is at position {}, where {} stand: \
-             positions are others, or events have gone or come in before",
-            claim.revision, claim.count, claim.position, self.last_position, self.seen
+            "seal {} covers {} events{up_to}; the last of them is at position {}, where {} stand: positions are \
+             others, or events have gone or come in before",
+            claim.revision, claim.count, self.last_position, self.seen
         );
         findings.add(Finding::of_range(Kind::SealMisplaced, Some(self.last_position), None, what));
     }
 
     pub fn claim_of(&self, revision: u64) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.revision == revision)
+    }
+
+    /// The newest that an anchor tells of, up to a revision.
+    pub fn newest_anchored(&self, revision: u64) -> Option<&Claim> {
+        self.claims.iter().rev().find(|claim| claim.is_anchored && claim.revision <= revision)
     }
 
     /// Where the events end. Seals that stand in the log and cover more than there is say that some have gone.
@@ -232,12 +298,12 @@ impl Walk {
             if !(is_whole && claim.stands_at.is_some()) {
                 continue;
             }
-            let (from, to) = (self.segment_begins_after + 1, self.last_position);
+            let (from, to) = (self.segment_begins_at.unwrap_or(self.last_position), self.last_position);
             let what = format!(
                 "seal {} covers {} events, and only {} stand before the end of the log: events have gone",
                 claim.revision, claim.count, self.seen
             );
-            findings.add(Finding::of_range(Kind::SegmentAltered, Some(from), Some(to.max(from)), what));
+            findings.add(Finding::of_range(Kind::SegmentAltered, Some(from), Some(to), what));
             return;
         }
     }

@@ -20,7 +20,11 @@ pub fn print(history: &History) {
             out!("\nbill line {} of {}", line.line, harmless(line.file_name));
             out!("    file       SHA-256 {}", line.sha256);
             out!("    bill       {} {} {}", line.merchant, line.bill_day, line.kind);
-            out!("    read as    {}, named by the event at position {}", line.profile, line.opened_ordinal);
+            out!(
+                "    read as    {}, named by the event at position {}",
+                harmless(line.profile),
+                line.opened_ordinal
+            );
             for (name, cell) in line.cells.iter().filter(|(name, cell)| **name != "line" && !cell.is_null()) {
                 out!("    {name:<20} {}", harmless(&cell_text(cell)));
             }
@@ -62,7 +66,7 @@ fn event(entry: &Entry, seal: Option<&Anchor>, newest: Option<&Anchor>) {
         "#{} {} {} {}",
         recorded.position,
         beijing(metadata.recorded_at),
-        recorded.stream,
+        harmless(recorded.stream.as_str()),
         entry.decoded.event.type_name()
     );
     let id_note = if entry.id_is_right { "made from its content" } else { "DOES NOT MATCH ITS CONTENT" };
@@ -71,16 +75,16 @@ fn event(entry: &Entry, seal: Option<&Anchor>, newest: Option<&Anchor>) {
         missing => out!("    version    {} ({missing} EVENTS BEFORE IT ARE MISSING)", recorded.version),
     }
     out!("    event id   {} ({id_note})", recorded.id);
-    out!("    data       {}", recorded.data);
+    out!("    data       {}", harmless(&recorded.data));
     if let Some(evidence) = &metadata.evidence {
-        out!("    event      {}", evidence.event);
-        out!("    payload    {}", evidence.payload);
+        out!("    event      {}", harmless(&evidence.event));
+        out!("    payload    {}", harmless(&evidence.payload));
         if let Some(signature) = &evidence.signature {
-            out!("    sig        {} ({})", signature.pay_event_sig, signature.verified_env);
+            out!("    sig        {} ({})", harmless(&signature.pay_event_sig), signature.verified_env);
         }
         out!("    transport  {}", evidence.transport.as_str());
     }
-    out!("    signature  {}", shown::in_words(&entry.proof));
+    out!("    signature  {}", harmless(&shown::in_words(&entry.proof)));
     match (seal, newest) {
         (Some(anchor), _) => {
             let seal = &anchor.seal;

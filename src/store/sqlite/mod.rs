@@ -187,6 +187,10 @@ impl ReadLog for SqliteStore {
         self.noting(self.readers.read_versions(after, limit)).await
     }
 
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        self.noting(self.readers.next_position(after)).await
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.noting(self.readers.last()).await
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, Rows};
+use rusqlite::{Connection, OptionalExtension, Row, Rows};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -138,6 +138,18 @@ impl ReadLog for Readers {
                 })
             });
             versions?.collect()
+        })
+        .await
+    }
+
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        let after = after.map_or(0, |position| signed(position.0));
+        self.read(move |connection| {
+            // Nothing of the row is asked for but its key.
+            let sql = "SELECT position FROM events WHERE position > ?1 ORDER BY position LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let next = statement.query_row([after], |row| row.get::<_, i64>(0)).optional()?;
+            Ok(next.map(|number| Position(number.unsigned_abs())))
         })
         .await
     }
