@@ -4,6 +4,7 @@ use h2::RecvStream;
 
 use crate::{
     clock,
+    cluster::{Node, Seen, Shared},
     commit::Outcome,
     counters::{Counters, count},
     faults::On,
@@ -19,7 +20,7 @@ use crate::{
             CurrentRevision, ExpectedRevision, ProposedMessage, WrittenAt, WrongExpectedVersion,
         },
         delete::{DeleteRequest, DeleteResponse, DeletedAt},
-        members::{ClusterInfo, EndPoint, MemberInfo, NodeState, SupportedMethod, SupportedMethods},
+        members::{ClusterInfo, EndPoint, MemberInfo, SupportedMethod, SupportedMethods},
         read::{ReadRequest, What},
     },
 };
@@ -36,12 +37,19 @@ pub(crate) async fn append(call: &mut Call, body: &mut RecvStream) -> Result<App
     let stream = stream_name(options.stream.as_ref())?;
     let expected = options.expected.ok_or_else(|| Refusal::invalid("the append expects nothing"))?;
     if call.is_twice() {
-        let first = shared.log.append(&stream, expected, events.clone());
-        note(&shared.counters, first, events.len());
+        apply(&shared, &stream, expected, events.clone());
     }
-    let event_count = events.len();
-    let outcome = shared.log.append(&stream, expected, events);
-    note(&shared.counters, outcome, event_count);
+    let outcome = match call.effect_delay() {
+        None => apply(&shared, &stream, expected, events),
+        Some(delay) => {
+            let stream = stream.clone();
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                apply(&shared, &stream, expected, events)
+            });
+            call.until_deadline(late).await?
+        }
+    };
     call.after().await?;
     let result = match outcome {
         Outcome::Appended { last, position } => AppendResult::Success(success(last, position)),
@@ -52,6 +60,13 @@ pub(crate) async fn append(call: &mut Call, body: &mut RecvStream) -> Result<App
         Outcome::StreamDeleted => return Err(Refusal::stream_deleted(&stream).into()),
     };
     Ok(AppendResponse { result: Some(result) })
+}
+
+fn apply(shared: &Shared, stream: &str, expected: ExpectedRevision, events: Vec<Event>) -> Outcome {
+    let event_count = events.len();
+    let outcome = shared.log.append(stream, expected, events);
+    note(&shared.counters, outcome, event_count);
+    outcome
 }
 
 /// Options first, then the events; over the limit nothing more is read.
@@ -174,19 +189,13 @@ pub(crate) async fn gossip(call: &mut Call, body: &mut RecvStream) -> Result<Clu
     while next_chunk(body).await?.is_some() {}
     call.before(On::Gossip).await?;
     let seen = call.shared.seen();
-    let has_leader = call.shared.leader().is_some();
-    let member = |(node, seen): (&crate::cluster::Node, crate::cluster::Seen)| {
-        let state = match (seen.is_leader, has_leader || !seen.is_alive) {
-            (true, _) => NodeState::Leader,
-            (false, true) => NodeState::Follower,
-            (false, false) => NodeState::Unknown,
-        };
+    let member = |(node, seen): (&Node, Seen)| {
         let address = node.address;
         let end_point = EndPoint { address: address.ip().to_string(), port: u32::from(address.port()) };
         MemberInfo {
             instance_id: Some(Uuid::halves(node.id)),
             time_stamp: clock::ticks_now().cast_signed(),
-            state: state.into(),
+            state: seen.state.into(),
             is_alive: seen.is_alive,
             http_end_point: Some(end_point),
         }

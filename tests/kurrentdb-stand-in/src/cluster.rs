@@ -20,6 +20,7 @@ use crate::{
     counters::{Counters, Counts},
     faults::Switchboard,
     log::Log,
+    wire::members::NodeState,
 };
 
 const WAITING_CONNECTIONS_MAX: u32 = 1024;
@@ -79,15 +80,15 @@ enum Place {
 struct Roles {
     alive: Vec<bool>,
     leader: Option<usize>,
-    /// Who led when it died: others see it so until it returns.
-    last_seen_leading: Vec<bool>,
+    /// Who led last, as long as nobody does.
+    last_leader: Option<usize>,
 }
 
 /// How a node looks from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) is_alive: bool,
-    pub(crate) is_leader: bool,
+    pub(crate) state: NodeState,
 }
 
 impl Cluster {
@@ -104,11 +105,7 @@ impl Cluster {
             let place = tokio::sync::Mutex::new(Place::Down { reserved });
             nodes.push(Node { id: Uuid::new_v4(), address, place });
         }
-        let roles = Roles {
-            alive: vec![false; options.nodes],
-            leader: None,
-            last_seen_leading: vec![false; options.nodes],
-        };
+        let roles = Roles { alive: vec![false; options.nodes], leader: None, last_leader: None };
         let (down, downs) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             options,
@@ -206,15 +203,17 @@ impl Shared {
         self.roles().leader
     }
 
-    /// All nodes as gossip tells of them.
+    /// All nodes as gossip tells of them. Who died leading is seen so until another leads.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         let roles = self.roles();
-        let seen = |(node, is_alive): (usize, &bool)| Seen {
-            is_alive: *is_alive,
-            is_leader: match is_alive {
-                true => roles.leader == Some(node),
-                false => roles.last_seen_leading.get(node).copied().unwrap_or(false),
-            },
+        let seen = |(node, is_alive): (usize, &bool)| {
+            let state = match roles.leader {
+                Some(leader) if leader == node => NodeState::Leader,
+                Some(_) if *is_alive => NodeState::Follower,
+                None if !is_alive && roles.last_leader == Some(node) => NodeState::Leader,
+                Some(_) | None => NodeState::Unknown,
+            };
+            Seen { is_alive: *is_alive, state }
         };
         roles.alive.iter().enumerate().map(seen).collect()
     }
@@ -278,8 +277,6 @@ impl Shared {
     fn note(&self, node: usize, life: Life) {
         let elected = {
             let mut roles = self.roles();
-            let was_leading = roles.leader == Some(node);
-            roles.last_seen_leading[node] = was_leading && life == Life::Ends;
             roles.alive[node] = life == Life::Begins;
             let alive = roles.alive.iter().filter(|is_alive| **is_alive).count();
             let before = roles.leader;
@@ -287,6 +284,7 @@ impl Shared {
             let stays = before.filter(|leader| roles.alive[*leader] && has_majority);
             let first = roles.alive.iter().position(|is_alive| *is_alive).filter(|_| has_majority);
             roles.leader = stays.or(first);
+            roles.last_leader = roles.leader.or(before).or(roles.last_leader);
             roles.leader.filter(|_| roles.leader != before)
         };
         if let Some(leader) = elected {

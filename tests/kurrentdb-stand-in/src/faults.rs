@@ -49,7 +49,7 @@ pub enum Fault {
     Unavailable,
     /// It takes effect at once and is answered late.
     AnswerDelayed { ms: u64 },
-    /// It takes effect late, also when its caller has given up by then.
+    /// An append takes effect late, also when its caller has given up by then.
     EffectDelayed { ms: u64 },
     /// From here on the connection takes bytes and answers nothing. The request takes effect or not.
     HalfOpen { moment: Moment },

@@ -3,6 +3,7 @@
 /// The codes of gRPC that are used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
+    Unknown = 2,
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
@@ -37,8 +38,9 @@ impl Refusal {
         Self::plain(Code::InvalidArgument, message)
     }
 
+    /// Where no record begins. Up to 25.0 it is this, an error that tells little.
     pub(crate) fn invalid_position() -> Self {
-        Self::plain(Code::InvalidArgument, "Trying to read from an invalid position.")
+        Self::plain(Code::Unknown, "Unexpected FilteredReadAllResult: InvalidPosition")
     }
 
     pub(crate) fn unimplemented(message: &str) -> Self {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::{RecvStream, SendStream, server::SendResponse};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use prost::Message;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     calls,
@@ -110,11 +110,6 @@ impl Call {
         match self.fault {
             None => Ok(()),
             Some(Fault::Unavailable) => Err(Refusal::too_busy().into()),
-            Some(Fault::EffectDelayed { ms }) => {
-                // Its caller may be gone by then: the effect comes all the same.
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-                Ok(())
-            }
             Some(Fault::LeaderMoved) => {
                 self.shared.move_leader();
                 Ok(())
@@ -142,6 +137,25 @@ impl Call {
     /// Whether the request takes effect once more.
     pub(crate) fn is_twice(&self) -> bool {
         self.fault == Some(Fault::Twice)
+    }
+
+    /// How late the request takes effect, if it is to be late.
+    pub(crate) fn effect_delay(&self) -> Option<Duration> {
+        match self.fault {
+            Some(Fault::EffectDelayed { ms }) => Some(Duration::from_millis(ms)),
+            _ => None,
+        }
+    }
+
+    /// Waits for an effect as long as the caller does. The effect comes all the same.
+    pub(crate) async fn until_deadline<T>(&self, effect: JoinHandle<T>) -> Result<T, End> {
+        let outcome = match self.deadline {
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, effect).await.map_err(|_| Refusal::deadline_exceeded())?
+            }
+            None => effect.await,
+        };
+        outcome.map_err(|_| End::Lost)
     }
 
     async fn strike(&self, now: Moment) -> Result<(), End> {

@@ -150,6 +150,7 @@ pub struct ReadResponse {
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub enum ReadContent {
     #[prost(message, tag = "1")]
     Event(ReadEvent),
