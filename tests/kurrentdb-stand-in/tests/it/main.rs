@@ -1,0 +1,11 @@
+//! What the stand-in answers, asked over HTTP/2 by hand: no client library, no code of the server's.
+
+mod appending;
+mod caller;
+mod cluster;
+mod deadlines;
+mod deleting;
+mod faults;
+mod program;
+mod reading;
+mod reading_all;
