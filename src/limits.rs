@@ -135,7 +135,8 @@ pub const READERS_MAX: usize = 4;
 /// second time nobody can tell what became of it.
 pub const KURRENTDB_TRY_WAIT: Duration = Duration::from_millis(1200);
 pub const KURRENTDB_APPEND_WAIT: Duration = Duration::from_millis(2500);
-/// How often an append is sent within that time: what is refused at once leaves room for more than two.
+/// How often something is read before it is said that it cannot be, and how often an append goes to another leader
+/// before the client is built anew.
 pub const KURRENTDB_TRIES_MAX: usize = 3;
 /// A client that was built so short a time ago is given this time before another one is built.
 pub const KURRENTDB_REBUILD_PAUSE: Duration = Duration::from_millis(200);

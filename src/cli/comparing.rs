@@ -7,29 +7,28 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{FOUND_WRONG, log_named};
+use super::FOUND_WRONG;
+use super::log::LogPlace;
 use crate::audit::compare::{Compared, Difference, Place, Verdict, Which, compare};
-use crate::store::ReadLog;
-use crate::store::sqlite::Readers;
 
-/// Compares the log at `path` with the one that `--against` names, and tells it. A copy may lack what came since; where
+/// Compares a log with the one that `--against` names, and tells it. A copy may lack what came since; where
 /// the log itself lacks something that the other one has, that is found wrong, as any difference.
-pub async fn against(path: &Path, against: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let other = Readers::open(log_named("--against", against)?).context("--against")?;
-    let log = Readers::open(path)?;
+pub async fn against(log: &LogPlace, against: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let against = LogPlace::named("--against", against)?;
+    let other = against.open_to_read().await.context("--against")?;
+    let (shown, log) = ([log.to_string(), against.to_string()], log.open_to_read().await?);
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
     let template = "{spinner} {human_pos} events compared, {per_sec}";
     bar.set_style(
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
-    let compared = compare(&log as &dyn ReadLog, &other, &|same| bar.set_position(same)).await;
+    let compared = compare(log.as_ref(), other.as_ref(), &|same| bar.set_position(same)).await;
     bar.finish_and_clear();
-    let compared =
-        compared.with_context(|| format!("comparing {} with {}", path.display(), against.display()))?;
+    let compared = compared.with_context(|| format!("comparing {} with {}", shown[0], shown[1]))?;
     if json {
-        out!("{}", as_json(path, against, &compared));
+        out!("{}", as_json(&shown, &compared));
     } else {
-        tell(path, against, &compared);
+        tell(&shown, &compared);
     }
     Ok(if is_wrong(&compared.verdict) { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
 }
@@ -41,8 +40,7 @@ fn is_wrong(verdict: &Verdict) -> bool {
     }
 }
 
-fn tell(path: &Path, against: &Path, Compared { log_ids: [own, other], same, verdict }: &Compared) {
-    let (log, copy) = (path.display(), against.display());
+fn tell([log, copy]: &[String; 2], Compared { log_ids: [own, other], same, verdict }: &Compared) {
     match verdict {
         Verdict::Equal => out!("equal: {same} events are the same in both"),
         Verdict::Shorter { which: Which::Second, missing, .. } => out!(
@@ -73,11 +71,11 @@ fn in_words(Place { position, stream, version, id, event_type }: &Place) -> Stri
     format!("position {position}, {stream} version {version}, {event_type}, id {id}")
 }
 
-fn as_json(path: &Path, against: &Path, compared: &Compared) -> Value {
+fn as_json([log, against]: &[String; 2], compared: &Compared) -> Value {
     let Compared { log_ids: [own, other], same, verdict } = compared;
     let mut told = json!({
-        "log": path.display().to_string(),
-        "against": against.display().to_string(),
+        "log": log,
+        "against": against,
         "log_id": own.0,
         "against_log_id": other.0,
         "same": same,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::log::LogPlace;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::config::{
     self, AccessToken, AppConfig, Config, ConfigErrors, KeyState, MerchantConfig, RoleSource, SealConfig,
@@ -66,7 +67,7 @@ fn as_text(file: &str, config: &Config, warnings: &[String]) -> String {
     let mut lines = vec![
         format!("{file} is right."),
         format!("push {}, admin {}", config.push_listen, config.admin_listen),
-        format!("store {}, refused {}", config.store_path.display(), config.refused_path.display()),
+        format!("store {}, refused {}", LogPlace::of(config), config.refused_path.display()),
         format!("views {}", config.views_dir.display()),
     ];
     if let Some(projections) = &config.projections_dir {
@@ -172,7 +173,7 @@ fn as_json(file: &str, config: &Config, warnings: &[String]) -> Value {
         "ok": true,
         "push": config.push_listen.to_string(),
         "admin": config.admin_listen.to_string(),
-        "store": config.store_path.display().to_string(),
+        "store": LogPlace::of(config).to_string(),
         "refused": config.refused_path.display().to_string(),
         "views": config.views_dir.display().to_string(),
         "projections": config.projections_dir.as_ref().map(|folder| folder.display().to_string()),

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -12,12 +13,13 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::info;
 
+use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
-use super::{COULD_NOT_RUN, log_named};
+use super::COULD_NOT_RUN;
 use crate::limits;
 use crate::store::copying::{End, Progress, begins_alike, catch_up};
-use crate::store::sqlite::{CopyFile, Readers, is_same_file};
+use crate::store::sqlite::is_same_file;
 use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};
 
 /// Copy a log into another, event by event with the same ids: a backup, a replica, a log on another machine
@@ -43,35 +45,42 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (from, to) = (log_named("--from", &args.from)?, log_named("--to", &args.to)?);
+    let (from, to) = (LogPlace::named("--from", &args.from)?, LogPlace::named("--to", &args.to)?);
     log_to_stderr(LogFormat::Text);
     long_running::yield_to_a_server();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_when_told()?;
-        let source = Source::open(from)?;
-        if is_same_file(from, to) {
-            bail!("--from and --to are the same file, {}: name another one as --to", to.display());
+        let source = Source::open(&from).await?;
+        match (&from, &to) {
+            (LogPlace::File(from), LogPlace::File(file)) if is_same_file(from, file) => {
+                bail!("--from and --to are the same file, {to}: name another one as --to")
+            }
+            (from, to) if from == to => bail!("--from and --to are the same log, {to}: name another one as --to"),
+            _ => {}
         }
-        let target = Box::new(CopyFile::open(to).context("--to")?);
-        if let Some(last) = target.last() {
+        let target = to.open_as_copy().await.context("--to")?;
+        // A cluster is asked for events by positions that it has given out only, and not for those of a sample.
+        if let (LogPlace::File(_), LogPlace::File(_), Some(last)) = (&from, &to, target.last()) {
             // What each round looks at anew is the last event only.
-            let stands = Readers::open(to).context("--to")?;
-            begins_alike(&source.log, &stands, last.position).await.with_context(|| between(&args))?;
+            let stands = to.open_to_read().await.context("--to")?;
+            let alike = begins_alike(source.log.as_ref(), stands.as_ref(), last.position).await;
+            alike.with_context(|| between(&source, &to))?;
         }
-        copy(&args, source, target, stop).await
+        copy(&args, source, &to, target, stop).await
     })
 }
 
 /// Which logs an error is about.
-fn between(args: &Args) -> String {
-    format!("{} to {}", args.from.display(), args.to.display())
+fn between(source: &Source<'_>, to: &LogPlace) -> String {
+    format!("{} to {to}", source.place)
 }
 
 async fn copy(
     args: &Args,
     mut source: Source<'_>,
-    mut target: Box<CopyFile>,
+    to: &LogPlace,
+    mut target: Box<dyn CopyTarget>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<ExitCode> {
     let stood = target.last().map(|last| last.position);
@@ -84,10 +93,10 @@ async fn copy(
     let (mut events, mut has_caught_up, mut is_following) = (0, false, false);
     let mut quiet = Quiet { since: Instant::now(), is_one_file: false };
     let ended = loop {
-        if let Err(error) = source.follow_its_name() {
+        if let Err(error) = source.follow_its_name().await {
             break Err(error);
         }
-        match catch_up(&source.log, target.as_mut(), &stop, &watcher).await {
+        match catch_up(source.log.as_ref(), target.as_mut(), &stop, &watcher).await {
             Err(error) => break Err(error.into()),
             Ok(copied) => {
                 events += copied.events;
@@ -113,9 +122,10 @@ async fn copy(
     let position = target.last().map(|last| last.position);
     let log_id = target.log_id();
     target.close().await;
-    ended.with_context(|| between(args))?;
-    let done = Done { source: source.log.log_id(), target: log_id, stood, position, events };
-    done.tell(args);
+    ended.with_context(|| between(&source, to))?;
+    let (from, to) = (source.place.to_string(), to.to_string());
+    let done = Done { from, to, source: source.log.log_id(), target: log_id, stood, position, events };
+    done.tell(args.json);
     if !has_caught_up {
         eprintln!("stopped before the end: the same command goes on there");
         return Ok(COULD_NOT_RUN.into());
@@ -143,27 +153,31 @@ impl Quiet {
 
 /// The log that is read, by the name it was given.
 struct Source<'a> {
-    path: &'a Path,
-    log: Readers,
+    place: &'a LogPlace,
+    log: Arc<dyn ReadLog>,
     /// The file that the name led to: while it is open, no other one is given its number.
-    file: File,
+    file: Option<File>,
 }
 
 impl<'a> Source<'a> {
-    fn open(path: &'a Path) -> anyhow::Result<Self> {
-        let log = Readers::open(path).context("--from")?;
-        let file = File::open(path).with_context(|| path.display().to_string())?;
-        Ok(Self { path, log, file })
+    async fn open(place: &'a LogPlace) -> anyhow::Result<Self> {
+        let log = place.open_to_read().await.context("--from")?;
+        let file = match place {
+            LogPlace::File(path) => Some(File::open(path).with_context(|| place.to_string())?),
+            LogPlace::Cluster { .. } => None,
+        };
+        Ok(Self { place, log, file })
     }
 
     /// Opens it again where its name leads to another file by now, as when a backup has taken its place.
-    fn follow_its_name(&mut self) -> anyhow::Result<()> {
-        let shown = || self.path.display().to_string();
+    async fn follow_its_name(&mut self) -> anyhow::Result<()> {
+        let (LogPlace::File(path), Some(file)) = (self.place, &self.file) else { return Ok(()) };
+        let shown = || self.place.to_string();
         let (named, open) =
-            (std::fs::metadata(self.path).with_context(shown)?, self.file.metadata().with_context(shown)?);
+            (std::fs::metadata(path).with_context(shown)?, file.metadata().with_context(shown)?);
         if (named.dev(), named.ino()) != (open.dev(), open.ino()) {
-            info!(source = %self.path.display(), "the source's name leads to another file now, which is opened");
-            *self = Self::open(self.path)?;
+            info!(source = %self.place, "the source's name leads to another file now, which is opened");
+            *self = Self::open(self.place).await?;
         }
         Ok(())
     }
@@ -171,6 +185,8 @@ impl<'a> Source<'a> {
 
 /// What the command has done.
 struct Done {
+    from: String,
+    to: String,
     source: LogId,
     target: LogId,
     /// Where the target ended before and ends now.
@@ -180,12 +196,12 @@ struct Done {
 }
 
 impl Done {
-    fn tell(&self, args: &Args) {
+    fn tell(&self, json: bool) {
         let text = |position: Option<Position>| position.map(|position| position.to_string());
-        if args.json {
+        if json {
             let done = json!({
-                "from": args.from.display().to_string(),
-                "to": args.to.display().to_string(),
+                "from": self.from,
+                "to": self.to,
                 "from_log_id": self.source.0,
                 "to_log_id": self.target.0,
                 "events": self.events,
@@ -196,8 +212,8 @@ impl Done {
         }
         let position = text(self.position).unwrap_or_else(|| "0".into());
         out!("{} events copied, up to position {position}", self.events);
-        out!("{} is log {}", args.from.display(), self.source.0);
-        out!("{} is log {}", args.to.display(), self.target.0);
+        out!("{} is log {}", self.from, self.source.0);
+        out!("{} is log {}", self.to, self.target.0);
     }
 }
 

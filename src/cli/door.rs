@@ -1,34 +1,32 @@
 //! The way to the log for commands that write: through the server that holds it, or, where none runs, through a
 //! lock of their own.
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 
 use super::admin_client::{AdminClient, TokenSource};
+use super::log::{LogPlace, NotOwn, OwnLog};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::quota::Quotas;
 use crate::spool::Spool;
-use crate::store::EventStore;
-use crate::store::sqlite::{OpenError, Settings, SqliteStore, lock_holder};
+use crate::store::sqlite::lock_holder;
 
 pub enum Door {
-    /// No server runs: this process takes the log's lock and writes itself.
-    Here(SqliteStore),
+    /// No server runs on this machine: this process takes its lock and writes itself.
+    Here(OwnLog),
     Server(AdminClient),
 }
 
 impl Door {
-    pub fn open(config: &Config, token: &TokenSource) -> anyhow::Result<Self> {
-        match SqliteStore::open(&Settings::at(&config.store_path)) {
-            Ok(store) => {
+    pub async fn open(config: &Config, token: &TokenSource) -> anyhow::Result<Self> {
+        match OwnLog::open(config).await {
+            Ok(log) => {
                 // Copies of files that a process has left that was killed; the lock says that none is in use.
                 let spool = Spool::beside(&config.store_path);
                 spool.clear().with_context(|| spool.folder().display().to_string())?;
-                Ok(Self::Here(store))
+                Ok(Self::Here(log))
             }
-            Err(OpenError::InUse { holder, .. }) => {
+            Err(NotOwn::InUse(holder)) => {
                 let Some(admin) = holder.admin else {
                     bail!(
                         "the log is in use by process {}, which is no server: try again when it has ended",
@@ -49,7 +47,7 @@ pub fn server(config: &Config, token: &TokenSource) -> anyhow::Result<AdminClien
         None => bail!(
             "no server runs over {}: start `order-ledger serve`; who decides is told by the access token, so this \
              goes through a running server only",
-            config.store_path.display()
+            LogPlace::of(config)
         ),
     }
 }
@@ -57,22 +55,21 @@ pub fn server(config: &Config, token: &TokenSource) -> anyhow::Result<AdminClien
 /// The log, written by this process.
 pub struct Here {
     pub ledger: Ledger,
-    store: Arc<dyn EventStore>,
+    log: OwnLog,
     /// Who is at the keyboard, for the log.
     pub by: String,
 }
 
 impl Here {
-    pub async fn open(store: SqliteStore) -> anyhow::Result<Self> {
-        let store: Arc<dyn EventStore> = Arc::new(store);
+    pub async fn open(log: OwnLog) -> anyhow::Result<Self> {
         let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         let by = format!("local:{}", user.unwrap_or_else(|_| "unknown".into()));
         let ledger =
-            Ledger::open(store.clone(), Quotas::default()).await.context("the log cannot be read")?;
-        Ok(Self { ledger, store, by })
+            Ledger::open(log.store.clone(), Quotas::default()).await.context("the log cannot be read")?;
+        Ok(Self { ledger, log, by })
     }
 
     pub async fn close(self) {
-        self.store.close().await;
+        self.log.store.close().await;
     }
 }

@@ -9,11 +9,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 use tracing::error;
 
+use super::log::LogPlace;
 use super::ConfigFile;
 use crate::config::Config;
 use crate::limits;
 use crate::projector::{AskError, Listed, Projector, Snapshot, Usable, Views, ViewsError};
-use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
 /// Where the user's own projections are.
@@ -143,7 +143,7 @@ impl ReadModels {
 
     async fn open(file: &ConfigFile, projections: &Projections) -> anyhow::Result<Self> {
         let config = super::load_config(file)?;
-        let log: Arc<dyn ReadLog> = Arc::new(Readers::open(&config.store_path)?);
+        let log = LogPlace::of(&config).open_to_read().await?;
         let last = log.last().await?;
         let (_head, head) = watch::channel(last);
         let projector = Projector::new(log.clone(), head, tokio::runtime::Handle::current());

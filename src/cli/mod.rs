@@ -23,6 +23,7 @@ mod folding;
 mod fresh;
 mod history;
 mod init;
+mod log;
 mod long_running;
 mod output;
 mod period;
@@ -238,21 +239,6 @@ fn push_url(config: &Config) -> String {
     match chosen {
         Some(chosen) if address.port() == 0 => format!("http://{chosen}"),
         _ => format!("http://{address}"),
-    }
-}
-
-/// The file of a log that is named as an option, `--from` or others. Of a URL only the kind is repeated: it may hold a
-/// password.
-fn log_named<'a>(option: &str, store: &'a Path) -> anyhow::Result<&'a Path> {
-    let text = store.to_string_lossy();
-    match text.split_once("://") {
-        Some((kind, _)) if kind.starts_with("kurrentdb") || kind.starts_with("esdb") => {
-            anyhow::bail!(
-                "{option}: logs in KurrentDB ({kind}://) are not in this build yet; name the file of a log"
-            )
-        }
-        Some((kind, _)) => anyhow::bail!("{option}: {kind}:// is no kind of store; name the file of a log"),
-        None => Ok(store),
     }
 }
 

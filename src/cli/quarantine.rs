@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use super::log::{LogPlace, OwnLog};
 use super::admin_client::TokenSource;
 use super::door::{Door, Here};
 use super::{ConfigFile, FOUND_WRONG};
@@ -15,7 +16,6 @@ use crate::domain::app::AppSlug;
 use crate::domain::quarantine::{Reason, Resolution};
 use crate::http::api::{Decision, Resolved};
 use crate::moment::beijing;
-use crate::store::sqlite::{Readers, SqliteStore};
 use crate::wechat::receive::judge_again;
 use crate::{clock, limits};
 
@@ -72,8 +72,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { config, all, json } => {
             let config = super::load_config(&config)?;
-            let log = Readers::open(&config.store_path)?;
-            let held = runtime.block_on(quarantined::all(&log))?;
+            let held = runtime.block_on(all_held(&config))?;
             for held in held.iter().filter(|held| all || held.resolution.is_none()) {
                 out!("{}", if json { as_json(held, &config).to_string() } else { as_line(held, &config) });
             }
@@ -96,10 +95,14 @@ fn not_held(config: &ConfigFile, id: &str) -> ExitCode {
     FOUND_WRONG.into()
 }
 
+async fn all_held(config: &Config) -> anyhow::Result<Vec<Held>> {
+    let log = LogPlace::of(config).open_to_read().await?;
+    Ok(quarantined::all(log.as_ref()).await?)
+}
+
 /// The whole id that a beginning names.
 async fn full_id(config: &Config, beginning: &str) -> anyhow::Result<Option<String>> {
-    let log = Readers::open(&config.store_path)?;
-    let held = quarantined::all(&log).await?;
+    let held = all_held(config).await?;
     let mut ids = held.into_iter().map(|held| held.id).filter(|id| id.starts_with(beginning));
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(Some(id)),
@@ -167,8 +170,8 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
     let Some(id) = full_id(&config, &decide.id).await? else {
         return Ok(not_held(&decide.config, &decide.id));
     };
-    let done = match Door::open(&config, &decide.token)? {
-        Door::Here(store) => resolve_here(&config, store, &id, how, reason).await?,
+    let done = match Door::open(&config, &decide.token).await? {
+        Door::Here(log) => resolve_here(&config, log, &id, how, reason).await?,
         Door::Server(client) => {
             let verb = match how {
                 Resolution::Adopted => "adopt",
@@ -206,12 +209,12 @@ async fn resolve(decide: Decide, how: Resolution) -> anyhow::Result<ExitCode> {
 /// No server runs: this process takes the log's lock and writes itself.
 async fn resolve_here(
     config: &Config,
-    store: SqliteStore,
+    log: OwnLog,
     id: &str,
     how: Resolution,
     reason: &str,
 ) -> anyhow::Result<Result<Resolved, String>> {
-    let here = Here::open(store).await?;
+    let here = Here::open(log).await?;
     let decision = decision::Decision { how, by: &here.by, reason, at: clock::now() };
     let find_app =
         |slug: &AppSlug| config.apps.iter().map(|config| &config.app).find(|app| app.slug == *slug);

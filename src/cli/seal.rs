@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use super::log::{LogPlace, OwnLog};
 use super::admin_client::TokenSource;
 use super::answered::told;
 use super::door::{Door, Here};
@@ -21,7 +22,6 @@ use crate::http::api::{LogSealed, SEALS_PATH};
 use crate::ledger::newest_seal;
 use crate::limits;
 use crate::store::ReadLog;
-use crate::store::sqlite::{Readers, SqliteStore};
 
 /// What `--export` writes to, for stdout.
 const STDOUT: &str = "-";
@@ -87,8 +87,8 @@ fn new_key(file: &Path, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
-    let answered = match Door::open(config, &args.token)? {
-        Door::Here(store) => Ok(seal_here(config, store).await?),
+    let answered = match Door::open(config, &args.token).await? {
+        Door::Here(log) => Ok(seal_here(config, log).await?),
         Door::Server(client) => client.post::<LogSealed>(SEALS_PATH, &json!({})).await?,
     };
     told(answered, args.json, |LogSealed { added, seal }| match (added, seal) {
@@ -103,14 +103,14 @@ async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// No server runs: this process takes the log's lock and seals itself.
-async fn seal_here(config: &Config, store: SqliteStore) -> anyhow::Result<LogSealed> {
+async fn seal_here(config: &Config, log: OwnLog) -> anyhow::Result<LogSealed> {
     let Some(own) = &config.seal.key else {
         bail!(
             "seal.key_file: no key is configured; make one with `order-ledger seal --new-key seal.key`, and name it: \
              [seal] key_file = \"seal.key\""
         )
     };
-    let here = Here::open(store).await?;
+    let here = Here::open(log).await?;
     let sealed = match Sealer::new(own.key.clone()).seal(&here.ledger, clock::now()).await {
         Ok(sealing) => {
             LogSealed::of(here.ledger.store().as_ref(), sealing).await.map_err(anyhow::Error::from)
@@ -122,13 +122,13 @@ async fn seal_here(config: &Config, store: SqliteStore) -> anyhow::Result<LogSea
 }
 
 async fn export(config: &Config, file: &Path, args: &Args) -> anyhow::Result<ExitCode> {
-    let log = Readers::open(&config.store_path)?;
+    let log = LogPlace::of(config).open_to_read().await?;
     if file == Path::new(STDOUT) {
-        write(&log, args, &mut Stdout).await?;
+        write(log.as_ref(), args, &mut Stdout).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = OutFile::begin(file)?;
-    let written = write(&log, args, &mut out).await?;
+    let written = write(log.as_ref(), args, &mut out).await?;
     out.finish()?;
     eprintln!("{}: {written} seals", file.display());
     Ok(ExitCode::SUCCESS)

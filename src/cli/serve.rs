@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::folding::{Projections, Serving};
+use super::log::{LogPlace, OwnLog};
 use super::{ConfigFile, environment, sealing};
 use crate::audit::seal::Sealer;
 use crate::config::{self, AppConfig, Config};
@@ -23,9 +24,8 @@ use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
 use crate::quota::Quotas;
 use crate::spool::Spool;
-use crate::store::EventStore;
 use crate::store::refused::RefusedRing;
-use crate::store::sqlite::{LockHolder, Settings, SqliteStore};
+use crate::store::sqlite::LockHolder;
 use crate::{clock, limits};
 
 #[derive(clap::Args)]
@@ -74,9 +74,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The client of KurrentDB tells every failing request as an error; the store tells once, and how it ends.
+const LOGGED: &str = "info,kurrentdb=off";
+
 pub fn log_to_stderr(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOGGED));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.with_ansi(false).init(),
@@ -84,26 +87,13 @@ pub fn log_to_stderr(format: LogFormat) {
     }
 }
 
-/// The store as the trait, and as itself where it can name its holder.
-struct OpenStore {
-    store: Arc<dyn EventStore>,
-    sqlite: Option<Arc<SqliteStore>>,
-}
-
-fn open_store(args: &Args, config: &Config) -> anyhow::Result<OpenStore> {
+async fn open_log(args: &Args, config: &Config) -> anyhow::Result<OwnLog> {
     #[cfg(feature = "bench")]
     if args.store_nothing {
-        let store: Arc<dyn EventStore> = Arc::new(crate::store::nothing::Nothing::default());
-        return Ok(OpenStore { store, sqlite: None });
+        return Ok(OwnLog::nothing());
     }
     let _ = args;
-    let settings = Settings {
-        path: config.store_path.clone(),
-        queue_appends_max: config.limits.queue_appends_max,
-        append_wait: Duration::from_millis(config.limits.append_wait_ms),
-    };
-    let sqlite = Arc::new(SqliteStore::open(&settings)?);
-    Ok(OpenStore { store: sqlite.clone(), sqlite: Some(sqlite) })
+    Ok(OwnLog::open(config).await?)
 }
 
 /// Always, but for measuring what it costs.
@@ -120,9 +110,10 @@ fn folds(args: &Args) -> bool {
 async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     // Before anything else, so that no early signal kills what is half begun.
     let mut signals = Signals::listen()?;
-    let OpenStore { store, sqlite } = open_store(args, &config)?;
+    let own = open_log(args, &config).await?;
+    let store = own.store.clone();
     let quotas = Quotas::new(config.limits.quarantine_bytes_per_day, config.limits.sandbox_bytes_per_day);
-    let log = || format!("the log {}", config.store_path.display());
+    let log = || format!("the log {}", LogPlace::of(&config));
     let ledger = Ledger::open(store.clone(), quotas).await.with_context(log)?;
     let ring = RefusedRing::open(&config.refused_path)?;
     let keys = Keys::of(&config)?;
@@ -141,10 +132,8 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
         push: push_listener.local_addr()?.to_string(),
         admin: admin_listener.local_addr()?.to_string(),
     };
-    if let Some(sqlite) = &sqlite {
-        let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
-        sqlite.announce(&LockHolder { pid: std::process::id(), push, admin })?;
-    }
+    let (push, admin) = (Some(ready.push.clone()), Some(ready.admin.clone()));
+    own.announce(&LockHolder { pid: std::process::id(), push, admin })?;
     let bounds =
         Bounds { connections_max: config.limits.connections_max, head_bytes_max: limits::HEAD_BYTES_MAX };
     let pushes = push::router(service.clone());

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::log::LogPlace;
 use super::output::OutFile;
 use super::{ConfigFile, FOUND_WRONG, comparing, long_running};
 use crate::audit::anchor::{self, Anchor};
@@ -19,7 +20,6 @@ use crate::audit::verify::{
 };
 use crate::limits;
 use crate::store::Position;
-use crate::store::sqlite::Readers;
 use crate::table::text::harmless;
 
 /// Verify the log: its chain of seals, each event and its signature, and that exported seals are met
@@ -52,9 +52,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&args.config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(other) = &args.against {
-        return runtime.block_on(comparing::against(&config.store_path, other, args.json));
+        return runtime.block_on(comparing::against(&LogPlace::of(&config), other, args.json));
     }
     let anchors = args.anchor.as_deref().map(read_anchors).transpose()?;
     let plan = Plan {
@@ -66,11 +66,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         resume: args.state.as_deref().map(read_state).transpose()?.flatten(),
         page_events: None,
     };
-    let log = Readers::open(&config.store_path)?;
+    let log = runtime.block_on(LogPlace::of(&config).open_to_read())?;
     // All cores, but not before a server on this machine.
     long_running::yield_to_a_server();
     let mut watching = Watching::new(args.state.as_deref());
-    let verified = runtime.block_on(verify(&log, plan, &mut |told| watching.told(told)));
+    let verified = runtime.block_on(verify(log.as_ref(), plan, &mut |told| watching.told(told)));
     watching.finish()?;
     let verified = verified.map_err(|error| named(error, &args))?;
     if args.json {

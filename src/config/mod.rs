@@ -13,6 +13,7 @@ mod raw;
 mod roles;
 mod seal;
 mod section;
+mod store;
 #[cfg(test)]
 mod tests;
 mod warnings;
@@ -29,6 +30,7 @@ pub use merchants::MerchantConfig;
 pub use place::{ConfigErrors, Place, Problem};
 pub use roles::RoleSource;
 pub use seal::{SealConfig, SealKey};
+pub use store::StoreConfig;
 pub use warnings::{notes, warnings};
 
 use crate::bill::Profile;
@@ -52,6 +54,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// How WeChat reaches `push_listen`: `https://pay.example.com`, without a slash at the end.
     pub public_url: Option<String>,
+    pub store: StoreConfig,
+    /// The log's file; where the log is in a cluster, this node's other files stand beside it.
     pub store_path: PathBuf,
     pub refused_path: PathBuf,
     /// The folder of the read models, which are built from the log.
@@ -79,9 +83,10 @@ impl Config {
     /// Whether anything differs that is read at the start only.
     pub fn needs_restart_after(&self, before: &Self) -> bool {
         let fixed = |config: &Self| {
-            let Self { push_listen, admin_listen, store_path, refused_path, views_dir, limits, seal, .. } =
+            let Self { push_listen, admin_listen, store, store_path, refused_path, views_dir, .. } =
                 config.clone();
-            (push_listen, admin_listen, store_path, refused_path, views_dir, limits, seal)
+            let (limits, seal) = (config.limits.clone(), config.seal.clone());
+            (push_listen, admin_listen, store, store_path, refused_path, views_dir, limits, seal)
         };
         fixed(self) != fixed(before)
     }
@@ -133,10 +138,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
     }
     admin.finish();
 
-    let mut store = root.section("store");
-    check_store_kind(&mut store);
-    let store_path = read_path(&mut store, "path").unwrap_or_else(|| PathBuf::from(DEFAULT_STORE_PATH));
-    store.finish();
+    let (store, store_path) = store::read(root.section("store"), folder);
     let mut refused = root.section("refused");
     let refused_path =
         read_path(&mut refused, "path").unwrap_or_else(|| store_path.with_file_name(REFUSED_FILE));
@@ -166,6 +168,7 @@ fn read_root(mut root: Section<'_>, folder: &Path) -> Config {
         push_listen,
         admin_listen,
         public_url,
+        store,
         store_path,
         refused_path,
         views_dir,
@@ -209,19 +212,6 @@ fn read_public_url(url: &Placed<String>, problems: &Problems) -> Option<String> 
         return None;
     }
     Some(url.value.trim_end_matches('/').to_owned())
-}
-
-fn check_store_kind(store: &mut Section<'_>) {
-    let Some(kind) = store.text("kind") else { return };
-    match kind.value.as_str() {
-        "sqlite" => {}
-        "kurrentdb" => {
-            // Its other key; one message is enough.
-            store.node("url");
-            kind.report(store.problems(), "kurrentdb is not in this version; write kind = \"sqlite\"");
-        }
-        other => kind.report(store.problems(), format!("must be sqlite, not {}", quoted(other))),
-    }
 }
 
 fn read_path(section: &mut Section<'_>, key: &'static str) -> Option<PathBuf> {

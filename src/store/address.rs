@@ -30,6 +30,8 @@ pub struct Address {
     login: Option<Login>,
     has_tls: bool,
     verifies_certificate: bool,
+    /// Before the names of all streams.
+    prefix: String,
     /// Handed on to the client as they are, by the client's names.
     options: Vec<(&'static str, String)>,
 }
@@ -85,12 +87,14 @@ enum Kind {
     Count,
     Text,
     Leader,
+    /// Of this program, and not of the client.
+    Prefix,
     /// Set by this program; what is written is of no effect.
     Ours,
 }
 
 /// What may stand behind the `?`; upper and lower case are the same.
-const OPTIONS: [(&str, Kind); 13] = [
+const OPTIONS: [(&str, Kind); 14] = [
     ("tls", Kind::Switch),
     ("tlsVerifyCert", Kind::Switch),
     ("tlsCaFile", Kind::Text),
@@ -101,6 +105,7 @@ const OPTIONS: [(&str, Kind); 13] = [
     ("keepAliveInterval", Kind::Milliseconds),
     ("keepAliveTimeout", Kind::Milliseconds),
     ("nodePreference", Kind::Leader),
+    ("streamPrefix", Kind::Prefix),
     ("discoveryInterval", Kind::Ours),
     ("gossipTimeout", Kind::Ours),
     ("defaultDeadline", Kind::Ours),
@@ -108,6 +113,20 @@ const OPTIONS: [(&str, Kind); 13] = [
 
 fn known() -> String {
     OPTIONS.map(|(name, _)| name).join(", ")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be letters, digits, _ and . only, {max} at most", max = limits::KURRENTDB_PREFIX_CHARS_MAX)]
+pub struct PrefixError;
+
+/// A hyphen would end the streams' categories, and a dollar sign is the server's own.
+///
+/// # Errors
+/// Where streams cannot begin like this.
+pub fn check_prefix(prefix: &str) -> Result<(), PrefixError> {
+    let is_right = prefix.len() <= limits::KURRENTDB_PREFIX_CHARS_MAX
+        && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    is_right.then_some(()).ok_or(PrefixError)
 }
 
 /// Whether a text names a store of this kind rather than a file: the scheme, where it does.
@@ -145,6 +164,7 @@ impl Address {
             login,
             has_tls: true,
             verifies_certificate: true,
+            prefix: String::new(),
             options: Vec::new(),
         };
         address.read_options(options)?;
@@ -181,6 +201,10 @@ impl Address {
                 Kind::Leader if !value.eq_ignore_ascii_case("leader") => {
                     return Err(AddressError::NotTheLeader);
                 }
+                Kind::Prefix => {
+                    check_prefix(&value).map_err(|_| bad("letters, digits, _ and ."))?;
+                    self.prefix.clone_from(&value);
+                }
                 Kind::Milliseconds | Kind::Count | Kind::Text | Kind::Leader | Kind::Ours => {}
             }
             self.options.push((name, value));
@@ -207,6 +231,11 @@ impl Address {
             host.eq_ignore_ascii_case("localhost")
                 || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
         })
+    }
+
+    /// Where a URL names a log by itself, without a configuration.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub fn login(&self) -> Option<&Login> {

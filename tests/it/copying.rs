@@ -89,13 +89,13 @@ async fn what_cannot_be_copied_is_refused_with_its_reason_and_nothing_is_changed
     std::fs::write(in_home("text.db"), "not a log").unwrap();
     let holder = used_server.id().to_string();
     let not_there = in_home("missing.db");
-    let kurrent = Path::new("kurrentdb+discover://admin:changeit@host:2113?tls=true");
+    let kurrent = Path::new("kurrentdb+discover://admin:changeit@host:2113?tls=false");
     for (from, to, told) in [
         (from.as_path(), from.as_path(), &["--from and --to are the same file"][..]),
         (&from, &in_home("link.db"), &["are the same file"]),
         (&from, &in_home("hard.db"), &["are the same file"]),
-        (&from, kurrent, &["--to", "kurrentdb+discover://", "not in this build yet"]),
-        (kurrent, &from, &["--from", "not in this build yet"]),
+        (&from, kurrent, &["--to", "kurrentdb+discover://", "tls=false sends orders"]),
+        (kurrent, &from, &["--from", "tls=false sends orders"]),
         (&from, Path::new("https://u:changeit@host/x"), &["--to", "https://", "no kind of store"]),
         (&not_there, &in_home("new.db"), &["--from", "missing.db", "there is no log yet"]),
         (&in_home("text.db"), &in_home("new.db"), &["--from", "text.db is not a log of order-ledger"]),

@@ -38,7 +38,7 @@ const MAY_KNOW: [(&str, &[&str]); 26] = [
     ),
     ("replay", &["limits", "projector"]),
     ("audit", &["codec", "domain", "ed25519", "ledger", "limits", "moment", "store", "wechat"]),
-    ("config", &["bill", "domain", "ed25519", "limits", "moment", "wechat"]),
+    ("config", &["bill", "domain", "ed25519", "limits", "moment", "store", "wechat"]),
     ("ed25519", &[]),
     ("spool", &[]),
     ("import", &["bill", "codec", "domain", "ledger", "limits", "moment", "store"]),

@@ -52,7 +52,7 @@ pub async fn run(args: DeclareEmpty) -> anyhow::Result<ExitCode> {
     let reason = reason("--reason", &args.reason)?;
     let days = days(args.day, args.to.unwrap_or(args.day))?;
     is_configured(&config, &args.merchant)?;
-    let desk = match Door::open(&config, &args.token)? {
+    let desk = match Door::open(&config, &args.token).await? {
         Door::Server(client) => Desk::Server(client),
         Door::Here(store) => Desk::Alone(Here::open(store).await?),
     };

@@ -59,7 +59,7 @@ pub struct Import {
 pub async fn run(args: Import) -> anyhow::Result<ExitCode> {
     let config = load_config(&args.config)?;
     let supersede = args.supersede.as_deref().map(|text| reason("--supersede", text)).transpose()?;
-    let importer = match Door::open(&config, &args.token)? {
+    let importer = match Door::open(&config, &args.token).await? {
         Door::Server(client) => Importer::Server(client),
         Door::Here(store) => {
             let here = Here::open(store).await?;

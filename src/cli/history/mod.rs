@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::log::LogPlace;
 use super::folding::Projections;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::billed::{self, BilledFile};
 use crate::audit::history::{self, Entry};
 use crate::audit::seals::Seals;
 use crate::config::{AppConfig, Config};
-use crate::store::sqlite::Readers;
 use crate::store::{LogId, Position, ReadLog};
 use related::{Named, Related};
 
@@ -88,7 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn tell(args: &Args) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&args.config)?;
     let apps = super::choose_apps(&config, args.app.as_deref())?;
-    let log = Readers::open(&config.store_path)?;
+    let log = LogPlace::of(&config).open_to_read().await?;
     let app = args.app.as_ref().and_then(|_| apps.first()).map(|config| config.app.slug.clone());
     let asked = Named { app, id: id(args) };
     let related = if args.log_only {
@@ -96,7 +96,7 @@ async fn tell(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         related::of(&args.config, &args.projections, &config, asked).await
     };
-    let history = read(&log, &config, &apps, id(args), related).await?;
+    let history = read(log.as_ref(), &config, &apps, id(args), related).await?;
     for note in &history.related.notes {
         eprintln!("note: {note}");
     }
@@ -110,7 +110,7 @@ async fn tell(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(FOUND_WRONG.into());
     }
     let is_packed_well = match &args.pack {
-        Some(file) => packed::write(&log, &history, file).await?,
+        Some(file) => packed::write(log.as_ref(), &history, file).await?,
         None => true,
     };
     Ok(if history.is_altered() || !is_packed_well { FOUND_WRONG.into() } else { ExitCode::SUCCESS })

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 
 use into::Existing;
 
+use super::log::LogPlace;
 use super::ConfigFile;
 use super::folding::{Projections, progress_bar};
 use super::long_running::{self, EndSignals};
@@ -21,7 +22,6 @@ use crate::moment;
 use crate::projector::FoldFailure;
 use crate::projector::past::{PastFolds, Wanted};
 use crate::replay::working::Working;
-use crate::store::sqlite::Readers;
 use crate::store::{Position, ReadLog};
 
 /// Fold the log once more: all read models as of then into one SQLite file, or to check those that answer
@@ -81,7 +81,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let config = super::load_config(&args.config)?;
     runtime.block_on(async {
-        let replay = Replay::open(&config)?;
+        let replay = Replay::open(&config).await?;
         let mut signals = EndSignals::listen()?;
         let mut work = pin!(replay.work(args, &config));
         tokio::select! {
@@ -104,8 +104,8 @@ struct Replay {
 }
 
 impl Replay {
-    fn open(config: &Config) -> anyhow::Result<Self> {
-        let log = Arc::new(Readers::open(&config.store_path)?);
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        let log = LogPlace::of(config).open_to_read().await?;
         let beside = config.views_dir.parent().filter(|parent| !parent.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new("."));
         let folder = Working::begin(beside).with_context(|| beside.display().to_string())?;

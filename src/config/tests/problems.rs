@@ -183,10 +183,22 @@ fn wrong_sections_are_told_with_their_lines() {
             "1: admin.listen: push.listen takes 127.0.0.1:8081 already; give the admin listener another port",
         ),
         (
-            "[store]\nkind = \"kurrentdb\"\nurl = \"kurrentdb://…\"",
-            "8: store.kind: kurrentdb is not in this version; write kind = \"sqlite\"",
+            "[store]\nkind = \"kurrentdb\"",
+            "7: store: kind = \"kurrentdb\" needs url = \"kurrentdb://…\", or url_file = \"path\"",
         ),
-        ("[store]\nkind = \"files\"", "8: store.kind: must be sqlite, not \"files\""),
+        (
+            "[store]\nkind = \"kurrentdb\"\nurl = \"kurrentdb://u:changeit@db?tls=no\"",
+            "9: store.url: the option tls must be true or false",
+        ),
+        (
+            "[store]\nkind = \"kurrentdb\"\nurl = \"kurrentdb://u:changeit@db?streamPrefix=a\"",
+            "9: store.url: write the key store.prefix, and no streamPrefix in the URL",
+        ),
+        (
+            "[store]\nkind = \"kurrentdb\"\nurl = \"kurrentdb://db\"\nprefix = \"a-\"",
+            "10: store.prefix: must be letters, digits, _ and . only, 32 at most",
+        ),
+        ("[store]\nkind = \"files\"", "8: store.kind: must be sqlite or kurrentdb, not \"files\""),
         ("[store]\nurl = \"x\"", "8: store.url: unknown key; the keys here are kind, path"),
         ("[store]\npath = \"\"", "8: store.path: is empty: write a path"),
         (

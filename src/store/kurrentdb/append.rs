@@ -61,7 +61,8 @@ impl<W: Written> Appending<'_, W> {
         let flight = flights.begin();
         // A try that may have written something makes the end unknown, whatever later ones are told.
         let (mut unsure, mut refused) = (None, Fault::Slow);
-        for _ in 0..limits::KURRENTDB_TRIES_MAX {
+        let mut redirected = 0;
+        while !self.left().is_zero() {
             let session = self.log.connection.session();
             let failure = match self.send(&session).await {
                 Ok(Sent::Stands(written)) => return self.stands(&flight, &written).await,
@@ -74,16 +75,14 @@ impl<W: Written> Appending<'_, W> {
             }
             match failure.remedy {
                 Remedy::Nothing => break,
-                Remedy::Again => {}
-                Remedy::Rebuild => {
+                Remedy::Again if redirected < limits::KURRENTDB_TRIES_MAX => redirected += 1,
+                // Which waits a little where this has just been done.
+                Remedy::Again | Remedy::Rebuild => {
                     let rebuilding = self.log.connection.rebuild(&session);
                     if tokio::time::timeout_at(self.until, rebuilding).await.is_err() {
                         break;
                     }
                 }
-            }
-            if self.left().is_zero() {
-                break;
             }
         }
         match unsure {
@@ -125,7 +124,7 @@ impl<W: Written> Appending<'_, W> {
         // Of one new event the place is its own. What is told of several, and of a repeat, differs from server to
         // server, down to nothing at all.
         let is_sure = count == 1 && told.number() > 0 && !flight.is_behind(told);
-        let position = if is_sure { Ok(told) } else { self.place_of_last(last).await };
+        let position = if is_sure { Ok(Some(told)) } else { self.place_of_last(last).await };
         match position {
             Ok(Some(position)) => {
                 let repeated = flight.land(position) == Novelty::Repeated;

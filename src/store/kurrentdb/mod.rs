@@ -16,6 +16,9 @@ mod poll;
 mod reading;
 mod versions;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -247,6 +250,10 @@ impl ReadLog for KurrentStore {
         limit: usize,
     ) -> Result<Vec<VersionAt>, Fault> {
         self.noting(self.log.read_versions(after, limit).await)
+    }
+
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        self.noting(self.log.next_position(after).await)
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {

@@ -39,6 +39,20 @@ struct Quiet {
 pub struct Piece {
     pub events: Vec<RecordedEvent>,
     pub end: End,
+    /// Where events of ours stand, those that cannot be read too.
+    places: Vec<Position>,
+    /// Why the first one behind `events` cannot be read.
+    unreadable: Option<Fault>,
+}
+
+impl Piece {
+    /// What was read, and where nothing could be, why.
+    fn read(self) -> Result<Self, Fault> {
+        match self.unreadable {
+            Some(fault) if self.events.is_empty() => Err(fault),
+            Some(_) | None => Ok(self),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +108,7 @@ impl Log {
     ) -> Result<Vec<RecordedEvent>, Fault> {
         let mut after = self.over_what_is_quiet(after.map(Position::number));
         loop {
-            let piece = self.piece_after(after, limit, filter.clone()).await?;
+            let piece = self.piece_after(after, limit, filter.clone()).await?.read()?;
             match piece.end {
                 // All that was let through was another's: an empty page would say that there is no more.
                 End::MoreAfter(seen) if piece.events.is_empty() => after = Some(seen),
@@ -116,6 +130,7 @@ impl Log {
         let of = Of::All { at, filter: Some(filter), way: Way::Forwards };
         let mut piece = self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
         piece.events.retain(|event| after.is_none_or(|after| event.position.number() > after));
+        piece.places.retain(|place| after.is_none_or(|after| place.number() > after));
         piece.events.truncate(limit);
         Ok(piece)
     }
@@ -123,7 +138,7 @@ impl Log {
     /// Ours after what is known, one by one, and where all of it ends.
     pub async fn news(&self, after: Option<Position>) -> Result<Piece, Fault> {
         let after = self.over_what_is_quiet(after.map(Position::number));
-        self.piece_after(after, limits::KURRENTDB_POLL_EVENTS, self.names.filter()).await
+        self.piece_after(after, limits::KURRENTDB_POLL_EVENTS, self.names.filter()).await?.read()
     }
 
     /// The last of ours.
@@ -132,7 +147,7 @@ impl Log {
         let filter = Some(self.names.filter());
         let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
         let piece = self.piece(&Request { of, count: 2, wait: limits::KURRENTDB_LOG_WAIT }).await?;
-        Ok(piece.events.into_iter().next())
+        Ok(piece.read()?.events.into_iter().next())
     }
 
     /// Where the server's log ends, whoever wrote there last.
@@ -161,7 +176,7 @@ impl Log {
     pub async fn stream_piece(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
         let count = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
         let of = Of::Stream { outer, from };
-        self.piece(&Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT }).await
+        self.piece(&Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT }).await?.read()
     }
 
     /// Asks, and where the client fails, asks another one.
@@ -192,6 +207,7 @@ impl Log {
         let mut stream = opened.map_err(|error| Failure::of(&error))?;
         let begun = Instant::now();
         let (mut gathered, mut bytes, mut seen, mut count) = (Vec::new(), 0, None, 0);
+        let (mut places, mut unreadable) = (Vec::new(), None);
         let is_whole = loop {
             let next = match guarded(request.wait, stream.next()).await {
                 Ok(Ok(next)) => next,
@@ -203,15 +219,18 @@ impl Log {
             };
             let Some(next) = next.and_then(event_of) else { break count < request.count };
             (seen, count) = (Some(next.position.commit), count + 1);
-            match self.recorded(next) {
-                Ok(Some(event)) => {
+            let Some(stream) = self.names.inner(next.stream_id()) else { continue };
+            places.push(Position(next.position.commit));
+            match recorded(next, stream) {
+                Ok(event) => {
                     bytes += event.bytes();
                     gathered.push(event);
                 }
-                Ok(None) => {}
                 // What comes before it is told first; asked again, it comes alone.
-                Err(_) if !gathered.is_empty() => break false,
-                Err(fault) => return Err(Failure { remedy: Remedy::Nothing, fault, ..Failure::late() }),
+                Err(fault) => {
+                    unreadable = Some(fault);
+                    break false;
+                }
             }
             if bytes >= limits::READ_PAGE_BYTES_MAX || begun.elapsed() >= limits::KURRENTDB_PAGE_WAIT {
                 break false;
@@ -221,28 +240,26 @@ impl Log {
             Some(seen) if !is_whole => End::MoreAfter(seen),
             Some(_) | None => End::Reached,
         };
-        Ok(Piece { events: gathered, end })
+        Ok(Piece { events: gathered, end, places, unreadable })
     }
+}
 
-    /// One of ours, or none where it is another's.
-    fn recorded(&self, event: eventstore::RecordedEvent) -> Result<Option<RecordedEvent>, Fault> {
-        let Some(stream) = self.names.inner(event.stream_id()) else { return Ok(None) };
-        let unreadable = |what| {
-            let version = event.revision;
-            Fault::Unreadable(format!("{stream} version {version}: its {what} is not UTF-8"))
-        };
-        let data = std::str::from_utf8(&event.data).map_err(|_| unreadable("data"))?.to_owned();
-        let metadata = std::str::from_utf8(&event.custom_metadata).map_err(|_| unreadable("metadata"))?;
-        Ok(Some(RecordedEvent {
-            position: Position(event.position.commit),
-            version: event.revision,
-            id: event.id,
-            metadata: metadata.to_owned(),
-            data,
-            event_type: event.event_type,
-            stream,
-        }))
-    }
+fn recorded(event: eventstore::RecordedEvent, stream: StreamName) -> Result<RecordedEvent, Fault> {
+    let unreadable = |what| {
+        let version = event.revision;
+        Fault::Unreadable(format!("{stream} version {version}: its {what} is not UTF-8"))
+    };
+    let data = std::str::from_utf8(&event.data).map_err(|_| unreadable("data"))?.to_owned();
+    let metadata = std::str::from_utf8(&event.custom_metadata).map_err(|_| unreadable("metadata"))?;
+    Ok(RecordedEvent {
+        position: Position(event.position.commit),
+        version: event.revision,
+        id: event.id,
+        metadata: metadata.to_owned(),
+        data,
+        event_type: event.event_type,
+        stream,
+    })
 }
 
 fn at(number: u64) -> StreamPosition<ServerPosition> {
@@ -320,7 +337,7 @@ impl ReadLog for Log {
             way: Way::Forwards,
         };
         match self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_LOG_WAIT }).await {
-            Ok(piece) => Ok(piece.events.into_iter().find(|event| event.position == position)),
+            Ok(piece) => Ok(piece.read()?.events.into_iter().find(|event| event.position == position)),
             // Events begin at some numbers only.
             Err(Fault::Refused(_)) => Ok(None),
             Err(fault) => Err(fault),
@@ -333,6 +350,18 @@ impl ReadLog for Log {
         limit: usize,
     ) -> Result<Vec<VersionAt>, Fault> {
         self.walks.next(self, after, limit).await
+    }
+
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        let mut after = self.over_what_is_quiet(after.map(Position::number));
+        loop {
+            let piece = self.piece_after(after, 1, self.names.filter()).await?;
+            match (piece.places.first(), piece.end) {
+                (Some(place), _) => return Ok(Some(*place)),
+                (None, End::MoreAfter(seen)) => after = Some(seen),
+                (None, End::Reached) => return Ok(None),
+            }
+        }
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {

@@ -22,7 +22,7 @@ use tracing::error;
 
 pub use checkpoint::{CheckpointRules, Checkpoints, Rest, SyncFailure};
 pub use copying::CopyFile;
-pub use file::{LockHolder, OpenError, is_same_file, lock_holder};
+pub use file::{Lock, LockHolder, OpenError, is_same_file, lock_holder};
 pub use reader::Readers;
 
 use super::condition::Condition;
@@ -31,7 +31,7 @@ use super::{
     StreamName, Urgency, VersionAt,
 };
 use crate::limits;
-use file::{Lock, open_beside, open_for_writing};
+use file::{open_beside, open_for_writing};
 use writer::{Waiting, Writer};
 
 #[derive(Clone, Debug)]

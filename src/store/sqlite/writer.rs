@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName, signed};
 use super::checkpoint::Checkpoints;
-use super::condition::Condition;
+use super::super::condition::Condition;
 use super::{end_process_if_sync_failed, fault};
 use crate::limits;
 
