@@ -227,7 +227,8 @@ pub const LARGE_EVENTS_PAGE: usize = 4;
 /// A part of a bill or of a report for which the store has been too busy with pushes this long is given up; the
 /// next run goes on there.
 pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
-/// After this pause it is tried again.
+/// After this pause it is tried again. After each part that went well the import waits as long as that took, and no
+/// longer than this.
 pub const IMPORT_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of a filed report's gzip in one event; as base64 they are a third more.
 pub const REPORT_PART_BYTES: usize = 360 * 1024;
