@@ -128,6 +128,8 @@ pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
+/// Where several processes write to the log, what the others decide in quarantine is read this often at most.
+pub const DECISIONS_READ_EVERY: Duration = Duration::from_secs(1);
 
 // Copying a log.
 
@@ -276,6 +278,11 @@ pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
 pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
+/// While an append takes longer than this, folding that is far behind pauses before it reads on, as long as that takes, up to
+/// `FOLD_PAUSE_MAX`: the disk is slow, and pushes go first.
+pub const FOLD_YIELDS_FROM: Duration = Duration::from_millis(20);
+/// How long an append that was written says something of the disk.
+pub const EFFORT_IS_NEW: Duration = Duration::from_secs(1);
 /// A statement of `on/` that runs longer stops its projection. One may be about a whole file of a million lines.
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 /// After a fault of file or log, folding is tried again after this time.
