@@ -31,7 +31,7 @@ pub async fn find(
         projector: service.projector.clone(),
         ring: service.ring.path().to_owned(),
         app: app.or_else(|| holder.scope().cloned()),
-        head: *service.ledger.store().head().borrow(),
+        head: service.ledger.end().await?,
         wait: limits::QUERY_POSITION_WAIT,
     };
     let players = if holder.sees_open_ids() { Players::Shown } else { Players::Masked };
