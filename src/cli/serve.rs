@@ -41,6 +41,10 @@ pub struct Args {
     #[cfg(feature = "bench")]
     #[arg(long)]
     store_nothing: bool,
+    /// Append through the client of KurrentDB as it comes, for measuring what is around it
+    #[cfg(all(feature = "bench", feature = "kurrentdb"))]
+    #[arg(long)]
+    store_bare: bool,
     /// Run no projections, for measuring the rest
     #[cfg(feature = "bench")]
     #[arg(long)]
@@ -91,6 +95,10 @@ async fn open_log(args: &Args, config: &Config) -> anyhow::Result<OwnLog> {
     #[cfg(feature = "bench")]
     if args.store_nothing {
         return Ok(OwnLog::nothing());
+    }
+    #[cfg(all(feature = "bench", feature = "kurrentdb"))]
+    if args.store_bare {
+        return OwnLog::through_the_bare_client(config).await;
     }
     let _ = args;
     Ok(OwnLog::open(config).await?)

@@ -35,7 +35,8 @@ impl Decided {
 }
 
 impl Ledger {
-    pub(super) fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
+    /// Whether this process knows that people have decided about such a push.
+    pub fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
         self.decided.holds(app, evidence)
     }
 
