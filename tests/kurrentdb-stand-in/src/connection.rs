@@ -30,8 +30,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Ends the connection with all that is on it.
+    /// Ends the connection with all that is on it. Nothing more is sent, not even that calls are reset.
     pub(crate) fn cut(&self) {
+        self.fall_silent();
         self.cut.notify_one();
     }
 
