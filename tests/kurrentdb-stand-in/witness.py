@@ -193,28 +193,55 @@ def the_whole_log_is_read_with_filters_and_after_a_position(stand_in):
 
 
 def a_deleted_stream_begins_anew_above_version_0(stand_in):
-    stand_in.append(NO_STREAM, paid(), paid())
-    stand_in.client.delete_stream(ORDER, current_version=1)
-    fails(NotFoundError, lambda: stand_in.client.get_stream(ORDER), "a deleted stream")
-    expect(stand_in.client.get_current_version(ORDER), NO_STREAM, "its version")
+    def delete(expected):
+        return stand_in.client.delete_stream(ORDER, current_version=expected)
+
+    def is_gone(what):
+        fails(NotFoundError, lambda: stand_in.client.get_stream(ORDER), what)
+        expect(stand_in.client.get_current_version(ORDER), NO_STREAM, f"its version, {what}")
+
+    fails(NotFoundError, lambda: delete(ANY), "a deletion of nothing")
+    fails(NotFoundError, lambda: delete(EXISTS), "a deletion of nothing that must exist")
     stand_in.append(NO_STREAM, paid())
-    expect([event.stream_position for event in stand_in.client.get_stream(ORDER)], [2], "what begins anew")
-    error = fails(
-        WrongCurrentVersionError,
-        lambda: stand_in.client.delete_stream(ORDER, current_version=0),
-        "a deletion at the wrong version",
-    )
-    expect(error.actual_version, 2, "the version it is told")
-    fails(NotFoundError, lambda: stand_in.client.delete_stream("order-demo.2", current_version=ANY), "nothing to delete")
+    stand_in.append(0, paid())
+    is_wrong(1, lambda: delete(0), "a deletion at the wrong version")
+    delete(1)
+    is_gone("deleted")
+    is_wrong(1, lambda: delete(0), "another deletion at the wrong version")
+    delete(1)
+    delete(ANY)
+    fails(StreamIsDeletedError, lambda: delete(EXISTS), "a deletion of a deleted stream that must exist")
+    is_wrong(1, lambda: stand_in.append(0, paid()), "an append at the wrong version")
+    third, fourth = paid(), paid()
+    stand_in.append(NO_STREAM, third)
+    expect(stand_in.client.get_current_version(ORDER), 2, "the version it begins anew at")
+    stand_in.append(2, fourth)
+    expect([event.id for event in stand_in.client.get_stream(ORDER)], [third.id, fourth.id], "what begins anew")
+    is_wrong(3, lambda: delete(0), "a third deletion at the wrong version")
+    expect(len(stand_in.client.get_stream(ORDER)), 2, "events that it leaves")
+    delete(3)
+    is_gone("deleted again")
+    stand_in.append(3, paid())
+    expect([event.stream_position for event in stand_in.client.get_stream(ORDER)], [4], "begun anew at its version")
 
 
 def a_tombstone_is_for_ever(stand_in):
-    stand_in.append(NO_STREAM, paid())
-    stand_in.client.tombstone_stream(ORDER, current_version=0)
+    def tombstone(expected, stream=ORDER):
+        return stand_in.client.tombstone_stream(stream, current_version=expected)
+
+    fails(NotFoundError, lambda: tombstone(EXISTS), "a tombstone for nothing that must exist")
+    stand_in.append(NO_STREAM, paid(), paid())
+    is_wrong(1, lambda: tombstone(0), "a tombstone at the wrong version")
+    tombstone(1)
+    fails(StreamIsDeletedError, lambda: tombstone(1), "a second tombstone")
+    fails(StreamIsDeletedError, lambda: tombstone(2), "a second tombstone at a wrong version")
     fails(StreamIsDeletedError, lambda: stand_in.client.get_stream(ORDER), "a read")
+    fails(StreamIsDeletedError, lambda: stand_in.client.get_current_version(ORDER), "its version")
     fails(StreamIsDeletedError, lambda: stand_in.client.delete_stream(ORDER, current_version=ANY), "a deletion")
-    error = fails(FailedPreconditionError, lambda: stand_in.append(NO_STREAM, paid()), "an append")
-    assert "is deleted" in str(error), error
+    tombstone(ANY, "order-demo.2")
+    for stream in [ORDER, "order-demo.2"]:
+        error = fails(FailedPreconditionError, lambda: stand_in.append(NO_STREAM, paid(), stream=stream), "an append")
+        assert "is deleted" in str(error), error
 
 
 def what_is_too_large_is_refused(stand_in):
