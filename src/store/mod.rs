@@ -285,8 +285,14 @@ pub trait CopyTarget: Send {
     /// The event that stands last.
     fn last(&self) -> Option<&RecordedEvent>;
 
+    /// Told before so many events are appended, up to the next [`CopyTarget::sync`].
+    async fn prepare(&mut self, _events: u64) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// All or nothing: events as they stand in the other log, positions too, behind the last one. They survive the
-    /// end of this process at once, and that of the machine only after [`CopyTarget::sync`].
+    /// end of this process, or of the machine, only after [`CopyTarget::sync`]; what survives without it is the
+    /// beginning of what was appended.
     async fn append_recorded(&mut self, events: Vec<RecordedEvent>) -> Result<(), Fault>;
 
     /// Makes all durable that was appended.

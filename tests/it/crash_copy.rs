@@ -21,7 +21,7 @@ use super::server::{Home, busy, until};
 
 const KILLS: u64 = 16;
 /// Some transactions of a copy.
-const EVENTS: usize = 6 * limits::COPY_TRANSACTION_EVENTS;
+const EVENTS: usize = 4 * limits::COPY_TRANSACTION_EVENTS;
 
 /// Orders in no order of their numbers, each with two events.
 fn event(position: usize) -> RecordedEvent {
@@ -48,7 +48,8 @@ async fn fill(path: &Path, events: usize) {
 
 /// Where a copy that is being written ends; 0 while it is none yet.
 fn end_of(path: &Path) -> u64 {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    // Not to read only: who opens it first takes back what the killed process had not committed.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let end = Connection::open_with_flags(path, flags).and_then(|log| {
         log.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| row.get::<_, i64>(0))
     });
