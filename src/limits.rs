@@ -137,9 +137,11 @@ pub const COPY_PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Pages that have been read and wait to be written.
 pub const COPY_PAGES_WAITING: usize = 4;
 /// Events of one transaction of a copy, and after how many bytes of data and metadata it ends. The index over streams
-/// is written about once a transaction.
-pub const COPY_TRANSACTION_EVENTS: usize = 50_000;
-pub const COPY_TRANSACTION_BYTES: usize = 128 * 1024 * 1024;
+/// is written about once a transaction, and each waits for the disk.
+pub const COPY_TRANSACTION_EVENTS: usize = 200_000;
+pub const COPY_TRANSACTION_BYTES: usize = 512 * 1024 * 1024;
+/// It ends after this time too: what is lost when the copy is killed is not much work.
+pub const COPY_TRANSACTION_WAIT: Duration = Duration::from_secs(10);
 /// So many events or more are written straight into the file of a copy, and not by way of its write-ahead log.
 pub const COPY_BULK_EVENTS_MIN: u64 = 10_000;
 /// Memory for the pages of a log that is being written as a copy: the index over the streams of a million events finds

@@ -59,7 +59,6 @@ pub use waiting::KeepsFailing;
 
 use feed::Feed;
 use file::Place;
-use noted::Noted;
 use past::Past;
 use problem::known_names;
 use slot::{Generation, Slot, Source};
@@ -376,20 +375,13 @@ impl Projector {
         if !*self.begun.borrow() {
             return AskError::NotBuilt { projection: name.to_owned(), done: "not begun yet".into() };
         }
-        if let Some(done) = self.elsewhere.get().and_then(|folder| built_elsewhere(folder, name)) {
+        if let Some(done) = self.elsewhere.get().and_then(|folder| noted::done_elsewhere(folder, name)) {
             return AskError::NotBuilt { projection: name.to_owned(), done };
         }
         let slots = self.slots();
         let known = known_names(name, slots.iter().map(|slot| slot.name.as_str()));
         AskError::UnknownProjection { name: name.to_owned(), known }
     }
-}
-
-/// How far another process is with a projection that it is to build, if it is.
-fn built_elsewhere(folder: &Path, name: &str) -> Option<String> {
-    let place = Place::at(folder, name);
-    let is_built_in = || Folder::built_in().iter().any(|folder| folder.name == name);
-    (place.is_building() || is_built_in()).then(|| Noted::read(&place.noted()).done())
 }
 
 fn unknown_query(definition: &Definition, name: &str) -> AskError {

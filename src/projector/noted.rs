@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::file::Place;
 use super::fold::FoldFailure;
+use super::folder::Folder;
 use super::status::{State, Status};
 use crate::store::Position;
 
@@ -88,6 +90,13 @@ impl Noted {
         std::fs::write(&beside, serde_json::to_vec(self)?)?;
         std::fs::rename(&beside, path)
     }
+}
+
+/// How far another process is with a projection that it is to build, if it is.
+pub fn done_elsewhere(views: &Path, name: &str) -> Option<String> {
+    let place = Place::at(views, name);
+    let is_built_in = || Folder::built_in().iter().any(|folder| folder.name == name);
+    (place.is_building() || is_built_in()).then(|| Noted::read(&place.noted()).done())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Writes a log as the copy of another: recorded events, many pages of them in one transaction.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
@@ -25,10 +26,27 @@ struct Writing {
     connection: Connection,
     journal: Journal,
     path: PathBuf,
-    /// Of the transaction that is open.
+    open: Open,
+    _lock: Lock,
+}
+
+/// What stands in the transaction that is open.
+struct Open {
+    begun: Instant,
     events: usize,
     bytes: usize,
-    _lock: Lock,
+}
+
+impl Open {
+    fn now() -> Self {
+        Self { begun: Instant::now(), events: 0, bytes: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events >= limits::COPY_TRANSACTION_EVENTS
+            || self.bytes >= limits::COPY_TRANSACTION_BYTES
+            || self.begun.elapsed() >= limits::COPY_TRANSACTION_WAIT
+    }
 }
 
 /// What keeps the file whole where the process or the machine ends in a transaction.
@@ -55,7 +73,7 @@ impl CopyFile {
         connection.execute_batch(&settings).map_err(failed)?;
         let last = last(&connection).map_err(failed)?;
         let (journal, path) = (Journal::Empty, path.to_owned());
-        let writing = Writing { connection, journal, path, events: 0, bytes: 0, _lock: lock };
+        let writing = Writing { connection, journal, path, open: Open::now(), _lock: lock };
         Ok(Self { log_id: opened.log_id, last, writing: Some(writing) })
     }
 
@@ -146,21 +164,18 @@ impl Writing {
     fn append(&mut self, events: &[RecordedEvent]) -> rusqlite::Result<()> {
         if self.connection.is_autocommit() {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.open = Open::now();
         }
         insert(&self.connection, events)?;
-        self.events += events.len();
-        self.bytes += events.iter().map(RecordedEvent::bytes).sum::<usize>();
-        if self.events >= limits::COPY_TRANSACTION_EVENTS || self.bytes >= limits::COPY_TRANSACTION_BYTES {
-            self.commit()?;
-        }
-        Ok(())
+        self.open.events += events.len();
+        self.open.bytes += events.iter().map(RecordedEvent::bytes).sum::<usize>();
+        if self.open.is_full() { self.commit() } else { Ok(()) }
     }
 
     fn commit(&mut self) -> rusqlite::Result<()> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("COMMIT")?;
         }
-        (self.events, self.bytes) = (0, 0);
         if let Journal::Ahead(checkpoints) = &mut self.journal {
             checkpoints.advance(&self.connection);
         }
