@@ -180,28 +180,30 @@ fn working(home: &Home) -> Vec<std::path::PathBuf> {
 async fn a_replay_goes_second_to_a_server_and_ends_in_order_with_its_terminal() {
     let home = home_of(&lines()).await;
     let file = home.folder().join("past.db");
-    let mut command = home.command(&["replay", "--until", "300", "--into", file.to_str().unwrap()]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = home.command(&["replay", "--until", "200", "--into", file.to_str().unwrap()]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("it works", || !working(&home).is_empty()).await;
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
     assert_eq!(niceness(&stat), 10);
     let hangup = Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
     assert!(hangup.unwrap().success());
-    let ended = child.wait().unwrap();
-    assert_eq!((ended.code(), working(&home), file.exists()), (Some(2), vec![], false));
+    let (code, _, stderr) = said(&child.wait_with_output().unwrap());
+    assert!(stderr.contains("ended before it was done"), "{stderr}");
+    assert_eq!((code, working(&home), file.exists()), (2, vec![], false));
 }
 
 #[tokio::test]
 async fn what_a_killed_replay_has_left_goes_with_the_next_one() {
     let home = home_of(&lines()).await;
     let file = home.folder().join("past.db");
-    let args = ["replay", "--until", "300", "--into", file.to_str().unwrap(), "--force"];
+    let args = ["replay", "--until", "200", "--into", file.to_str().unwrap(), "--force"];
     let mut child = home.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     until("it works", || !working(&home).is_empty()).await;
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!working(&home).is_empty(), "it could not tidy up");
-    assert_eq!(said(&home.run(&args)).0, 0);
+    let (code, _, stderr) = said(&home.run(&args));
+    assert_eq!(code, 0, "{stderr}");
     assert!(working(&home).is_empty(), "{:?}", working(&home));
 }
 

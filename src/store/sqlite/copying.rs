@@ -102,8 +102,16 @@ fn failed(error: &rusqlite::Error) -> Fault {
 impl Writing {
     /// Where nobody else has the file open.
     fn begin_rollback(&mut self) -> rusqlite::Result<()> {
-        if !matches!(self.journal, Journal::Empty) || !self.is_changed_to("DELETE")? {
+        if !matches!(self.journal, Journal::Empty) {
             return Ok(());
+        }
+        let begun = Instant::now();
+        while !self.is_changed_to("DELETE")? {
+            // SQLite itself does not wait for who reads the file just now.
+            if begun.elapsed() >= limits::BUSY_WAIT {
+                return Ok(());
+            }
+            std::thread::park_timeout(limits::FOLD_TRY_INTERVAL);
         }
         // FULL: the journal is synced before the pages that it holds are overwritten, and the file at each commit.
         self.connection.execute_batch("PRAGMA synchronous = FULL")?;
