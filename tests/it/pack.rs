@@ -126,7 +126,7 @@ async fn a_pack_verifies_with_python_alone_against_the_published_root() {
         (&["--anchor", &line], "", 0, "seal 2 is, in number, count of events, root, moment"),
         (&["--root", &root, "--anchor", &kept, "--anchor", &line], "", 0, "result: the pack verifies"),
         // Not all is proven.
-        (&[], "", 3, "--root is missing"),
+        (&[], "", 3, "--root and --anchor are missing"),
         (&["--root", &root, "--ask-key"], "\n", 3, "their keys were left out"),
         // Wrong, or wrongly used.
         (&["--root", first], "", 3, "it is older than all events here and proves none of them"),
