@@ -89,6 +89,10 @@ fn in_short(error: &AskError) -> String {
         | AskError::Parameter(_)
         | AskError::NotBuilt { .. }
         | AskError::Behind { .. }
+        | AskError::Stopped { .. }
+        | AskError::NoRoom { .. }
+        | AskError::PastFailed { .. }
+        | AskError::Closing
         | AskError::TooSlow(_)
         | AskError::Busy
         | AskError::Sink(_)

@@ -199,7 +199,7 @@ pub async fn question(
         wait: limits::QUERY_POSITION_WAIT,
     };
     let mut answer = match &state {
-        Some(state) => service.projector.ask_as_of(&question, state).await?,
+        Some(state) => service.projector.ask_as_of(&question, state, holder.name()).await?,
         None => service.projector.ask(&question).await?,
     };
     if declaration.is_none() {
@@ -211,7 +211,8 @@ pub async fn question(
     if !holder.sees_open_ids() {
         mask::table(&mut answer.table);
     }
-    let as_of = AsOf { position: answer.position, log_id: service.projector.log_id(), at };
+    let as_of =
+        AsOf { position: answer.position, stopped: answer.stopped, log_id: service.projector.log_id(), at };
     Ok((answer, as_of))
 }
 
@@ -282,7 +283,14 @@ impl From<AskError> for ApiError {
                 None => Self::new(Code::Parameter, message),
             },
             AskError::NotBuilt { .. } => again(Code::NotBuilt, message),
-            AskError::Behind { .. } => again(Code::Behind, message),
+            AskError::Behind { .. } | AskError::Stopped { .. } => again(Code::Behind, message),
+            AskError::NoRoom { .. } => {
+                Self::new(Code::NoRoom, message).retry_after(limits::AS_OF_ROOM_RETRY_AFTER)
+            }
+            AskError::PastFailed { again_after, .. } => {
+                Self::new(Code::AsOfFailed, message).retry_after(*again_after)
+            }
+            AskError::Closing => again(Code::Closing, message),
             AskError::Busy => again(Code::TooManyReports, message),
             AskError::TooSlow(_) => Self::new(Code::TooSlow, message),
             AskError::TooLarge => Self::new(Code::TooLarge, message),

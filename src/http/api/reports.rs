@@ -82,11 +82,11 @@ pub async fn report(
     let snapshot = match &state {
         Some(state) => {
             scope.as_of = state.at;
-            service.projector.snapshot_as_of(PROJECTION, min_position, state, wait).await?
+            service.projector.snapshot_as_of(PROJECTION, min_position, state, (holder.name(), wait)).await?
         }
         None => service.projector.snapshot(PROJECTION, min_position, wait).await?,
     };
-    let position = snapshot.position();
+    let (position, stopped) = (snapshot.position(), snapshot.stopped());
     let taken = Sealed::of(snapshot, service.ledger.store().as_ref()).await?;
     let name = format!("reconciliation-{}-{}-{}", scope.merchant, scope.from, scope.to);
     let (spool, span) = (service.spool.clone(), Span::current());
@@ -110,6 +110,9 @@ pub async fn report(
     };
     if let Some(position) = position {
         insert(&mut response, present::POSITION, &position.to_string());
+    }
+    if let Some(stopped) = stopped {
+        insert(&mut response, present::STOPPED, &stopped.to_string());
     }
     insert(&mut response, present::LOG_ID, &service.projector.log_id().0.to_string());
     insert(&mut response, header::ETAG, &tag);
