@@ -133,8 +133,9 @@ async fn a_moment_that_is_over_is_answered_by_what_has_stopped_before_it_which_s
         assert_eq!(answer.stopped.map(Position::number), Some(89), "{question} {until}");
         assert_eq!(answer.table.rows.len(), 3, "{question} {until}");
     }
-    let before = past.ask_of("sales/all", &HeldPast::moment(60), SOON).await;
-    assert_eq!(before.map(|answer| answer.stopped).unwrap_or_default(), None);
+    let by = ("auditor", Duration::from_secs(60));
+    let before = past.ask_of("sales/all", &HeldPast::moment(60), by).await.unwrap();
+    assert_eq!((before.position.map(Position::number), before.stopped), (Some(60), None));
     past.end().await;
 }
 

@@ -112,7 +112,7 @@ impl Past {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
         let expected = expected_bytes(sought, until);
         let mut room = self.make_room(&folder, Need::Another(expected));
-        if room.is_err() && base.is_some() {
+        if matches!(room, Ok(Err(_))) && base.is_some() {
             // What it would begin from may be what is in the way.
             base = None;
             room = self.make_room(&folder, Need::Another(expected));
@@ -220,6 +220,8 @@ impl Work {
         named.spawn(move || {
             yield_to_pushes();
             let built = self.built(base.as_ref());
+            // It may go before anybody knows that this one is done.
+            drop(base);
             self.told.send_replace(built);
         })
     }
