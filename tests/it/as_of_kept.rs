@@ -183,6 +183,20 @@ async fn a_server_that_ends_tells_who_waits_for_the_past_and_leaves_nothing() {
     past.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_a_state_is_folded_leaves_it_to_the_next() {
+    let past = HeldPast::of(&lines(), vec![]).await;
+    past.reading(Reading::HeldAfter(20));
+    let state = past.position(40).await;
+    let asked = past.ask_of("orders/search", &state, ("auditor", ENOUGH));
+    assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+    until("it is being folded", || past.files().iter().any(|file| is_building(file))).await;
+    past.reading(Reading::Free);
+    past.orders(40).await.unwrap();
+    past.orders(41).await.unwrap();
+    past.end().await;
+}
+
 #[test]
 fn a_failed_state_is_kept_for_longer_than_a_client_waits_to_ask_again() {
     assert!(limits::AS_OF_FAILED_KEPT > limits::QUERY_RETRY_AFTER + limits::QUERY_POSITION_WAIT);
