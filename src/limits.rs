@@ -385,6 +385,20 @@ pub const WORKING_TRIES_MAX: usize = 8;
 pub const TAKEN_PAGES: i32 = 1024;
 /// What is wrong with a damaged file, shown one by one.
 pub const DAMAGES_SHOWN_MAX: u32 = 5;
+/// `limits.as_of_bytes_max`: the disk that they may take together.
+pub const AS_OF_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+/// `limits.as_of_free_bytes_min`: so much of the disk below `views.dir` is left to the log and the read models.
+pub const AS_OF_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+/// Who finds no room for a state of the past may ask again after this time: others may have been answered by then.
+pub const AS_OF_ROOM_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// A state that could not be folded is not tried again for this time, and so many are remembered.
+pub const AS_OF_FAILED_KEPT: Duration = Duration::from_secs(30);
+pub const AS_OF_FAILED_MAX: usize = 64;
+/// An event that is folded into the copy of an earlier state costs about so many times one of a build from nothing:
+/// the late indexes are there already.
+pub const AS_OF_GO_ON_TIMES: u64 = 2;
+/// A connection to a state of the past that nobody has used for this long is closed.
+pub const AS_OF_IDLE: Duration = Duration::from_secs(60);
 /// A value that a comparison of read models shows.
 pub const COMPARED_CHARS_MAX: usize = 60;
 

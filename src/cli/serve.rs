@@ -22,6 +22,7 @@ use crate::http::service::Parts;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
+use crate::projector::past::Room;
 use crate::quota::Quotas;
 use crate::spool::Spool;
 use crate::store::refused::RefusedRing;
@@ -128,6 +129,11 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let spool = Spool::beside(&config.store_path);
     spool.clear().with_context(|| spool.folder().display().to_string())?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
+    projector.keep_past_within(Room {
+        bytes_max: config.limits.as_of_bytes_max,
+        free_bytes_min: config.limits.as_of_free_bytes_min,
+        ..Room::default()
+    });
     let (stop, stopping) = watch::channel(false);
     let body_bytes_max = config.limits.body_bytes_max;
     register(&ledger, &config).await.with_context(log)?;
@@ -170,6 +176,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
+    projector.end_past();
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
     sealing.await.context("sealing failed")?;
