@@ -84,6 +84,10 @@ impl ReadLog for HeldLog {
         self.store.read_versions(after, limit).await
     }
 
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        self.store.next_position(after).await
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.store.last().await
     }

@@ -8,8 +8,8 @@ use kurrentdb_stand_in::Cluster;
 use order_ledger::audit::seal::Sealer;
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
-use order_ledger::ed25519::{SigningKey, key_file};
 use order_ledger::domain::quarantine::{Reason, Resolution};
+use order_ledger::ed25519::{SigningKey, key_file};
 use order_ledger::ledger::{Ledger, LedgerError, Upon, seals};
 use order_ledger::quota::Quotas;
 use order_ledger::store::EventStore;
@@ -20,9 +20,9 @@ use super::asking::Client;
 use super::billed::merchant;
 use super::by_hand::{self, SUCCESS_JSON};
 use super::digests::digests;
-use super::kurrentdb_chances::settings;
 use super::exactly_once::{numbers, push_all, pushes_by_chance};
 use super::folded::{at, demo, evidence};
+use super::kurrentdb_chances::settings;
 use super::server::{Home, Server, busy, until};
 use super::told::goods;
 
@@ -77,8 +77,8 @@ async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_
         known(&nodes.homes[0]).is_some_and(|rows| rows.starts_with("50000 ")) && same()
     })
     .await;
-    let asked = |client: &Client| client.get("/v1/apps/demo/orders?limit=100");
-    assert_eq!(asked(one).await.json()["items"], asked(other).await.json()["items"]);
+    let orders = "/v1/apps/demo/orders?limit=100";
+    assert_eq!(one.get(orders).await.json()["items"], other.get(orders).await.json()["items"]);
 }
 
 /// What one node has told is known to the other, or waited for; it is never taken for another log's.
@@ -90,7 +90,8 @@ async fn what_one_node_has_told_the_other_knows_of() {
         let (here, there) = (turn % 2, (turn + 1) % 2);
         let number = format!("TOLD-{turn}");
         nodes.push(here, &number).await;
-        let granted = clients[here].send("POST", &format!("/v1/apps/demo/orders/{number}/grant"), &Value::Null).await;
+        let granted =
+            clients[here].send("POST", &format!("/v1/apps/demo/orders/{number}/grant"), &Value::Null).await;
         assert_eq!(granted.status, 200, "{granted:?}");
         let position = granted.json()["position"].as_str().unwrap().to_owned();
         let path = format!("/v1/apps/demo/orders?min_position={position}&limit=100");

@@ -331,11 +331,7 @@ impl ReadLog for Log {
     }
 
     async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Fault> {
-        let of = Of::All {
-            at: at(position.number()),
-            filter: Some(self.names.filter()),
-            way: Way::Forwards,
-        };
+        let of = Of::All { at: at(position.number()), filter: Some(self.names.filter()), way: Way::Forwards };
         match self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_LOG_WAIT }).await {
             Ok(piece) => Ok(piece.read()?.events.into_iter().find(|event| event.position == position)),
             // Events begin at some numbers only.

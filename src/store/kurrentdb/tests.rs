@@ -196,7 +196,10 @@ async fn what_another_node_appends_moves_the_head_and_what_is_not_ours_does_not(
         let page = one.read_all(after, 7).await.unwrap();
         let Some(last) = page.last() else { break };
         (read, after) = (read + page.len(), Some(last.position));
-        assert_eq!(one.next_position(Some(page[0].position.before().unwrap_or(page[0].position))).await.is_ok(), true);
+        assert_eq!(
+            one.next_position(Some(page[0].position.before().unwrap_or(page[0].position))).await.is_ok(),
+            true
+        );
     }
     assert_eq!((read, after), (191, last));
     assert_eq!(one.next_position(last).await.unwrap(), None);
@@ -236,7 +239,12 @@ async fn what_the_server_finds_too_large_is_certainly_not_written_and_the_log_go
         let mut large = first("large");
         let events = large.events.iter().cloned();
         large.events = events.map(|event| NewEvent { data: "1".repeat(bytes), ..event }).collect();
-        large.events = large.events.iter().cloned().chain([append("large", ExpectedVersion::NoStream, "second").events[0].clone()]).collect();
+        large.events = large
+            .events
+            .iter()
+            .cloned()
+            .chain([append("large", ExpectedVersion::NoStream, "second").events[0].clone()])
+            .collect();
         large
     };
     let outcome = store.append(large(limits::EVENT_BYTES_MAX - 100)).await;

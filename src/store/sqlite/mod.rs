@@ -32,13 +32,8 @@ use super::{
     StreamName, Urgency, VersionAt,
 };
 use crate::limits;
-<<<<<<< HEAD
-use file::{open_beside, open_for_writing};
-=======
-use condition::Condition;
 use effort::Effort;
-use file::{Lock, open_beside, open_for_writing};
->>>>>>> main
+use file::{open_beside, open_for_writing};
 use writer::{Waiting, Writer};
 
 #[derive(Clone, Debug)]

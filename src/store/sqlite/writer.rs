@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
-use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName, signed};
 use super::super::condition::Condition;
+use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName, signed};
 use super::checkpoint::Checkpoints;
 use super::effort::Effort;
 use super::{end_process_if_sync_failed, fault};
