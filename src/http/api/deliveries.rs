@@ -77,6 +77,11 @@ pub async fn deliveries(
     let after = params.take("after");
     let limit = params.take_number("limit", 1, limits::DELIVERIES_MAX)?.unwrap_or(limits::DELIVERIES);
     let wait = params.take_number("wait", 0, limits::DELIVERIES_WAIT_S_MAX)?.unwrap_or(0);
+    if params.take("as_of").is_some() {
+        let problem = "is not taken by the feed, whose cursor says where it stands: for the past ask \
+                       /v1/projections/orders/deliveries with as_of";
+        return Err(extract::wrong_parameter("as_of", problem));
+    }
     params.finish("env, after, limit and wait")?;
     let streams = negotiate::best(&headers, &[JSON, EVENT_STREAM])? == EVENT_STREAM;
     let (log_id, end) = (service.projector.log_id(), *service.ledger.store().head().borrow());

@@ -299,3 +299,45 @@ impl From<AskError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::header;
+
+    use super::*;
+    use crate::projector::past::NoRoom;
+
+    #[test]
+    fn who_cannot_be_answered_about_then_is_told_when_to_come_again() {
+        let projection = || "orders".to_owned();
+        let again_after = Duration::from_secs(12);
+        for (error, code, seconds) in [
+            (AskError::NotBuilt { projection: projection(), done: "50 % done".into() }, "not_built", "1"),
+            (
+                AskError::Stopped {
+                    projection: projection(),
+                    at: 1,
+                    wanted: 3,
+                    problem: "position 2".into(),
+                },
+                "behind",
+                "1",
+            ),
+            (AskError::NoRoom { projection: projection(), why: NoRoom::Full }, "no_room", "5"),
+            (
+                AskError::PastFailed { projection: projection(), at: 3, problem: "so".into(), again_after },
+                "as_of_failed",
+                "12",
+            ),
+            (AskError::Closing, "closing", "1"),
+        ] {
+            let error = ApiError::from(error);
+            assert_eq!(error.code().as_str(), code);
+            let response = error.render("id");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{code}");
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds, "{code}");
+        }
+    }
+}

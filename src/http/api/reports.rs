@@ -45,7 +45,7 @@ pub const FILED_PATH: &str = "/v1/reports/{sha256}";
         ("from" = String, Query, description = "The first accounting day, in Beijing", format = Date, example = "2026-01-01"),
         ("to" = String, Query, description = "The last one", format = Date, example = "2026-01-31"),
         ("status" = Option<String>, Query, description = "Only rows of this status; the sums are of all", pattern = "^[a-z_]{1,40}$", example = "missing_in_bill"),
-        ("as_of" = Option<String>, Query, description = "The state as of a position or a moment, which ages are counted to; default: now", example = "2026-02-01T00:00:00Z"),
+        ("as_of" = Option<String>, Query, description = "The state as of a position or a moment, which ages are counted to; default: now. X-Ledger-Stopped tells where the read model has stopped before a moment", example = "2026-02-01T00:00:00Z"),
         ("min_position" = Option<String>, Query, description = "The answer must know of this position; waits a little, then 503 `behind`", pattern = "^(0|[1-9][0-9]{0,18})$"),
         ("format" = Option<String>, Query, description = "json, csv or xlsx; goes before Accept", pattern = "^(json|csv|xlsx)$"),
         ("bom" = Option<String>, Query, description = "Of CSV: begin with the mark by which Excel knows UTF-8", pattern = "^(true|false)$"),
