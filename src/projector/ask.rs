@@ -346,3 +346,35 @@ pub fn next_page(
         Cell::Null | Cell::Real(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_closed_when_nobody_has_used_it_for_a_while_or_a_file_of_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [asked, joined, other] = ["asked", "joined", "other"].map(|name| folder.path().join(name));
+        for path in [&asked, &joined] {
+            Connection::open(path).unwrap().execute_batch(file::OWN_TABLES).unwrap();
+        }
+        let pool = Pool::default();
+        let open = || {
+            let asking = Asking::open(&asked, &[("joined".to_owned(), joined.clone())]).unwrap();
+            pool.idle.lock().unwrap().push((Instant::now(), asking));
+        };
+        let is_open = || !pool.idle.lock().unwrap().is_empty();
+        for path in [&asked, &joined] {
+            open();
+            pool.forget(&other);
+            assert!(is_open());
+            pool.forget(path);
+            assert!(!is_open(), "{}", path.display());
+        }
+        open();
+        pool.close_idle(Duration::from_secs(3600));
+        assert!(is_open());
+        pool.close_idle(Duration::ZERO);
+        assert!(!is_open());
+    }
+}

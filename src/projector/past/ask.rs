@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::ask::{self, Answer, AskError, Question};
 use super::super::definition::Definition;
@@ -90,7 +90,13 @@ impl Projector {
             }
             AsOf::Moment(at) => {
                 let deadline = Instant::now() + wait;
-                let then = self.past.times.lock().await.at(log, at, deadline).await;
+                // Another may be reading on, as long as it may.
+                let times = timeout_at(deadline, self.past.times.lock()).await;
+                let mut times = times.map_err(|_| AskError::NotBuilt {
+                    projection: "the index of moments".to_owned(),
+                    done: "for others first".to_owned(),
+                })?;
+                let then = times.at(log, at, deadline).await;
                 let then = then.map_err(|error| match error {
                     TimesError::Slow(_) => {
                         let (projection, done) = ("the index of moments".to_owned(), error.to_string());

@@ -168,7 +168,7 @@ impl Past {
         let mut ready = Vec::new();
         for sought in sought {
             let claim = self.claimed(sought, until, by, deadline).await?;
-            ready.push(done(&Key::of(&sought.definition, until), claim, deadline).await?);
+            ready.push(self.done(&Key::of(&sought.definition, until), claim, deadline).await?);
         }
         Ok(ready)
     }
@@ -202,26 +202,31 @@ impl Past {
             is_late = timeout_at(deadline, folded.changed()).await.is_err();
         }
     }
-}
 
-/// A state when it is folded.
-async fn done(key: &Key, claim: Claim, deadline: Instant) -> Result<Pinned, AskError> {
-    let Claim { mut built, lease } = claim;
-    loop {
-        let at = match &*built.borrow_and_update() {
-            Built::Done(Done { generation, failure }) => {
-                return Ok(Pinned { generation: generation.clone(), failure: failure.clone(), lease });
+    /// A state when it is folded.
+    async fn done(&self, key: &Key, claim: Claim, deadline: Instant) -> Result<Pinned, AskError> {
+        let Claim { mut built, lease } = claim;
+        loop {
+            let at = match &*built.borrow_and_update() {
+                Built::Done(Done { generation, failure }) => {
+                    return Ok(Pinned { generation: generation.clone(), failure: failure.clone(), lease });
+                }
+                Built::Failed(failed) => return Err(failed.told(key)),
+                Built::Closed => return Err(AskError::Closing),
+                Built::Begun(at) => *at,
+            };
+            let changed = tokio::select! {
+                changed = timeout_at(deadline, built.changed()) => changed,
+                // The thread that folds may take a while to see it.
+                () = self.stop.told() => return Err(AskError::Closing),
+            };
+            match changed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    return Err(AskError::Fault { projection: key.name.clone(), problem: error.to_string() });
+                }
+                Err(_) => return Err(not_built(key, &percent(at, key.until))),
             }
-            Built::Failed(failed) => return Err(failed.told(key)),
-            Built::Closed => return Err(AskError::Closing),
-            Built::Begun(at) => *at,
-        };
-        match timeout_at(deadline, built.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                return Err(AskError::Fault { projection: key.name.clone(), problem: error.to_string() });
-            }
-            Err(_) => return Err(not_built(key, &percent(at, key.until))),
         }
     }
 }

@@ -53,18 +53,22 @@ impl Past {
     /// Nothing begins any more, what is being folded ends soon, and who waits for it is told.
     pub fn end(&self) {
         self.stop.tell();
-        self.lock().folder = None;
         self.folded.send_modify(|count| *count += 1);
     }
 
     /// The same, and no state stays. Blocks until all has ended.
     pub fn close(&self) {
-        let folder = self.lock().folder.clone();
         self.end();
+        // Who was about to begin one has done so, and nobody is after that.
+        drop(self.admission.lock().unwrap_or_else(PoisonError::into_inner));
         let threads = std::mem::take(&mut self.lock().threads);
         // One that panicked has told of it.
         threads.into_iter().for_each(|thread| drop(thread.join()));
-        self.lock().kept.clear();
+        let folder = {
+            let mut states = self.lock();
+            states.kept.clear();
+            states.folder.take()
+        };
         if let Some(Err(error)) = folder.as_deref().map(cleared) {
             warn!(%error, "states of the past cannot be removed; the next start does");
         }
@@ -108,7 +112,7 @@ impl Past {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io)?;
         let expected = expected_bytes(sought, until);
         let mut room = self.make_room(&folder, Need::Another(expected));
-        if room.is_err() && base.is_some() {
+        if matches!(room, Ok(Err(_))) && base.is_some() {
             // What it would begin from may be what is in the way.
             base = None;
             room = self.make_room(&folder, Need::Another(expected));
@@ -176,7 +180,8 @@ impl Past {
 
     /// While a state is written: whether it may go on.
     fn goes_on(&self, folder: &Path, path: &Path, size: &Size) -> Result<(), PastError> {
-        let written = fs::metadata(file::building(path)).map_or(0, |file| file.len());
+        let written = fs::metadata(path).or_else(|_| fs::metadata(file::building(path)));
+        let written = written.map_or(0, |file| file.len());
         size.written.store(written, Ordering::Relaxed);
         let _one_at_a_time = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let room = self.make_room(folder, Need::Nothing);
@@ -215,6 +220,8 @@ impl Work {
         named.spawn(move || {
             yield_to_pushes();
             let built = self.built(base.as_ref());
+            // It may go before anybody knows that this one is done.
+            drop(base);
             self.told.send_replace(built);
         })
     }
@@ -231,10 +238,12 @@ impl Work {
             tell: &tell,
             from: base.map(|base| base.path.as_path()),
         };
-        match fold.to(&self.path, self.until) {
+        let folded = fold.to(&self.path, self.until).and_then(|failure| {
+            // What it has come to may be more than what it was when it was last looked at.
+            self.past.goes_on(&self.folder, &self.path, &self.size).map(|()| failure)
+        });
+        match folded {
             Ok(failure) => {
-                let written = fs::metadata(&self.path).map_or(0, |file| file.len());
-                self.size.written.store(written, Ordering::Relaxed);
                 let generation = Arc::new(Generation::new(self.definition.clone(), self.path.clone()));
                 Built::Done(Done { generation, failure })
             }
@@ -246,6 +255,7 @@ impl Work {
             Err(error) => {
                 let (projection, until) = (&self.definition.name, self.until.map(Position::number));
                 warn!(projection, until, %error, "a state of the past cannot be folded");
+                let _gone_or_never_made = file::remove(&self.path);
                 Built::Failed(Failed { why: why(&error), at: Instant::now() })
             }
         }
