@@ -123,7 +123,7 @@ fn now() -> DateTime<Utc> {
 const MERCHANTS: [&str; 3] = ["10000000", "10000010", "10000021"];
 
 /// Every query, with values that the log knows.
-fn questions(declaration: &QueryDeclaration) -> Vec<(String, String)> {
+pub fn questions(declaration: &QueryDeclaration) -> Vec<(String, String)> {
     let mut given = Vec::new();
     for parameter in &declaration.parameters {
         let limit = parameter.max.map(|max| max.to_string());

@@ -3,6 +3,9 @@
 
 mod admin_errors;
 mod as_of;
+mod as_of_http;
+mod as_of_kept;
+mod as_of_then;
 mod asking;
 mod bad_bills;
 mod bad_encryption;
@@ -35,6 +38,7 @@ mod fuzz_corpus;
 mod game;
 mod gifts;
 mod grants;
+mod held_log;
 mod history;
 mod keys;
 mod layering;
