@@ -128,6 +128,8 @@ pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
+/// Where several processes write to the log, what the others decide in quarantine is read this often at most.
+pub const DECISIONS_READ_EVERY: Duration = Duration::from_secs(1);
 
 // Copying a log.
 
@@ -227,7 +229,8 @@ pub const LARGE_EVENTS_PAGE: usize = 4;
 /// A part of a bill or of a report for which the store has been too busy with pushes this long is given up; the
 /// next run goes on there.
 pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
-/// After this pause it is tried again.
+/// After this pause it is tried again. After each part that went well the import waits as long as that took, and no
+/// longer than this.
 pub const IMPORT_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of a filed report's gzip in one event; as base64 they are a third more.
 pub const REPORT_PART_BYTES: usize = 360 * 1024;
@@ -275,6 +278,11 @@ pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
 pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
+/// While an append takes longer than this, folding that is far behind pauses before it reads on, as long as that takes, up to
+/// `FOLD_PAUSE_MAX`: the disk is slow, and pushes go first.
+pub const FOLD_YIELDS_FROM: Duration = Duration::from_millis(20);
+/// How long an append that was written says something of the disk.
+pub const EFFORT_IS_NEW: Duration = Duration::from_secs(1);
 /// A statement of `on/` that runs longer stops its projection. One may be about a whole file of a million lines.
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 /// After a fault of file or log, folding is tried again after this time.

@@ -164,7 +164,9 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = tokio::spawn(admin);
     let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
     let every = Duration::from_secs(60 * config.seal.every_minutes);
-    let sealing = tokio::spawn(sealing::on_the_clock(service.clone(), every, stopping));
+    let sealing = tokio::spawn(sealing::on_the_clock(service.clone(), every, stopping.clone()));
+    let deciding = service.clone();
+    let deciding = tokio::spawn(async move { deciding.ledger.follow_decisions(stopping).await });
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
@@ -181,6 +183,7 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
     sealing.await.context("sealing failed")?;
+    deciding.await.context("following decisions failed")?;
     if let Some(folding) = folding {
         folding.end(projector).await;
     }

@@ -3,6 +3,7 @@
 
 mod copy;
 mod fold;
+mod judged;
 mod machine;
 mod month;
 mod orders;
@@ -74,6 +75,7 @@ impl Numbers {
 /// What the load generator says.
 #[derive(Deserialize)]
 struct Load {
+    pushes: u64,
     pushes_per_second: u64,
     latency_us: Latency,
     wrong: u64,
@@ -83,6 +85,7 @@ struct Load {
 struct Latency {
     p50: u64,
     p99: u64,
+    p99_9: u64,
     max: u64,
 }
 

@@ -84,14 +84,15 @@ pub async fn deliveries(
     }
     params.finish("env, after, limit and wait")?;
     let streams = negotiate::best(&headers, &[JSON, EVENT_STREAM])? == EVENT_STREAM;
-    let (log_id, end) = (service.projector.log_id(), *service.ledger.store().head().borrow());
+    let log_id = service.projector.log_id();
     let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     // Who connects again names the last event, and repeats the URL of the first time.
     let after = match (last_event_id.filter(|_| streams), after) {
-        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id, end)?,
-        (None, Some(after)) => Cursor::read(&after, "query.after", log_id, end)?,
+        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id)?,
+        (None, Some(after)) => Cursor::read(&after, "query.after", log_id)?,
         (None, None) => Cursor::start(log_id),
     };
+    after.check_within(service.ledger.end_from(after.position).await?)?;
     let feed = Feed { service, holder, app, env };
     if streams {
         return feed.stream(after).await;

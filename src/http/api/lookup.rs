@@ -37,7 +37,7 @@ pub async fn find(
         questions::begun(&service).await?;
     }
     let Some(state) = wanted.state(&service).await? else {
-        let (ring, head) = (service.ring.path().to_owned(), *service.ledger.store().head().borrow());
+        let (ring, head) = (service.ring.path().to_owned(), service.ledger.end().await?);
         let sources = ReadModelsAndRing { projector, ring, app, head, wait };
         return Ok(Json(lookup::find(&sources, id, clock::now(), players).await));
     };

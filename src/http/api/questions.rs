@@ -187,7 +187,7 @@ pub async fn question(
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
     }
-    within_log(service, wanted.min_position)?;
+    within_log(service, wanted.min_position).await?;
     let state = wanted.state(service).await?;
     let at = state.map_or_else(clock::now, |state| state.at);
     let question = Question {
@@ -226,8 +226,8 @@ pub async fn begun(service: &Service) -> Result<(), ApiError> {
 }
 
 /// Every position that was ever given lies within the log: waiting for another is in vain.
-pub fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
-    let end = *service.ledger.store().head().borrow();
+pub async fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
+    let end = service.ledger.end_from(wanted).await?;
     if wanted <= end {
         return Ok(());
     }

@@ -75,7 +75,7 @@ pub async fn report(
     let mut scope = take_scope(&mut params)?;
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
     questions::begun(&service).await?;
-    questions::within_log(&service, wanted.min_position)?;
+    questions::within_log(&service, wanted.min_position).await?;
     known_merchant(&service.keys.load().routes, &scope.merchant)?;
     let wait = limits::QUERY_POSITION_WAIT;
     let (state, min_position) = (wanted.state(&service).await?, wanted.min_position);
