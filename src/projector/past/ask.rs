@@ -123,7 +123,7 @@ impl Projector {
         if let Some(now) = self.now(&definition.name, uses, question.min_position, state)? {
             let wait = if now.stopped.is_some() { Duration::ZERO } else { question.wait };
             let answer = self.ask(&Question { min_position: now.at_least, wait, ..question.clone() }).await?;
-            if self.is_of(state, answer.position, &answer.declaration.uses) {
+            if self.is_of(state, answer.position, &answer.declaration.uses).await? {
                 return Ok(Answer { stopped: now.stopped, ..answer });
             }
         }
@@ -151,7 +151,7 @@ impl Projector {
         if let Some(now) = self.now(projection, &names, at_least, state)? {
             let wait = if now.stopped.is_some() { Duration::ZERO } else { wait };
             let snapshot = self.snapshot(projection, now.at_least, wait).await?;
-            if self.is_of(state, snapshot.position(), snapshot.joined()) {
+            if self.is_of(state, snapshot.position(), snapshot.joined()).await? {
                 return Ok(snapshot.stopped_before(now.stopped));
             }
         }
@@ -237,10 +237,22 @@ impl Projector {
     }
 
     /// Whether an answer of the present knows of nothing that came later.
-    fn is_of(&self, state: &StateOf, position: Option<Position>, joined: &[String]) -> bool {
-        // Of several files only the earliest position is known.
-        let is_all = || *self.source.head.borrow() <= state.until;
-        state.reach == Reach::Open || (position <= state.until && (joined.is_empty() || is_all()))
+    async fn is_of(
+        &self,
+        state: &StateOf,
+        position: Option<Position>,
+        joined: &[String],
+    ) -> Result<bool, AskError> {
+        if state.reach == Reach::Open || position > state.until || joined.is_empty() {
+            return Ok(state.reach == Reach::Open || position <= state.until);
+        }
+        // Of several files only the earliest position is known, and another process may have written the log.
+        let last = self.past.feed.log().last().await;
+        let last = last.map_err(|error| AskError::Fault {
+            projection: "as_of".to_owned(),
+            problem: error.to_string(),
+        })?;
+        Ok(last <= state.until)
     }
 
     /// What answers now, or is to.
