@@ -37,6 +37,8 @@ mod gifts;
 mod grants;
 mod history;
 mod keys;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 mod layering;
 mod lifecycle;
 mod line;
