@@ -26,7 +26,7 @@ impl Door {
                 spool.clear().with_context(|| spool.folder().display().to_string())?;
                 Ok(Self::Here(log))
             }
-            Err(NotOwn::InUse(holder)) => {
+            Err(NotOwn::InUse { holder, .. }) => {
                 let Some(admin) = holder.admin else {
                     bail!(
                         "the log is in use by process {}, which is no server: try again when it has ended",

@@ -124,17 +124,17 @@ enum Held {
 /// Why a log cannot be written by this process.
 pub enum NotOwn {
     /// Another process of this machine holds it.
-    InUse(LockHolder),
+    InUse {
+        holder: LockHolder,
+        error: OpenError,
+    },
     Failed(anyhow::Error),
 }
 
 impl From<NotOwn> for anyhow::Error {
     fn from(error: NotOwn) -> Self {
         match error {
-            NotOwn::InUse(holder) => anyhow::anyhow!(
-                "the log, or this node's files beside store.path, are in use by {holder}: stop that process, or let \
-                 the command go through it"
-            ),
+            NotOwn::InUse { error, .. } => error.into(),
             NotOwn::Failed(error) => error,
         }
     }
@@ -143,7 +143,7 @@ impl From<NotOwn> for anyhow::Error {
 impl OwnLog {
     pub async fn open(config: &Config) -> Result<Self, NotOwn> {
         let failed = |error: OpenError| match error {
-            OpenError::InUse { holder, .. } => NotOwn::InUse(holder),
+            OpenError::InUse { ref holder, .. } => NotOwn::InUse { holder: holder.clone(), error },
             error => NotOwn::Failed(error.into()),
         };
         match &config.store {

@@ -31,8 +31,9 @@ enum Kind {
 /// And `store.path`: the log's file; with a cluster, where this node's own files stand beside. `folder` is where a
 /// relative `url_file` starts.
 pub fn read(mut section: Section<'_>, folder: &Path) -> (StoreConfig, PathBuf) {
+    let kind = read_kind(&mut section);
     let path = read_path(&mut section, "path").unwrap_or_else(|| PathBuf::from(DEFAULT_STORE_PATH));
-    let store = match read_kind(&mut section) {
+    let store = match kind {
         Some(Kind::KurrentDb) => read_cluster(&mut section, folder),
         Some(Kind::Sqlite) => None,
         None => {

@@ -168,7 +168,9 @@ pub struct Append {
 /// What became of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// All events are durable. `repeated` where they had been before: the result is the original one.
+    /// All events are durable. `repeated` where they had been before: the result is the original one. Of one process
+    /// that writes a log exactly one caller is told that an event is new; where several processes append the very
+    /// same fact at the same moment, each may be, and it stands once all the same.
     Appended { first_version: u64, position: Position, repeated: bool },
     /// The stream is not as expected; nothing was written. `None`: it has no events.
     Conflict { current: Option<u64> },

@@ -42,6 +42,8 @@ mod grants;
 mod held_log;
 mod history;
 mod keys;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 mod kurrentdb_chances;
 mod kurrentdb_nodes;
 mod kurrentdb_real;

@@ -8,6 +8,7 @@ use eventstore::{
 };
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::error;
 use uuid::Uuid;
 
 use super::super::{AppendOutcome, ExpectedVersion, Fault, NewEvent, Position, RecordedEvent, StreamName};
@@ -130,7 +131,12 @@ impl<W: Written> Appending<'_, W> {
                 let repeated = flight.land(position) == Novelty::Repeated;
                 AppendOutcome::Appended { first_version, position, repeated }
             }
-            Ok(None) => AppendOutcome::Unknown(Fault::Io("what was appended cannot be read".into())),
+            // It is a repeat of what was deleted: nothing may be said of it but that.
+            Ok(None) => {
+                let stream = self.stream;
+                error!(alarm = "stream", %stream, "a stream was deleted: what the server has of it cannot be read");
+                AppendOutcome::Unknown(Fault::Refused("the stream was deleted".into()))
+            }
             Err(fault) => AppendOutcome::Unknown(fault),
         }
     }

@@ -209,7 +209,7 @@ impl KurrentStore {
                 }
             }
             AppendOutcome::Conflict { .. } => self.condition.wrote(),
-            AppendOutcome::NotWritten(Fault::Refused(_)) => {}
+            AppendOutcome::NotWritten(Fault::Refused(_)) | AppendOutcome::Unknown(Fault::Refused(_)) => {}
             AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
                 Counters::add(&self.counters.commit_failures, 1);
                 self.condition.failed(fault);

@@ -40,7 +40,7 @@ pub struct Piece {
     pub events: Vec<RecordedEvent>,
     pub end: End,
     /// Where events of ours stand, those that cannot be read too.
-    places: Vec<Position>,
+    pub places: Vec<Position>,
     /// Why the first one behind `events` cannot be read.
     unreadable: Option<Fault>,
 }
@@ -61,6 +61,14 @@ pub enum End {
     Reached,
     /// The last record that was looked at, ours or not.
     MoreAfter(u64),
+}
+
+/// Where the server begins to read.
+#[derive(Clone, Copy)]
+enum Begin {
+    Start,
+    /// With the event that stands there.
+    At(u64),
 }
 
 /// What a request asks for.
@@ -99,55 +107,80 @@ impl Log {
         Self::new(self.connection.clone(), Names::beside(), self.log_id)
     }
 
-    /// The events strictly after a position that the filter lets through, at most so many.
+    /// What stands strictly after a position and comes through the filter: a piece that has something, or the last.
     async fn read_after(
         &self,
         after: Option<Position>,
         limit: usize,
-        filter: SubscriptionFilter,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        let mut after = self.over_what_is_quiet(after.map(Position::number));
+        filter: &SubscriptionFilter,
+    ) -> Result<Piece, Fault> {
+        let after = self.over_what_is_quiet(after.map(Position::number));
+        let Some(number) = after else { return self.read_from(Begin::Start, None, limit, filter).await };
+        // The server takes only positions at which an event stands. One that a person has named may be none; one
+        // just before an event is meant for that event; and from the beginning all are found, if slowly.
+        for begin in [Begin::At(number), Begin::At(number.saturating_add(1))] {
+            match self.read_from(begin, after, limit, filter).await {
+                Err(Fault::Refused(_)) => {}
+                read => return read,
+            }
+        }
+        self.read_from(Begin::Start, after, limit, filter).await
+    }
+
+    async fn read_from(
+        &self,
+        mut begin: Begin,
+        after: Option<u64>,
+        limit: usize,
+        filter: &SubscriptionFilter,
+    ) -> Result<Piece, Fault> {
         loop {
-            let piece = self.piece_after(after, limit, filter.clone()).await?.read()?;
+            let piece = self.piece_from(begin, after, limit, filter).await?;
             match piece.end {
                 // All that was let through was another's: an empty page would say that there is no more.
-                End::MoreAfter(seen) if piece.events.is_empty() => after = Some(seen),
-                End::MoreAfter(_) | End::Reached => return Ok(piece.events),
+                End::MoreAfter(seen) if piece.places.is_empty() => begin = Begin::At(seen),
+                End::MoreAfter(_) | End::Reached => return Ok(piece),
             }
         }
     }
 
-    async fn piece_after(
+    async fn piece_from(
         &self,
+        begin: Begin,
         after: Option<u64>,
         limit: usize,
-        filter: SubscriptionFilter,
+        filter: &SubscriptionFilter,
     ) -> Result<Piece, Fault> {
         let limit = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
-        let at = after.map_or(StreamPosition::Start, at);
-        // The server begins with the event that stands there.
-        let count = limit + usize::from(after.is_some());
-        let of = Of::All { at, filter: Some(filter), way: Way::Forwards };
+        let (at, count) = match begin {
+            Begin::Start => (StreamPosition::Start, limit),
+            // The server begins with the event that stands there.
+            Begin::At(number) => (at(number), limit + 1),
+        };
+        let of = Of::All { at, filter: Some(filter.clone()), way: Way::Forwards };
         let mut piece = self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
-        piece.events.retain(|event| after.is_none_or(|after| event.position.number() > after));
-        piece.places.retain(|place| after.is_none_or(|after| place.number() > after));
+        let is_after = |place: Position| after.is_none_or(|after| place.number() > after);
+        piece.events.retain(|event| is_after(event.position));
+        piece.places.retain(|place| is_after(*place));
         piece.events.truncate(limit);
         Ok(piece)
     }
 
     /// Ours after what is known, one by one, and where all of it ends.
     pub async fn news(&self, after: Option<Position>) -> Result<Piece, Fault> {
-        let after = self.over_what_is_quiet(after.map(Position::number));
-        self.piece_after(after, limits::KURRENTDB_POLL_EVENTS, self.names.filter()).await?.read()
+        self.read_after(after, limits::KURRENTDB_POLL_EVENTS, &self.names.filter()).await
     }
 
     /// The last of ours.
     pub async fn last_of_ours(&self) -> Result<Option<RecordedEvent>, Fault> {
+        Ok(self.piece_of_last().await?.read()?.events.into_iter().next())
+    }
+
+    async fn piece_of_last(&self) -> Result<Piece, Fault> {
         // Beside ours only the one event with the log's id may come first.
         let filter = Some(self.names.filter());
         let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
-        let piece = self.piece(&Request { of, count: 2, wait: limits::KURRENTDB_LOG_WAIT }).await?;
-        Ok(piece.read()?.events.into_iter().next())
+        self.piece(&Request { of, count: 2, wait: limits::KURRENTDB_LOG_WAIT }).await
     }
 
     /// Where the server's log ends, whoever wrote there last.
@@ -186,7 +219,7 @@ impl Log {
             let session = self.connection.session();
             let asked = tokio::select! {
                 piece = self.ask(&session, request) => piece,
-                () = self.connection.has_replaced(&session) => Err(Failure::late()),
+                () = self.is_left_behind(&session) => Err(Failure::late()),
             };
             let failure = match asked {
                 Ok(piece) => return Ok(piece),
@@ -200,6 +233,12 @@ impl Log {
             }
         }
         Err(fault)
+    }
+
+    /// Others have found the client failing. What is nearly done is not begun anew.
+    async fn is_left_behind(&self, session: &Session) {
+        self.connection.has_replaced(session).await;
+        tokio::time::sleep(limits::KURRENTDB_STREAM_WAIT).await;
     }
 
     async fn ask(&self, session: &Session, request: &Request) -> Result<Piece, Failure> {
@@ -318,7 +357,7 @@ impl ReadLog for Log {
     }
 
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        self.read_after(after, limit, self.names.filter()).await
+        Ok(self.read_after(after, limit, &self.names.filter()).await?.read()?.events)
     }
 
     async fn read_category(
@@ -327,7 +366,7 @@ impl ReadLog for Log {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.read_after(after, limit, self.names.filter_of(category)).await
+        Ok(self.read_after(after, limit, &self.names.filter_of(category)).await?.read()?.events)
     }
 
     async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Fault> {
@@ -349,19 +388,12 @@ impl ReadLog for Log {
     }
 
     async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
-        let mut after = self.over_what_is_quiet(after.map(Position::number));
-        loop {
-            let piece = self.piece_after(after, 1, self.names.filter()).await?;
-            match (piece.places.first(), piece.end) {
-                (Some(place), _) => return Ok(Some(*place)),
-                (None, End::MoreAfter(seen)) => after = Some(seen),
-                (None, End::Reached) => return Ok(None),
-            }
-        }
+        let piece = self.read_after(after, 1, &self.names.filter()).await?;
+        Ok(piece.places.first().copied())
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {
-        Ok(self.last_of_ours().await?.map(|last| last.position))
+        Ok(self.piece_of_last().await?.places.first().copied())
     }
 
     fn log_id(&self) -> LogId {

@@ -8,6 +8,9 @@ use kurrentdb_stand_in::{Cluster, Fault as Faulty, Moment, On, Options};
 
 use super::super::{Urgency, contract};
 use super::*;
+use crate::domain::app::{AppSlug, PriceMeaning};
+use crate::ledger::{ConfiguredApp, Ledger, LedgerError, RegisterError};
+use crate::quota::Quotas;
 
 /// That a server takes.
 const APPEND_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -196,10 +199,11 @@ async fn what_another_node_appends_moves_the_head_and_what_is_not_ours_does_not(
         let page = one.read_all(after, 7).await.unwrap();
         let Some(last) = page.last() else { break };
         (read, after) = (read + page.len(), Some(last.position));
-        assert_eq!(
-            one.next_position(Some(page[0].position.before().unwrap_or(page[0].position))).await.is_ok(),
-            true
-        );
+        let first = &page[0];
+        assert_eq!(one.next_position(first.position.before()).await.unwrap(), Some(first.position));
+        // Where no event stands, too.
+        let beside = Position::from_number(first.position.number() - 2);
+        assert_eq!(one.read_all(Some(beside), 1).await.unwrap(), page[..1]);
     }
     assert_eq!((read, after), (191, last));
     assert_eq!(one.next_position(last).await.unwrap(), None);
@@ -236,15 +240,9 @@ async fn what_the_server_finds_too_large_is_certainly_not_written_and_the_log_go
     let cluster = Cluster::start(1).await.unwrap();
     let store = open(&settings(&cluster)).await;
     let large = |bytes: usize| {
-        let mut large = first("large");
-        let events = large.events.iter().cloned();
-        large.events = events.map(|event| NewEvent { data: "1".repeat(bytes), ..event }).collect();
-        large.events = large
-            .events
-            .iter()
-            .cloned()
-            .chain([append("large", ExpectedVersion::NoStream, "second").events[0].clone()])
-            .collect();
+        let (mut large, second) = (first("large"), append("large", ExpectedVersion::NoStream, "second"));
+        let first = NewEvent { data: "1".repeat(bytes), ..large.events[0].clone() };
+        large.events = [first, second.events[0].clone()].into();
         large
     };
     let outcome = store.append(large(limits::EVENT_BYTES_MAX - 100)).await;
@@ -265,8 +263,28 @@ async fn a_first_append_to_a_stream_that_was_deleted_is_told_by_its_version() {
     let store = open(&settings(&cluster)).await;
     assert!(is_new(&store.append(first("order-1")).await));
     delete(&store, "order-1").await;
+    let repeat = store.append(first("order-1")).await;
+    assert!(matches!(repeat, AppendOutcome::Unknown(Fault::Refused(_))), "{repeat:?}");
     let outcome = store.append(append("order-1", ExpectedVersion::NoStream, "other")).await;
     assert!(matches!(outcome, AppendOutcome::Appended { first_version: 1, .. }), "{outcome:?}");
+    assert_eq!(*store.health().borrow(), Health::Writable, "the log itself is well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_takes_nothing_for_recorded_in_a_stream_that_was_deleted() {
+    let cluster = cluster(1).await;
+    let store = Arc::new(open(&settings(&cluster)).await);
+    let slug = AppSlug::parse("demo").unwrap();
+    let app =
+        |app_id| ConfiguredApp { slug: &slug, app_id, actual_price_is: PriceMeaning::Order, merchant: None };
+    let ledger = Ledger::open(store.clone(), Quotas::default()).await.unwrap();
+    ledger.register_all(&[app("wx1")], crate::clock::now()).await.unwrap();
+    delete(&store, "app-demo").await;
+    let refused = ledger.register_all(&[app("wx2")], crate::clock::now()).await;
+    let altered = |error: &RegisterError| {
+        matches!(error, RegisterError::Ledger(LedgerError::Altered { expected: 0, found: 1.., .. }))
+    };
+    assert!(refused.as_ref().is_err_and(altered), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,182 @@
+//! The program over a cluster, which the stand-in plays: pushes, read models, commands, copies, and a server that goes
+//! away and comes back.
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use kurrentdb_stand_in::Cluster;
+use serde_json::Value;
+
+use super::copying::{copied, copying};
+use super::expecting::{accepted, order};
+use super::server::{Home, Server, until};
+
+/// A home whose log is in a cluster; what stands in the password's place is no secret of the stand-in.
+fn home(cluster: &Cluster) -> Home {
+    home_of(cluster, "")
+}
+
+fn home_of(cluster: &Cluster, prefix: &str) -> Home {
+    let section = format!(
+        "[store]\nkind = \"kurrentdb\"\nurl = \"{}\"\nprefix = \"{prefix}\"\n",
+        with_password(&cluster.url())
+    );
+    Home::with(|text| text.replace("[store]\n", &section))
+}
+
+fn with_password(url: &str) -> String {
+    url.replace("kurrentdb://", "kurrentdb://ledger:changeit@")
+}
+
+/// As an option names it.
+fn place(cluster: &Cluster, prefix: &str) -> PathBuf {
+    format!("{}&streamPrefix={prefix}", with_password(&cluster.url())).into()
+}
+
+fn said(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(!said.contains("changeit") && !said.contains("panicked"), "{said}");
+    said
+}
+
+fn verified(home: &Home, args: &[&str]) {
+    let output = home.run(&[&["verify"], args].concat());
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+async fn folded(server: &Server, number: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let feed = server.admin("GET", "/v1/apps/demo/deliveries?limit=100", "").await;
+        if feed.body.contains(number) {
+            return serde_json::from_str(&feed.body).unwrap();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{feed:?}\n{}", server.log());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_are_answered_folded_and_verified_over_a_cluster() {
+    let cluster = Cluster::start(3).await.unwrap();
+    let home = home_of(&cluster, "shop_");
+    let server = home.serve();
+    accepted(&home, &server, &["A", "B", "A", "C"]).await;
+    let feed = folded(&server, "C").await;
+    assert_eq!(feed["items"].as_array().unwrap().len(), 3, "{feed}");
+    assert_eq!(cluster.log().stream("shop_order-demo.A").len(), 1);
+    // Beside the server, and through it.
+    verified(&home, &[]);
+    let history = home.run(&["history", "A", "--json"]);
+    assert!(history.status.success(), "{}", said(&history));
+    let history: Value = serde_json::from_slice(&history.stdout).unwrap();
+    assert_eq!(history["events"].as_array().unwrap().len(), 1);
+    let quarantined = home.run(&["quarantine", "list"]);
+    assert!(quarantined.status.success(), "{}", said(&quarantined));
+    let checked = home.run(&["replay", "--check"]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let config = said(&home.run(&["config", "check"]));
+    assert!(config.contains("store kurrentdb://127.0.0.1:"), "{config}");
+    assert_eq!(server.complaints(), [""; 0]);
+    assert!(!server.log().contains("changeit"));
+    assert!(server.terminate().success());
+    // The next one goes on where its read models are.
+    let server = home.serve();
+    accepted(&home, &server, &["C", "D"]).await;
+    folded(&server, "D").await;
+    assert!(!server.log().contains("rebuil"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_copied_into_a_cluster_and_back_again_and_again() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let source = Home::new();
+    let server = source.serve();
+    let (there, back) = (place(&cluster, "copy_"), source.folder().join("back/events.db"));
+    let mut events = 0;
+    for (pushed, new) in [(&["A", "B"][..], 3), (&[], 0), (&["C"], 1)] {
+        accepted(&source, &server, pushed).await;
+        events += new;
+        for (from, to) in [(source.store(), there.clone()), (there.clone(), back.clone())] {
+            let output = copying(&from, &to).output().unwrap();
+            said(&output);
+            assert_eq!(copied(&output)["events"], new, "{output:?}");
+        }
+        let compared = source.run(&["verify", "--json", "--against", there.to_str().unwrap()]);
+        assert!(compared.status.success(), "{}", said(&compared));
+        let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
+        assert_eq!((&compared["verdict"], &compared["same"]), (&"equal".into(), &events.into()));
+        verified(&source, &["--against", back.to_str().unwrap()]);
+    }
+    assert!(server.terminate().success());
+    // Another log stands there.
+    let other = Home::new();
+    let server = other.serve();
+    accepted(&other, &server, &["X"]).await;
+    let output = copying(&other.store(), &there).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("the target is no copy of the source"), "{output:?}");
+    // A server takes the copy over.
+    let moved = home_of(&cluster, "copy_");
+    let server = moved.serve();
+    accepted(&moved, &server, &["A", "D"]).await;
+    let feed = folded(&server, "D").await;
+    assert_eq!(feed["items"].as_array().unwrap().len(), 4, "{feed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_returns_within_five_seconds_of_the_clusters_return() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = home(&cluster);
+    let server = home.serve();
+    accepted(&home, &server, &["A"]).await;
+    cluster.kill(0).await.unwrap();
+    let answer = server.push(&order(&home, "B")).await;
+    assert_eq!((answer.status, answer.code()), (200, 50301), "{answer:?}");
+    server.until_ready_is(503).await;
+    cluster.revive(0).await.unwrap();
+    let begun = Instant::now();
+    server.until_ready_is(200).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    accepted(&home, &server, &["B", "A"]).await;
+    folded(&server, "B").await;
+    until("it is told", || server.log().contains("the log can be written again")).await;
+    assert!(!server.log().contains("changeit"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_write_themselves_where_no_server_of_this_machine_runs() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = home(&cluster);
+    // Nothing stands there yet, and nothing is made by asking.
+    let output = home.run(&["verify"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("there is no log yet"), "{output:?}");
+    let day = ["bill", "declare-empty", "--merchant", "1900000109", "--day", "2026-01-05", "--kind", "all"];
+    home.reconfigure(|text| format!("{text}[merchant.1900000109]\napps = [\"demo\"]\n"));
+    let output = home.run(&[&day[..], &["--reason", "no sales"]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(cluster.log().client_events() > 1);
+    verified(&home, &[]);
+}
+
+#[test]
+fn nothing_is_sent_in_the_clear_to_other_machines() {
+    let url = "url = \"kurrentdb://ledger:changeit@db.example:2113?tls=false\"";
+    let home =
+        Home::with(|text| text.replace("[store]\n", &format!("[store]\nkind = \"kurrentdb\"\n{url}\n")));
+    let output = home.run(&["config", "check"]);
+    assert!(!output.status.success());
+    assert!(
+        said(&output).contains("store.url: tls=false sends orders and the password in the clear"),
+        "{output:?}"
+    );
+    let secret = home.folder().join("url.txt");
+    std::fs::write(&secret, "kurrentdb://ledger:changeit@db.example\n").unwrap();
+    home.reconfigure(|text| text.replace(url, "url_file = \"url.txt\""));
+    let output = home.run(&["config", "check"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains("store kurrentdb://db.example:2113"), "{output:?}");
+}
