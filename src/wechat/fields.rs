@@ -88,8 +88,11 @@ impl<'a, O: Object> Fields<'a, O> {
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, FieldError> {
-        let text = self.text(name)?;
-        parse(&text).map_err(|error| self.error(name, error.to_string()))
+        let parse = |text: &str| parse(text).map_err(|error| self.error(name, error.to_string()));
+        match self.get(name) {
+            Some(Kind::Text(text)) if !text.is_empty() => parse(text),
+            _ => parse(&self.text(name)?),
+        }
     }
 
     /// A whole number, as a number or as a numeric string.

@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
         let value_seed = self.deeper()?;
-        let (mut fields, mut names) = (JsonObject::new(), Names::default());
+        let (mut fields, mut names) = (JsonObject::with_capacity(limits::FIELDS_EXPECTED), Names::default());
         while let Some(name) = entries.next_key_seed(Name)? {
             if !names.is_new(&name, &fields) {
                 let shown: String = name.chars().take(64).collect();
