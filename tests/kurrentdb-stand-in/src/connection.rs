@@ -1,7 +1,7 @@
 //! One connection: HTTP/2 over a socket that can be cut, or fall silent, at any time.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
@@ -30,8 +30,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Ends the connection with all that is on it.
+    /// Ends the connection with all that is on it. Nothing more is sent, not even that calls are reset.
     pub(crate) fn cut(&self) {
+        self.fall_silent();
         self.cut.notify_one();
     }
 
@@ -110,6 +111,21 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Ok(bytes.len()));
         }
         Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.line.is_silent() {
+            return Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()));
+        }
+        Pin::new(&mut self.socket).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
+use fancy_regex::Regex;
 
 use crate::{
     log::{Log, Record},
@@ -50,7 +50,8 @@ enum Filter {
 #[derive(Debug)]
 enum Pattern {
     Prefixes(Vec<String>),
-    Expression(Regex),
+    /// With look-around, which .NET has too and clients use.
+    Expression(Box<Regex>),
 }
 
 impl Reading {
@@ -250,14 +251,15 @@ impl Pattern {
             return Ok(Self::Prefixes(expression.prefixes));
         }
         Regex::new(&expression.regex)
-            .map(Self::Expression)
+            .map(|expression| Self::Expression(Box::new(expression)))
             .map_err(|error| Refusal::invalid(&format!("the filter's expression is not readable: {error}")))
     }
 
     fn matches(&self, text: &str) -> bool {
         match self {
             Self::Prefixes(prefixes) => prefixes.iter().any(|prefix| text.starts_with(prefix)),
-            Self::Expression(expression) => expression.is_match(text),
+            // One that gives up on a text has not found it there.
+            Self::Expression(expression) => expression.is_match(text).unwrap_or(false),
         }
     }
 }

@@ -158,16 +158,20 @@ impl Call {
         outcome.map_err(|_| End::Lost)
     }
 
+    /// Takes the node down. Nothing more is sent on this line, whose call is lost with it.
+    async fn go_down(&self) {
+        self.line.fall_silent();
+        // A port that is lost is asked for again when the node is started.
+        let _lost = self.shared.take_down(self.node).await;
+    }
+
     async fn strike(&self, now: Moment) -> Result<(), End> {
         match self.fault {
             Some(Fault::Cut { moment }) if moment == now => self.line.cut(),
             Some(Fault::HalfOpen { moment }) if moment == now => self.line.fall_silent(),
-            Some(Fault::NodeDead { moment }) if moment == now => {
-                // A port that is lost is asked for again when the node is started.
-                let _lost = self.shared.take_down(self.node).await;
-            }
+            Some(Fault::NodeDead { moment }) if moment == now => self.go_down().await,
             Some(Fault::Restart { moment, down_ms }) if moment == now => {
-                let _lost = self.shared.take_down(self.node).await;
+                self.go_down().await;
                 self.shared.bring_up_later(self.node, Duration::from_millis(down_ms));
             }
             _ => return Ok(()),

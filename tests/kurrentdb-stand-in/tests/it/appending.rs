@@ -75,7 +75,10 @@ async fn ids_that_stand_partly_or_elsewhere_are_no_repeat() {
     let partly = [first.clone(), paid("{}")];
     assert_eq!(caller.append(ORDER, Expected::NoStream(()), &partly).await.unwrap(), wrong);
     assert_eq!(caller.append(ORDER, Expected::Any(()), &partly).await.unwrap(), wrong);
-    assert_eq!(caller.append(ORDER, Expected::NoStream(()), &[second.clone()]).await.unwrap(), wrong);
+    assert_eq!(
+        caller.append(ORDER, Expected::NoStream(()), std::slice::from_ref(&second)).await.unwrap(),
+        wrong
+    );
     let longer = [first.clone(), second, paid("{}")];
     assert_eq!(caller.append(ORDER, Expected::NoStream(()), &longer).await.unwrap(), wrong);
     // In another stream the same id is another event.

@@ -59,6 +59,27 @@ async fn ids_that_stood_in_a_deleted_stream_are_still_repeats_and_nobody_says_wh
 }
 
 #[tokio::test]
+async fn a_deleted_stream_begins_anew_only_for_who_expects_none_or_its_last_revision() {
+    let (cluster, caller) = one_order().await;
+    let first = paid("{}");
+    caller.append("order-demo.2", Expected::NoStream(()), &[first.clone(), paid("{}")]).await.unwrap();
+    let wrong = Answer::Wrong { current: Some(1) };
+    for stream in [ORDER, "order-demo.2"] {
+        caller.delete(stream, Expected::Any(())).await.unwrap();
+        assert_eq!(caller.append(stream, Expected::Revision(0), &[paid("{}")]).await.unwrap(), wrong);
+        let exists = caller.append(stream, Expected::StreamExists(()), &[paid("{}")]).await.unwrap_err();
+        assert_eq!(exists.exception(), "stream-deleted");
+    }
+    // What begins like the first append and goes on otherwise is neither its repeat nor a new beginning.
+    let otherwise = [first, paid("{}")];
+    let answer = caller.append("order-demo.2", Expected::NoStream(()), &otherwise).await.unwrap();
+    assert_eq!(answer, wrong);
+    let anew = caller.append(ORDER, Expected::Revision(1), &[paid("{}")]).await.unwrap();
+    assert!(matches!(anew, Answer::Appended { last: 2, .. }), "{anew:?}");
+    assert_eq!(cluster.log().client_events(), 5);
+}
+
+#[tokio::test]
 async fn a_deletion_that_expects_wrongly_is_an_error() {
     let (_cluster, caller) = one_order().await;
     let failed = caller.delete(ORDER, Expected::Revision(0)).await.unwrap_err();

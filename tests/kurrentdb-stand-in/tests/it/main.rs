@@ -1,4 +1,5 @@
 //! What the stand-in answers, asked over HTTP/2 by hand: no client library, no code of the server's.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod appending;
 mod caller;

@@ -54,6 +54,7 @@ async fn a_filter_takes_what_begins_so_or_matches() {
         (by_stream(regex("demo.2$")), vec!["order-demo.2"]),
         (by_type(prefixes(&["Goods"])), vec!["order-demo.1", "orderly-x"]),
         (by_type(regex("^(Coins|Refund)")), vec!["refund-demo.1", "order-demo.2"]),
+        (by_type(regex(r"^(?!\$|Goods)")), vec!["refund-demo.1", "order-demo.2"]),
         (by_type(regex("^[^$]")), vec!["order-demo.1", "refund-demo.1", "order-demo.2", "orderly-x"]),
     ];
     for (filtering, expected) in cases {
