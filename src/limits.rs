@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Objects and lists inside one another, in JSON and in XML.
 pub const NESTING_DEPTH_MAX: usize = 32;
+/// In objects of so many fields, a duplicate is found by looking at each; in larger ones by hashes.
+pub const FIELDS_LOOKED_THROUGH_MAX: usize = 24;
 /// The URL parameters of a push, together.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 /// The URL parameters of a request to the admin listener, together.

@@ -142,6 +142,26 @@ pub async fn of_log(log: &dyn ReadLog, from: u64, limit: usize) -> Result<Vec<An
     Ok(anchors)
 }
 
+/// The first of these anchors, by their revisions, that the log does not have as it stands there.
+pub async fn first_missing<'a>(
+    log: &dyn ReadLog,
+    anchors: &'a [Anchor],
+) -> Result<Option<&'a Anchor>, LedgerError> {
+    let mut kept: Vec<_> = anchors.iter().collect();
+    kept.sort_by_key(|anchor| anchor.seal.revision);
+    let mut page: Vec<Anchor> = Vec::new();
+    for anchor in kept {
+        let revision = anchor.seal.revision;
+        if page.last().is_none_or(|last| last.seal.revision < revision) {
+            page = of_log(log, revision, limits::READ_PAGE_EVENTS_MAX / 2).await?;
+        }
+        if !page.contains(anchor) {
+            return Ok(Some(anchor));
+        }
+    }
+    Ok(None)
+}
+
 /// All anchors of a file, in its order. Empty lines are passed over.
 pub fn read(mut file: impl BufRead) -> Result<Vec<Anchor>, AnchorError> {
     let mut anchors = Vec::new();

@@ -3,6 +3,7 @@
 //! store has others.
 
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::store::RecordedEvent;
 
@@ -12,8 +13,9 @@ pub type Hash = [u8; 32];
 /// number of 64 bits. The version is written in decimal, the id in lower case with hyphens.
 pub fn digest(event: &RecordedEvent) -> Hash {
     let mut sha = Sha256::new();
-    let (version, id) = (event.version.to_string(), event.id.hyphenated().to_string());
-    for part in [event.stream.as_str(), &version, &id, &event.event_type, &event.data, &event.metadata] {
+    let mut id = Uuid::encode_buffer();
+    let (version, id) = (event.version.to_string(), event.id.hyphenated().encode_lower(&mut id));
+    for part in [event.stream.as_str(), &version, id, &event.event_type, &event.data, &event.metadata] {
         sha.update((part.len() as u64).to_be_bytes());
         sha.update(part);
     }
@@ -52,8 +54,6 @@ pub fn root(before: &Hash, segment: &Hash) -> Hash {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::store::{Position, StreamName};
 

@@ -9,6 +9,7 @@ use crate::domain::push::Push;
 use crate::store::StreamName;
 use crate::wechat::App;
 use crate::wechat::event_name::Family;
+use crate::wechat::json::Json;
 use crate::wechat::payload::{self, Business};
 use crate::wechat::signature::{AppKey, EnvironmentKeys, verify};
 use crate::wechat::strict_json;
@@ -108,7 +109,7 @@ fn signed_fact(
     evidence: &Evidence,
     signature: &SignatureEvidence,
 ) -> Result<Option<Push>, NotSigned> {
-    let fields = strict_json::parse(&evidence.payload).unwrap_or_default();
+    let fields = strict_json::read(&evidence.payload).unwrap_or(Json::Null);
     let keys = [EnvironmentKeys { env: signature.verified_env, keys: slice::from_ref(key) }];
     let verified = verify(&keys, &evidence.event, &evidence.payload, &fields, &signature.pay_event_sig);
     let verified = verified.ok_or(NotSigned)?;

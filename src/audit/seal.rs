@@ -28,6 +28,9 @@ pub struct Sealer {
     events_max: u64,
 }
 
+/// Asks what time it is.
+pub type Clock<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
+
 /// What came of sealing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealing {
@@ -70,15 +73,19 @@ impl Sealer {
         Ok(newest)
     }
 
-    /// Seals all that stands in the log by now, but for seals that nothing has followed.
-    pub async fn seal(&self, ledger: &Ledger, at: DateTime<Utc>) -> Result<Sealing, SealError> {
+    /// Seals all that stands in the log by now, but for seals that nothing has followed. The clock is asked when it is
+    /// known what is to be sealed, which may be long after the call.
+    pub async fn seal(&self, ledger: &Ledger, clock: Clock<'_>) -> Result<Sealing, SealError> {
         let _turn = self.turn.lock().await;
         let log: &dyn ReadLog = ledger.store().as_ref();
         let mut sealing = Sealing { added: 0, newest: self.look(log).await? };
         let Some(end) = log.last().await? else { return Ok(sealing) };
+        let now = clock();
         let mut tries = 0;
         loop {
             let newest = sealing.newest.as_ref().map(|newest| &newest.seal);
+            // A clock that was put back makes no seal older than the one before.
+            let at = newest.map_or(now, |newest| now.max(newest.sealed_at));
             let Some(next) = self.next(log, newest, end, at).await? else { return Ok(sealing) };
             if ledger.append_seal(&next).await?.is_some() {
                 let Seal { revision, count, position, root, .. } = &next;

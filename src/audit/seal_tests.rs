@@ -88,13 +88,13 @@ async fn a_seal_covers_exactly_the_events_up_to_its_position_and_the_next_those_
     let (ledger, _folder) = empty().await;
     let sealer = sealer(1);
     record(&ledger, 0..3).await;
-    let first = sealer.seal(&ledger, at(1)).await.unwrap();
+    let first = sealer.seal(&ledger, &|| at(1)).await.unwrap();
     assert_eq!(first.added, 1);
     let placed = first.newest.unwrap();
     assert_eq!((placed.seal.count, placed.position.number(), placed.seal.sealed_at), (3, 4, at(1)));
     is_one_chain(&ledger, &[3]).await;
     record(&ledger, 3..5).await;
-    sealer.seal(&ledger, at(2)).await.unwrap();
+    sealer.seal(&ledger, &|| at(2)).await.unwrap();
     // The first seal is an event like all others: it lies in the second segment.
     is_one_chain(&ledger, &[3, 6]).await;
     assert_eq!(sealer.newest().unwrap().count, 6);
@@ -106,10 +106,10 @@ async fn where_nothing_but_a_seal_is_new_nothing_is_sealed() {
     let (ledger, _folder) = empty().await;
     let sealer = sealer(1);
     let nothing = Sealing { added: 0, newest: None };
-    assert_eq!(sealer.seal(&ledger, at(0)).await.unwrap(), nothing);
+    assert_eq!(sealer.seal(&ledger, &|| at(0)).await.unwrap(), nothing);
     record(&ledger, 0..1).await;
-    let sealed = sealer.seal(&ledger, at(1)).await.unwrap();
-    let again = sealer.seal(&ledger, at(2)).await.unwrap();
+    let sealed = sealer.seal(&ledger, &|| at(1)).await.unwrap();
+    let again = sealer.seal(&ledger, &|| at(2)).await.unwrap();
     assert_eq!(again, Sealing { added: 0, ..sealed });
     assert_eq!(all(&ledger).await.len(), 2);
 }
@@ -121,13 +121,13 @@ async fn of_sealers_that_race_each_adds_to_one_chain_or_finds_nothing_to_do() {
         record(&ledger, 3 * round..3 * round + 2).await;
         let (one, other) = (sealer(1), sealer(2));
         let (one, other, ()) = tokio::join!(
-            one.seal(&ledger, at(1)),
-            other.seal(&ledger, at(2)),
+            one.seal(&ledger, &|| at(1)),
+            other.seal(&ledger, &|| at(2)),
             record(&ledger, 3 * round + 2..3 * round + 3)
         );
         assert!((1..=3).contains(&(one.unwrap().added + other.unwrap().added)));
     }
-    sealer(3).seal(&ledger, at(3)).await.unwrap();
+    sealer(3).seal(&ledger, &|| at(3)).await.unwrap();
     let ends: Vec<_> = anchors(&ledger).await.iter().map(|anchor| anchor.seal.count as usize).collect();
     assert!(ends.len() >= 20 && ends.is_sorted_by(|before, after| before < after), "{ends:?}");
     is_one_chain(&ledger, &ends).await;
@@ -138,12 +138,12 @@ async fn a_long_log_that_was_never_sealed_gets_several_seals_at_once() {
     let (ledger, _folder) = empty().await;
     record(&ledger, 0..8).await;
     let sealer = Sealer { events_max: 3, ..sealer(1) };
-    assert_eq!(sealer.seal(&ledger, at(0)).await.unwrap().added, 3);
+    assert_eq!(sealer.seal(&ledger, &|| at(0)).await.unwrap().added, 3);
     is_one_chain(&ledger, &[3, 6, 8]).await;
     assert_eq!(all(&ledger).await.len(), 11);
     record(&ledger, 8..9).await;
     // Before the new event stand as many seals as fill one.
-    assert_eq!(sealer.seal(&ledger, at(1)).await.unwrap().added, 1);
+    assert_eq!(sealer.seal(&ledger, &|| at(1)).await.unwrap().added, 1);
     is_one_chain(&ledger, &[3, 6, 8, 12]).await;
 }
 
@@ -155,7 +155,7 @@ async fn the_newest_seal_of_any_place_is_found_among_many() {
     let sealer = sealer(1);
     for seals in 1..=9 {
         record(&ledger, seals..seals + 1).await;
-        sealer.seal(&ledger, at(0)).await.unwrap();
+        sealer.seal(&ledger, &|| at(0)).await.unwrap();
         for place in 0..=2 * seals {
             // Each second event is a seal.
             let newest = newest_seal(log.as_ref(), Some(Position::from_number(place as u64))).await.unwrap();
@@ -176,11 +176,32 @@ async fn a_log_or_a_stream_of_seals_that_was_altered_is_not_sealed() {
     record(&ledger, 0..3).await;
     let file = rusqlite::Connection::open(folder.path().join("events.db")).unwrap();
     file.execute("DELETE FROM events WHERE position = 2", []).unwrap();
-    let error = sealer(1).seal(&ledger, at(0)).await.unwrap_err();
+    let error = sealer(1).seal(&ledger, &|| at(0)).await.unwrap_err();
     let SealError::Gap { expected: 2, found } = error else { panic!("{error}") };
     assert_eq!(found.number(), 3);
     let stream: StreamName = codec::seal_stream();
     file.execute("UPDATE events SET stream = ?1 WHERE position = 1", [stream.as_str()]).unwrap();
-    let error = sealer(1).seal(&ledger, at(0)).await.unwrap_err().to_string();
+    let error = sealer(1).seal(&ledger, &|| at(0)).await.unwrap_err().to_string();
     assert!(error.contains("the event at position 1 is not the seal 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_seal_is_dated_when_its_turn_has_come_and_never_before_the_seal_before_it() {
+    let (ledger, _folder) = empty().await;
+    let sealer = sealer(1);
+    record(&ledger, 0..1).await;
+    let held = sealer.turn.lock().await;
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let clock = || at(if is_over.load(std::sync::atomic::Ordering::SeqCst) { 9 } else { 1 });
+    let (sealed, ()) = tokio::join!(sealer.seal(&ledger, &clock), async {
+        // An order that comes while somebody else seals is covered, and the seal must not be older than it.
+        record(&ledger, 1..2).await;
+        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(held);
+    });
+    let seal = sealed.unwrap().newest.unwrap().seal;
+    assert_eq!((seal.count, seal.sealed_at), (2, at(9)));
+    record(&ledger, 2..3).await;
+    let after = sealer.seal(&ledger, &|| at(5)).await.unwrap().newest.unwrap().seal;
+    assert_eq!((after.revision, after.sealed_at), (2, at(9)), "the clock was put back");
 }

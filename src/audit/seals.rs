@@ -1,12 +1,38 @@
 //! The seals of a log, and which of them covers an event.
 
-use super::anchor::{self, Anchor};
+use super::anchor::{self, Anchor, AnchorProblem};
+use crate::ed25519::PublicKey;
 use crate::ledger::LedgerError;
 use crate::limits;
 use crate::store::{Position, ReadLog};
 
 /// All seals of a log in their order.
 pub struct Seals(Vec<Anchor>);
+
+/// The keys whose seals count. Where none is configured, any does.
+pub struct Trusted(pub Vec<PublicKey>);
+
+/// Why a seal says nothing of the events that it covers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealProblem {
+    #[error("THE SEAL DOES NOT HOLD: {0}")]
+    Broken(#[from] AnchorProblem),
+    #[error(
+        "ITS KEY IS UNKNOWN: the key {0} signed it, which is neither seal.key_file's nor one of seal.public_keys"
+    )]
+    UnknownKey(String),
+}
+
+impl Trusted {
+    /// `None` where it holds.
+    pub fn problem(&self, anchor: &Anchor) -> Option<SealProblem> {
+        match anchor.verify() {
+            Ok(key) if self.0.is_empty() || self.0.contains(&key) => None,
+            Ok(key) => Some(SealProblem::UnknownKey(key.to_string())),
+            Err(problem) => Some(problem.into()),
+        }
+    }
+}
 
 impl Seals {
     pub async fn read(log: &dyn ReadLog) -> Result<Self, LedgerError> {

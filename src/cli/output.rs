@@ -78,8 +78,25 @@ enum Out {
 /// Of a file that was not there before, less what the umask takes.
 const NEW_FILE: u32 = 0o666;
 
+/// Of a file that only its owner may read.
+const PRIVATE_FILE: u32 = 0o600;
+
 impl OutFile {
+    /// A file that is there keeps its mode.
     pub fn begin(path: &Path) -> anyhow::Result<Self> {
+        let mode = |stands: Option<Permissions>| stands.unwrap_or_else(|| Permissions::from_mode(NEW_FILE));
+        Self::begin_with(path, mode)
+    }
+
+    /// A file that only its owner may read, whatever the mode of one that is there.
+    pub fn begin_private(path: &Path) -> anyhow::Result<Self> {
+        Self::begin_with(path, |_| Permissions::from_mode(PRIVATE_FILE))
+    }
+
+    fn begin_with(
+        path: &Path,
+        mode: impl FnOnce(Option<Permissions>) -> Permissions,
+    ) -> anyhow::Result<Self> {
         let shown = || path.display().to_string();
         // The link stays, and the file behind it is written.
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -89,8 +106,7 @@ impl OutFile {
             return Ok(Self { place, out: Out::Straight(file) });
         }
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let permissions =
-            stands.map_or_else(|| Permissions::from_mode(NEW_FILE), |stands| stands.permissions());
+        let permissions = mode(stands.map(|stands| stands.permissions()));
         let file = tempfile::Builder::new()
             .prefix(".order-ledger-")
             .permissions(permissions)
@@ -108,6 +124,9 @@ impl OutFile {
             Out::Beside(file) => {
                 file.as_file().sync_all().with_context(shown)?;
                 file.persist(&self.place).map_err(|error| error.error).with_context(shown)?;
+                let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = File::open(folder.unwrap_or(Path::new(".")));
+                folder.and_then(|folder| folder.sync_all()).with_context(shown)?;
             }
         }
         Ok(())

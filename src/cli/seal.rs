@@ -1,10 +1,11 @@
 //! `order-ledger seal`: seals the log now, makes a key for it, and writes seals out to be kept elsewhere.
 
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 
 use super::log::{LogPlace, OwnLog};
@@ -12,13 +13,13 @@ use super::admin_client::TokenSource;
 use super::answered::told;
 use super::door::{Door, Here};
 use super::output::{OutFile, Stdout};
-use super::{ConfigFile, fresh};
-use crate::audit::anchor;
+use super::{COULD_NOT_RUN, ConfigFile, FOUND_WRONG, fresh};
+use crate::audit::anchor::{self, Anchor};
 use crate::audit::seal::Sealer;
 use crate::clock;
 use crate::config::Config;
 use crate::ed25519::SigningKey;
-use crate::http::api::{LogSealed, SEALS_PATH};
+use crate::http::api::{Code, LogSealed, SEALS_PATH};
 use crate::ledger::newest_seal;
 use crate::limits;
 use crate::store::ReadLog;
@@ -91,7 +92,8 @@ async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
         Door::Here(log) => Ok(seal_here(config, log).await?),
         Door::Server(client) => client.post::<LogSealed>(SEALS_PATH, &json!({})).await?,
     };
-    told(answered, args.json, |LogSealed { added, seal }| match (added, seal) {
+    let has_no_key = matches!(&answered, Err(refusal) if refusal.is(Code::NotSealing));
+    let told = told(answered, args.json, |LogSealed { added, seal }| match (added, seal) {
         (_, None) => out!("nothing is recorded, so there is nothing to seal"),
         (0, Some(seal)) => out!("nothing new since seal {}, of {}", seal.revision, seal.sealed_at),
         (_, Some(seal)) => {
@@ -99,7 +101,9 @@ async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
             out!("keep it where nobody can change it who can change the log:");
             out!("  order-ledger seal --export anchors.jsonl{}", args.config.option());
         }
-    })
+    });
+    // As where no server runs: without a key it could not run.
+    if has_no_key { told.map(|_| COULD_NOT_RUN.into()) } else { told }
 }
 
 /// No server runs: this process takes the log's lock and seals itself.
@@ -111,7 +115,7 @@ async fn seal_here(config: &Config, log: OwnLog) -> anyhow::Result<LogSealed> {
         )
     };
     let here = Here::open(log).await?;
-    let sealed = match Sealer::new(own.key.clone()).seal(&here.ledger, clock::now()).await {
+    let sealed = match Sealer::new(own.key.clone()).seal(&here.ledger, &clock::now).await {
         Ok(sealing) => {
             LogSealed::of(here.ledger.store().as_ref(), sealing).await.map_err(anyhow::Error::from)
         }
@@ -127,11 +131,57 @@ async fn export(config: &Config, file: &Path, args: &Args) -> anyhow::Result<Exi
         write(log.as_ref(), args, &mut Stdout).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(missing) = lost(log.as_ref(), file).await? {
+        eprintln!("{}", missing.told(file, log.as_ref()));
+        return Ok(FOUND_WRONG.into());
+    }
     let mut out = OutFile::begin(file)?;
     let written = write(log.as_ref(), args, &mut out).await?;
     out.finish()?;
     eprintln!("{}: {written} seals", file.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// An anchor that stands in the file, and that the log does not have.
+struct Lost {
+    kept: Anchor,
+    /// Of the log; 0 where it has none.
+    newest: u64,
+}
+
+impl Lost {
+    fn told(&self, file: &Path, log: &dyn ReadLog) -> String {
+        let (file, kept, newest) = (file.display(), &self.kept.seal, self.newest);
+        let what = if kept.revision > newest {
+            format!("the log has no seal {}: its newest is seal {newest}", kept.revision)
+        } else {
+            format!("seal {} of the log is another one", kept.revision)
+        };
+        format!(
+            "{file}: it holds seal {} of the log {}, root {}, and {what}. Either the log {} was cut off or replaced, \
+             or the file is another log's. Nothing was written, for the file may be the only proof: keep it, hold the \
+             log against it with `order-ledger verify --anchor {file}`, and export to another file",
+            kept.revision,
+            kept.log_id,
+            kept.root,
+            log.log_id().0
+        )
+    }
+}
+
+/// What would be lost if the file was written anew. A file that holds anything but anchors is an error.
+async fn lost(log: &dyn ReadLog, file: &Path) -> anyhow::Result<Option<Lost>> {
+    // A pipe or a device keeps nothing.
+    if !fs::metadata(file).is_ok_and(|stands| stands.is_file()) {
+        return Ok(None);
+    }
+    let shown = || file.display().to_string();
+    let kept = anchor::read(BufReader::new(File::open(file).with_context(shown)?)).map_err(|error| {
+        anyhow!("{}: {error}; it is no file of anchors and stays as it is: name another file", shown())
+    })?;
+    let Some(missing) = anchor::first_missing(log, &kept).await? else { return Ok(None) };
+    let newest = newest_seal(log, None).await?.map_or(0, |newest| newest.seal.revision);
+    Ok(Some(Lost { kept: missing.clone(), newest }))
 }
 
 /// How many seals were written.

@@ -26,7 +26,7 @@ async fn forever(ledger: &Ledger, sealer: &Sealer, every: Duration) {
     let (mut wait, mut is_failing) = (until_due(ledger, sealer, every).await, false);
     loop {
         sleep(wait).await;
-        wait = match sealer.seal(ledger, clock::now()).await {
+        wait = match sealer.seal(ledger, &clock::now).await {
             Ok(_) if is_failing => {
                 info!("sealing works again");
                 is_failing = false;

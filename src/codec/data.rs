@@ -1,11 +1,11 @@
 //! Event data: flat JSON in snake_case, raw values only, absent fields left out. The order of fields is
 //! part of the format, for event ids are made from the bytes.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
 use super::role_data::Role;
+use super::written::{AsText, Like, Written};
 use super::{bill_data, case_data, recovery_data, seal_data};
 use crate::domain::app::PriceMeaning;
 use crate::domain::event::Event;
@@ -64,36 +64,43 @@ struct Resolved {
 }
 
 pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
+    write(event, AsText)
+}
+
+/// Whether an event is written as this text.
+pub fn is_written_as(event: &Event, data: &str) -> Result<bool, serde_json::Error> {
+    write(event, Like(data))
+}
+
+fn write<W: Written>(event: &Event, out: W) -> Result<W::Out, serde_json::Error> {
     match event {
-        Event::AppRegistered { app_id, actual_price_is } => serde_json::to_string(&AppRegistered {
+        Event::AppRegistered { app_id, actual_price_is } => out.value(&AppRegistered {
             app_id: app_id.clone(),
             actual_price_is: actual_price_is.as_str().into(),
         }),
-        Event::PriceMeaningChanged { from, to, revision } => serde_json::to_string(&PriceMeaningChanged {
+        Event::PriceMeaningChanged { from, to, revision } => out.value(&PriceMeaningChanged {
             from: from.as_str().into(),
             to: to.as_str().into(),
             revision: *revision,
         }),
         Event::MerchantAssigned { merchant, revision } => {
-            serde_json::to_string(&MerchantAssigned { merchant: merchant.to_string(), revision: *revision })
+            out.value(&MerchantAssigned { merchant: merchant.to_string(), revision: *revision })
         }
-        Event::GoodsDelivered(goods) => serde_json::to_string(&Goods::from(goods)),
-        Event::CoinsDelivered(coins) => serde_json::to_string(&Coins::from(coins)),
-        Event::RefundSucceeded(refund) => serde_json::to_string(&Refund::from(refund)),
-        Event::GiftDelivered(gift) => serde_json::to_string(&Gift::from(gift)),
-        Event::PaymentIdentified(payment) => serde_json::to_string(&Payment::from(payment)),
-        Event::ConflictingPushReceived(push) | Event::MockReceived(push) => {
-            serde_json::to_string(&AnyPush::from(push))
-        }
+        Event::GoodsDelivered(goods) => out.value(&Goods::from(goods)),
+        Event::CoinsDelivered(coins) => out.value(&Coins::from(coins)),
+        Event::RefundSucceeded(refund) => out.value(&Refund::from(refund)),
+        Event::GiftDelivered(gift) => out.value(&Gift::from(gift)),
+        Event::PaymentIdentified(payment) => out.value(&Payment::from(payment)),
+        Event::ConflictingPushReceived(push) | Event::MockReceived(push) => out.value(&AnyPush::from(push)),
         Event::GoodsGranted { by, reason }
         | Event::GrantRefused { by, reason }
         | Event::GrantRevoked { by, reason } => {
-            serde_json::to_string(&Granting { by: by.clone(), reason: reason.clone() })
+            out.value(&Granting { by: by.clone(), reason: reason.clone() })
         }
         Event::RoleReported { env, open_id, role, revision } => {
-            serde_json::to_string(&Role::new(*env, open_id, role, *revision))
+            out.value(&Role::new(*env, open_id, role, *revision))
         }
-        Event::PushQuarantined { event, reason, out_trade_no } => serde_json::to_string(&Quarantined {
+        Event::PushQuarantined { event, reason, out_trade_no } => out.value(&Quarantined {
             event: event.clone(),
             reason: reason.code().into(),
             detail: match reason {
@@ -104,17 +111,17 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             out_trade_no: out_trade_no.clone(),
         }),
         Event::QuarantineAdopted { by, reason } | Event::QuarantineDismissed { by, reason } => {
-            serde_json::to_string(&Resolved { by: by.clone(), reason: reason.clone() })
+            out.value(&Resolved { by: by.clone(), reason: reason.clone() })
         }
         Event::OrderRecovered { order, proposed_by, approved_by } => {
-            recovery_data::encode_recovered(order, proposed_by, approved_by)
+            Ok(out.text(recovery_data::encode_recovered(order, proposed_by, approved_by)?))
         }
-        Event::Recovery(event) => recovery_data::encode(event),
-        Event::Bill(event) => bill_data::encode(event),
-        Event::Case(event) => case_data::encode_case(event),
-        Event::Period(event) => case_data::encode_period(event),
-        Event::ReportFiled(report) => case_data::encode_report(report),
-        Event::LedgerSealed(seal) => seal_data::encode(seal),
+        Event::Recovery(event) => Ok(out.text(recovery_data::encode(event)?)),
+        Event::Bill(event) => Ok(out.text(bill_data::encode(event)?)),
+        Event::Case(event) => Ok(out.text(case_data::encode_case(event)?)),
+        Event::Period(event) => Ok(out.text(case_data::encode_period(event)?)),
+        Event::ReportFiled(report) => Ok(out.text(case_data::encode_report(report)?)),
+        Event::LedgerSealed(seal) => Ok(out.text(seal_data::encode(seal)?)),
     }
 }
 
@@ -133,13 +140,13 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
             let MerchantAssigned { merchant, revision } = parse(data)?;
             Event::MerchantAssigned { merchant: bill_data::merchant(&merchant)?, revision }
         }
-        "GoodsDelivered" => Event::GoodsDelivered(parse::<Goods>(data)?.try_into()?),
-        "CoinsDelivered" => Event::CoinsDelivered(parse::<Coins>(data)?.try_into()?),
-        "RefundSucceeded" => Event::RefundSucceeded(parse::<Refund>(data)?.try_into()?),
+        "GoodsDelivered" => Event::GoodsDelivered(parse::<Goods<'_>>(data)?.try_into()?),
+        "CoinsDelivered" => Event::CoinsDelivered(parse::<Coins<'_>>(data)?.try_into()?),
+        "RefundSucceeded" => Event::RefundSucceeded(parse::<Refund<'_>>(data)?.try_into()?),
         "GiftDelivered" => Event::GiftDelivered(parse::<Gift>(data)?.try_into()?),
-        "PaymentIdentified" => Event::PaymentIdentified(parse::<Payment>(data)?.into()),
-        "ConflictingPushReceived" => Event::ConflictingPushReceived(parse::<AnyPush>(data)?.try_into()?),
-        "MockReceived" => Event::MockReceived(parse::<AnyPush>(data)?.try_into()?),
+        "PaymentIdentified" => Event::PaymentIdentified(parse::<Payment<'_>>(data)?.into()),
+        "ConflictingPushReceived" => Event::ConflictingPushReceived(parse::<AnyPush<'_>>(data)?.try_into()?),
+        "MockReceived" => Event::MockReceived(parse::<AnyPush<'_>>(data)?.try_into()?),
         "GoodsGranted" => {
             let Granting { by, reason } = parse(data)?;
             Event::GoodsGranted { by, reason }
@@ -186,7 +193,7 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
     })
 }
 
-pub(super) fn parse<T: DeserializeOwned>(data: &str) -> Result<T, String> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, String> {
     serde_json::from_str(data).map_err(|error| format!("data: {error}"))
 }
 

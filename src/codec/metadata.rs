@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Metadata;
 use super::data::SCHEMA;
+use super::written::{AsText, Like, Written};
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
@@ -43,7 +44,8 @@ struct StoredEvidence<'a> {
 #[serde(deny_unknown_fields)]
 struct Read<'a> {
     schema: u32,
-    app: Option<String>,
+    #[serde(borrow)]
+    app: Option<Text<'a>>,
     #[serde(borrow)]
     recorded_at: Cow<'a, str>,
     event: Option<String>,
@@ -51,17 +53,32 @@ struct Read<'a> {
     pay_event_sig: Option<String>,
     verified_env: Option<i64>,
     key_fingerprint: Option<String>,
-    transport: Option<String>,
+    #[serde(borrow)]
+    transport: Option<Text<'a>>,
     create_time: Option<i64>,
-    received_at: Option<String>,
+    #[serde(borrow)]
+    received_at: Option<Text<'a>>,
 }
+
+/// What is not kept as a text.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn stamped(text: &str) -> Result<DateTime<Utc>, String> {
     parse_stamp(text).map_err(|error| format!("metadata: {text:?}: {error}"))
 }
 
 pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Stored {
+    AsText.value(&stored(metadata))
+}
+
+/// Whether it is written as this text.
+pub fn is_written_as(metadata: &Metadata, text: &str) -> Result<bool, serde_json::Error> {
+    Like(text).value(&stored(metadata))
+}
+
+fn stored(metadata: &Metadata) -> Stored<'_> {
+    Stored {
         schema: SCHEMA,
         app: metadata.app.as_ref().map(AppSlug::as_str),
         recorded_at: stamp(metadata.recorded_at),
@@ -78,13 +95,13 @@ pub fn encode(metadata: &Metadata) -> Result<String, serde_json::Error> {
                 received_at: stamp(evidence.received_at),
             }
         }),
-    })
+    }
 }
 
 /// The metadata and the schema version of its event.
 pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
     let read: Read<'_> = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
-    let app = read.app.as_deref().map(AppSlug::parse).transpose();
+    let app = read.app.as_ref().map(|app| AppSlug::parse(&app.0)).transpose();
     let app = app.map_err(|error| format!("metadata: {error}"))?;
     let (schema, recorded_at) = (read.schema, stamped(&read.recorded_at)?);
     Ok((Metadata { app, recorded_at, evidence: evidence(read)? }, schema))
@@ -106,10 +123,10 @@ fn evidence(read: Read<'_>) -> Result<Option<Evidence>, String> {
             event,
             payload,
             signature,
-            transport: Transport::parse(&transport)
-                .ok_or_else(|| format!("metadata: transport is {transport:?}"))?,
+            transport: Transport::parse(&transport.0)
+                .ok_or_else(|| format!("metadata: transport is {:?}", transport.0))?,
             create_time: read.create_time,
-            received_at: stamped(&received_at)?,
+            received_at: stamped(&received_at.0)?,
         })),
         (None, None, None, None) if signature.is_none() && read.create_time.is_none() => Ok(None),
         _ => Err("metadata: the evidence is incomplete".into()),

@@ -14,6 +14,7 @@ mod recovery_data;
 mod role_data;
 mod seal_data;
 mod stream;
+mod written;
 
 use chrono::{DateTime, Utc};
 use sha1::Sha1;
@@ -108,8 +109,8 @@ pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
 /// Whether what was read, written again, gives the same bytes: nothing stands in the event that is not read.
 pub fn is_canonical(recorded: &RecordedEvent, decoded: &Decoded) -> Result<bool, EncodeError> {
     let is_same = recorded.event_type == decoded.event.type_name()
-        && recorded.data == data::encode(&decoded.event)?
-        && recorded.metadata == metadata::encode(&decoded.metadata)?;
+        && data::is_written_as(&decoded.event, &recorded.data)?
+        && metadata::is_written_as(&decoded.metadata, &recorded.metadata)?;
     Ok(is_same)
 }
 

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::json::{Kind, Node, Object};
+
 /// Where a field stands and what is wrong with it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{path}: {problem}")]
@@ -11,9 +13,9 @@ pub struct FieldError {
     pub problem: String,
 }
 
-#[derive(Clone, Copy)]
-pub struct Fields<'a> {
-    map: &'a Map<String, Value>,
+/// Of an object of serde's, where nothing else is said.
+pub struct Fields<'a, O = Map<String, Value>> {
+    object: &'a O,
     path: Path<'a>,
 }
 
@@ -35,17 +37,17 @@ impl Path<'_> {
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a, O: Object> Fields<'a, O> {
     /// The fields of a whole message; `what` names it where it is not an object.
-    pub fn of(value: &'a Value, what: &str) -> Result<Self, FieldError> {
-        match value {
-            Value::Object(map) => Ok(Self { map, path: Path::Top }),
-            other => Err(FieldError { path: what.to_owned(), problem: not("an object", other) }),
+    pub fn of<N: Node<Object = O>>(value: &'a N, what: &str) -> Result<Self, FieldError> {
+        match value.kind() {
+            Kind::Object(object) => Ok(Self { object, path: Path::Top }),
+            other => Err(FieldError { path: what.to_owned(), problem: not("an object", &other) }),
         }
     }
 
-    pub fn of_map(map: &'a Map<String, Value>) -> Self {
-        Self { map, path: Path::Top }
+    pub fn of_map(object: &'a O) -> Self {
+        Self { object, path: Path::Top }
     }
 
     pub fn error(&self, name: &str, problem: impl Into<String>) -> FieldError {
@@ -53,8 +55,8 @@ impl<'a> Fields<'a> {
     }
 
     /// `null` counts as absent.
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.map.get(name).filter(|value| !value.is_null())
+    fn get(&self, name: &str) -> Option<Kind<'a, O::Value>> {
+        self.object.value(name).map(Node::kind).filter(|kind| !matches!(kind, Kind::Null))
     }
 
     fn required<T>(&self, name: &str, found: Option<T>) -> Result<T, FieldError> {
@@ -69,9 +71,9 @@ impl<'a> Fields<'a> {
     pub fn optional_text(&self, name: &str) -> Result<Option<String>, FieldError> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
-            Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
-            Some(other) => Err(self.error(name, not("a text", other))),
+            Some(Kind::Text(text)) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+            Some(Kind::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+            Some(other) => Err(self.error(name, not("a text", &other))),
         }
     }
 
@@ -94,10 +96,10 @@ impl<'a> Fields<'a> {
     pub fn optional_int(&self, name: &str) -> Result<Option<i64>, FieldError> {
         let found = match self.get(name) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_i64(),
-            Some(Value::String(text)) if text.is_empty() => return Ok(None),
-            Some(Value::String(text)) => text.parse().ok().filter(|_| !text.starts_with('+')),
-            Some(other) => return Err(self.error(name, not("a whole number", other))),
+            Some(Kind::Number(number)) => number.as_i64(),
+            Some(Kind::Text(text)) if text.is_empty() => return Ok(None),
+            Some(Kind::Text(text)) => text.parse().ok().filter(|_| !text.starts_with('+')),
+            Some(other) => return Err(self.error(name, not("a whole number", &other))),
         };
         found.map(Some).ok_or_else(|| self.error(name, "is not a whole number of 64 bits"))
     }
@@ -120,51 +122,51 @@ impl<'a> Fields<'a> {
     pub fn flag(&self, name: &str) -> Result<bool, FieldError> {
         match self.get(name) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(Value::Number(number)) if number.as_i64() == Some(0) => Ok(false),
-            Some(Value::Number(number)) if number.as_i64() == Some(1) => Ok(true),
-            Some(Value::String(text)) if matches!(text.as_str(), "false" | "0" | "") => Ok(false),
-            Some(Value::String(text)) if matches!(text.as_str(), "true" | "1") => Ok(true),
+            Some(Kind::Bool(flag)) => Ok(flag),
+            Some(Kind::Number(number)) if number.as_i64() == Some(0) => Ok(false),
+            Some(Kind::Number(number)) if number.as_i64() == Some(1) => Ok(true),
+            Some(Kind::Text(text)) if matches!(text, "false" | "0" | "") => Ok(false),
+            Some(Kind::Text(text)) if matches!(text, "true" | "1") => Ok(true),
             Some(_) => Err(self.error(name, "must be true or false")),
         }
     }
 
     /// The fields of an object inside, with `self`'s path kept for errors.
-    pub fn inside(&'a self, name: &'a str) -> Result<Option<Fields<'a>>, FieldError> {
+    pub fn inside(&'a self, name: &'a str) -> Result<Option<Self>, FieldError> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Fields { map, path: Path::Inside(&self.path, name) })),
-            Some(other) => Err(self.error(name, not("an object", other))),
+            Some(Kind::Object(object)) => Ok(Some(Fields { object, path: Path::Inside(&self.path, name) })),
+            Some(other) => Err(self.error(name, not("an object", &other))),
         }
     }
 
-    pub fn object(&'a self, name: &'a str) -> Result<Fields<'a>, FieldError> {
+    pub fn object(&'a self, name: &'a str) -> Result<Self, FieldError> {
         let found = self.inside(name)?;
         self.required(name, found)
     }
 
     /// A list of objects.
-    pub fn list(&'a self, name: &'a str) -> Result<Vec<Fields<'a>>, FieldError> {
+    pub fn list(&'a self, name: &'a str) -> Result<Vec<Self>, FieldError> {
         let items = match self.required(name, self.get(name))? {
-            Value::Array(items) => items,
-            other => return Err(self.error(name, not("a list", other))),
+            Kind::List(items) => items,
+            other => return Err(self.error(name, not("a list", &other))),
         };
-        let item = |(index, value): (usize, &'a Value)| match value {
-            Value::Object(map) => Ok(Fields { map, path: Path::Item(&self.path, name, index) }),
-            other => Err(self.error(&format!("{name}[{index}]"), not("an object", other))),
+        let item = |(index, value): (usize, &'a O::Value)| match value.kind() {
+            Kind::Object(object) => Ok(Fields { object, path: Path::Item(&self.path, name, index) }),
+            other => Err(self.error(&format!("{name}[{index}]"), not("an object", &other))),
         };
         items.iter().enumerate().map(item).collect()
     }
 }
 
-fn not(expected: &str, found: &Value) -> String {
+fn not<N: Node>(expected: &str, found: &Kind<'_, N>) -> String {
     let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Kind::Null => "null",
+        Kind::Bool(_) => "true or false",
+        Kind::Number(_) => "a number",
+        Kind::Text(_) => "a text",
+        Kind::List(_) => "a list",
+        Kind::Object(_) => "an object",
     };
     format!("must be {expected}, is {found}")
 }

@@ -6,6 +6,7 @@ pub mod crypt;
 pub mod envelope;
 pub mod event_name;
 pub mod fields;
+pub mod json;
 pub mod payload;
 pub mod receive;
 pub mod secret;

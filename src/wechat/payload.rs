@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::event_name::Family;
 use super::fields::{FieldError, Fields};
+use super::json::{Json, JsonObject, Kind, Node, Object};
 use super::signature::Verified;
 use crate::domain::environment::Environment;
 use crate::domain::fen::Fen;
@@ -22,7 +23,7 @@ pub enum Business {
 }
 
 /// `Env`, exactly 0 or 1; `None` where the payload has none.
-pub fn env(payload: &Value) -> Result<Option<Environment>, FieldError> {
+pub fn env(payload: &Json<'_>) -> Result<Option<Environment>, FieldError> {
     let fields = Fields::of(payload, "Payload")?;
     let Some(number) = fields.optional_int("Env")? else { return Ok(None) };
     let env = Environment::from_number(number);
@@ -35,12 +36,12 @@ pub fn read(family: Family, verified: &Verified<'_>) -> Result<Option<Business>,
 }
 
 /// Checks the fields of a mock push, whose signature may be anything: its content goes nowhere.
-pub fn check_mock(family: Family, payload: &Value) -> Result<Option<Business>, FieldError> {
+pub fn check_mock(family: Family, payload: &Json<'_>) -> Result<Option<Business>, FieldError> {
     read_fields(family, payload, env(payload)?.unwrap_or(Environment::Sandbox))
 }
 
 /// `None` for a family that has no payload we know.
-fn read_fields(family: Family, payload: &Value, env: Environment) -> Result<Option<Business>, FieldError> {
+fn read_fields(family: Family, payload: &Json<'_>, env: Environment) -> Result<Option<Business>, FieldError> {
     let fields = Fields::of(payload, "Payload")?;
     let business = match family {
         Family::Goods => Business::Fact(Push::Goods(goods(&fields, env)?)),
@@ -53,18 +54,20 @@ fn read_fields(family: Family, payload: &Value, env: Environment) -> Result<Opti
 }
 
 /// Whether an `OutTradeNo` stands anywhere in a payload of an unrecognized event, in whatever form.
-pub fn carries_order_number(payload: &Value) -> bool {
-    match payload {
-        Value::Object(map) => map.iter().any(|(name, value)| {
-            let is_empty = value.is_null() || value == "";
+pub fn carries_order_number<N: Node>(payload: &N) -> bool {
+    match payload.kind() {
+        Kind::Object(object) => object.entries().any(|(name, value)| {
+            let is_empty = matches!(value.kind(), Kind::Null | Kind::Text(""));
             (name == "OutTradeNo" && !is_empty) || carries_order_number(value)
         }),
-        Value::Array(items) => items.iter().any(carries_order_number),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Kind::List(items) => items.iter().any(carries_order_number),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => false,
     }
 }
 
-fn goods(fields: &Fields<'_>, env: Environment) -> Result<GoodsPush, FieldError> {
+type PayloadFields<'a> = Fields<'a, JsonObject<'a>>;
+
+fn goods(fields: &PayloadFields<'_>, env: Environment) -> Result<GoodsPush, FieldError> {
     fields.int("Env")?;
     let info = fields.object("GoodsInfo")?;
     let order_source = info.int("OrderSource")?;
@@ -91,7 +94,7 @@ fn goods(fields: &Fields<'_>, env: Environment) -> Result<GoodsPush, FieldError>
     Ok(goods)
 }
 
-fn coins(fields: &Fields<'_>, env: Environment) -> Result<CoinPush, FieldError> {
+fn coins(fields: &PayloadFields<'_>, env: Environment) -> Result<CoinPush, FieldError> {
     fields.int("Env")?;
     let info = fields.object("CoinInfo")?;
     // The samples carry TotalPrice, the table says ActualPrice.
@@ -117,7 +120,7 @@ fn coins(fields: &Fields<'_>, env: Environment) -> Result<CoinPush, FieldError> 
     Ok(coins)
 }
 
-fn refund(fields: &Fields<'_>, env: Environment) -> Result<RefundPush, FieldError> {
+fn refund(fields: &PayloadFields<'_>, env: Environment) -> Result<RefundPush, FieldError> {
     fields.int("Env")?;
     let source = fields.int("RefundSource")?;
     let out_trade_no = match fields.optional_text("OutTradeNo")? {
@@ -136,7 +139,7 @@ fn refund(fields: &Fields<'_>, env: Environment) -> Result<RefundPush, FieldErro
     })
 }
 
-fn role_query(fields: &Fields<'_>, env: Environment) -> Result<RoleQuery, FieldError> {
+fn role_query(fields: &PayloadFields<'_>, env: Environment) -> Result<RoleQuery, FieldError> {
     Ok(RoleQuery {
         env,
         open_id: fields.parsed("OpenId", OpenId::parse)?,
@@ -167,7 +170,7 @@ pub fn is_preview(mini_game: &Value) -> Result<bool, FieldError> {
     Fields::of(mini_game, "MiniGame")?.flag("IsPreview")
 }
 
-fn payment(fields: &Fields<'_>) -> Result<PaymentIds, FieldError> {
+fn payment(fields: &PayloadFields<'_>) -> Result<PaymentIds, FieldError> {
     let Some(info) = fields.inside("WeChatPayInfo")? else { return Ok(PaymentIds::default()) };
     Ok(PaymentIds {
         mch_order_no: info.optional_text("MchOrderNo")?,
@@ -175,7 +178,7 @@ fn payment(fields: &Fields<'_>) -> Result<PaymentIds, FieldError> {
     })
 }
 
-fn price(fields: &Fields<'_>, name: &str) -> Result<Fen, FieldError> {
+fn price(fields: &PayloadFields<'_>, name: &str) -> Result<Fen, FieldError> {
     let price = Fen(fields.int(name)?);
     if price.is_negative() {
         return Err(fields.error(name, format!("is {} fen, must not be negative", price.0)));
@@ -188,7 +191,7 @@ fn price(fields: &Fields<'_>, name: &str) -> Result<Fen, FieldError> {
 }
 
 /// Whatever a price means, the order's amount must be countable in fen.
-fn countable(fields: &Fields<'_>, price: Fen, quantity: u32, name: &str) -> Result<(), FieldError> {
+fn countable(fields: &PayloadFields<'_>, price: Fen, quantity: u32, name: &str) -> Result<(), FieldError> {
     match price.checked_times(quantity) {
         Some(amount) if amount.0 <= limits::PRICE_TIMES_QUANTITY_MAX => Ok(()),
         Some(_) | None => {

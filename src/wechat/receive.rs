@@ -9,6 +9,7 @@ use super::app::{App, ChannelKeys};
 use super::envelope::{Content, Envelope, Format, sniff};
 use super::event_name::Family;
 use super::fields::Fields;
+use super::json::{Json, Node};
 use super::payload::{self, Business};
 use super::signature::{EnvironmentKeys, Verified, verify};
 use super::strict_json;
@@ -194,7 +195,7 @@ impl Unverified<'_> {
     }
 
     fn judge_signed(&mut self, payload: &str, pay_event_sig: Option<&str>) -> Judgement {
-        let parsed = strict_json::parse(payload);
+        let parsed = strict_json::read(payload);
         if let Ok(fields) = &parsed {
             self.claim(fields);
         }
@@ -242,7 +243,7 @@ impl Unverified<'_> {
     fn judge_unreadable(&self, payload: &str, sig: &str, problem: &str) -> Judgement {
         // Where the payload is no object, the problem names it already.
         let problem = problem.strip_prefix("Payload: ").unwrap_or(problem);
-        match self.verify(payload, &Value::Null, sig, None) {
+        match self.verify(payload, &Json::Null, sig, None) {
             Some(verified) => {
                 let reason = Reason::Unusable(format!("Payload: {problem}"));
                 Ok(self.quarantine(reason, payload, Some(verified.signature)))
@@ -256,7 +257,7 @@ impl Unverified<'_> {
         &self,
         payload: &str,
         pay_event_sig: Option<&str>,
-        read: Result<(Value, Option<Environment>), String>,
+        read: Result<(Json<'_>, Option<Environment>), String>,
     ) -> Judgement {
         let wrong = |problem: String| (Code::Unparseable, format!("mock push: {problem}"));
         let (fields, env) = read.map_err(wrong)?;
@@ -316,7 +317,7 @@ impl Unverified<'_> {
     fn verify<'v>(
         &'v self,
         payload: &str,
-        fields: &'v Value,
+        fields: &'v Json<'v>,
         sig: &str,
         env: Option<Environment>,
     ) -> Option<Verified<'v>> {
@@ -344,9 +345,9 @@ impl Unverified<'_> {
         }
     }
 
-    fn claim(&mut self, payload: &Value) {
+    fn claim<N: Node>(&mut self, payload: &N) {
         let Ok(fields) = Fields::of(payload, "Payload") else { return };
-        let text = |fields: &Fields<'_>, name: &str| fields.optional_text(name).ok().flatten();
+        let text = |fields: &Fields<'_, N::Object>, name: &str| fields.optional_text(name).ok().flatten();
         self.claimed.out_trade_no = text(&fields, "OutTradeNo");
         self.claimed.refund_id = text(&fields, "RefundId");
         self.claimed.open_id = text(&fields, "OpenId");

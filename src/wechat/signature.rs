@@ -4,11 +4,11 @@
 //! a forgotten check does not compile.
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
+use super::json::Json;
 use super::secret::Secret;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{KeyFingerprint, SignatureEvidence};
@@ -26,7 +26,9 @@ pub fn sha1_of_sorted<const N: usize>(mut parts: [&str; N]) -> String {
 
 /// Compares in constant time, hex of either case.
 pub fn hex_equal(expected: &str, received: &str) -> bool {
-    bool::from(expected.as_bytes().ct_eq(received.to_ascii_lowercase().as_bytes()))
+    let same = |(expected, received): (u8, u8)| expected.ct_eq(&received.to_ascii_lowercase());
+    let pairs = expected.bytes().zip(received.bytes()).map(same);
+    expected.len() == received.len() && bool::from(pairs.fold(Choice::from(1), |all, same| all & same))
 }
 
 /// An app's key for PayEventSig, ready to compute with.
@@ -85,7 +87,7 @@ pub struct EnvironmentKeys<'a> {
 #[derive(Debug)]
 pub struct Verified<'a> {
     pub event: &'a str,
-    pub fields: &'a Value,
+    pub fields: &'a Json<'a>,
     pub signature: SignatureEvidence,
 }
 
@@ -94,7 +96,7 @@ pub fn verify<'a>(
     candidates: &[EnvironmentKeys<'_>],
     event: &'a str,
     payload: &str,
-    fields: &'a Value,
+    fields: &'a Json<'a>,
     pay_event_sig: &str,
 ) -> Option<Verified<'a>> {
     let of_env = |candidate: &EnvironmentKeys<'_>| {

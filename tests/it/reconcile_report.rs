@@ -117,7 +117,7 @@ async fn the_same_state_gives_the_same_bytes_in_every_format_also_after_a_rebuil
 async fn a_report_tells_the_newest_seal_of_its_position_whatever_was_sealed_since() {
     let folded = planted().await;
     let sealer = Sealer::new(SigningKey::parse(&key_file(&[7; 32])).unwrap());
-    let seal = async || sealer.seal(&folded.ledger, february()).await.unwrap().newest.unwrap().seal;
+    let seal = async || sealer.seal(&folded.ledger, &february).await.unwrap().newest.unwrap().seal;
     let header = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap()["header"].clone();
     let unsealed = header(&written(&folded, &january(), Format::Json).await);
     assert!(unsealed["seal_head"].is_null());

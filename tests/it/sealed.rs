@@ -103,7 +103,7 @@ impl Sealed {
                 }
             }
             let minutes = i64::try_from(seal * 60 + 30).unwrap();
-            assert_eq!(sealer.seal(&ledger, at(minutes)).await.unwrap().added, 1);
+            assert_eq!(sealer.seal(&ledger, &|| at(minutes)).await.unwrap().added, 1);
         }
         record(&ledger, app, "UNSEALED", 1000).await;
         let anchors = anchor::of_log(store.as_ref(), 1, 1000).await.unwrap();

@@ -4,7 +4,7 @@
 mod archive;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -90,6 +90,14 @@ struct Manifest<'a> {
     /// Empty where there is no seal.
     newest_root: &'a str,
     files: Files<'a>,
+}
+
+/// Whether a file is a pack of this program, of whatever version.
+pub fn is_pack(file: impl Read + Seek) -> bool {
+    let names = |archive: zip::ZipArchive<_>| {
+        ["pack.json", "pack.sha256", "verify.py"].iter().all(|name| archive.index_for_name(name).is_some())
+    };
+    zip::ZipArchive::new(file).is_ok_and(names)
 }
 
 /// The same contents give the same bytes.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies an audit pack of order-ledger. Needs Python 3.8 or newer and nothing else.
 
-    python3 verify.py [PACK] --root HEX [--public-key HEX] [--ask-key] [--bill FILE]
+    python3 verify.py [PACK] --root HEX [--anchor FILE] [--public-key HEX] [--ask-key] [--bill FILE]
 
 PACK is the unpacked folder (without it: the one that this script lies in), or the .zip file.
 
@@ -231,6 +231,15 @@ def read_object(text, shape, what):
     return value
 
 
+def read_document(files, name):
+    """A whole file of JSON, written without any freedom: nothing but what it says can be in its bytes."""
+    text = text_of(files[name], name)
+    value = parse(text, name)
+    if json.dumps(value, ensure_ascii=False, separators=(",", ":")) != text:
+        raise Wrong(f"{name} is not written as this format is written")
+    return value
+
+
 def lines_of(data, what):
     text = text_of(data, what)
     if text and not text.endswith("\n"):
@@ -322,6 +331,10 @@ def read_events(files):
             raise Wrong(f"event {event['ordinal']}: data and metadata must be objects")
         if events and event["ordinal"] <= events[-1]["ordinal"]:
             raise Wrong(f"events.jsonl, line {number}: the events do not stand in the order of the log")
+        before = events[-1] if events else {"position": 0, "ordinal": 0}
+        least = before["position"] + event["ordinal"] - before["ordinal"]
+        if event["position"] < least:
+            raise Wrong(f"events.jsonl, line {number}: position {event['position']} leaves no room for those before it")
         events.append(event)
     return events
 
@@ -443,32 +456,121 @@ def check_counts(manifest, events, seals):
     for name, value in found.items():
         if manifest[name] != value:
             raise Wrong(f"pack.json: {name} is {manifest[name]!r}, and the pack has {value!r}")
+    if events and manifest["position"] < events[-1]["position"]:
+        raise Wrong(f"pack.json: the log ends at position {manifest['position']}, before the last event here")
 
 
-def check_root(events, seals, root, report):
-    """The published root: without it, whoever holds the log could have made all seals anew."""
-    if not seals:
-        report.open("published root", "there is no seal yet")
-        return
-    newest = seals[-1]
-    if root is None:
+def read_anchors(given):
+    """Seals that were kept out of the operator's reach, by their revisions."""
+    kept = {}
+    for text in given:
+        lines = [text]
+        if not text.lstrip().startswith("{"):
+            try:
+                with open(text, encoding="utf-8") as file:
+                    lines = file.read().split("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise CannotCheck(f"--anchor {text}: {error}") from None
+        for line in filter(None, map(str.strip, lines)):
+            try:
+                anchor = read_object(line, SEAL, "--anchor")
+            except Wrong as wrong:
+                raise CannotCheck(f"{wrong}: this is no line of `order-ledger seal --export`") from None
+            if kept.setdefault(anchor["revision"], anchor) != anchor:
+                raise CannotCheck(f"--anchor: two different seals are number {anchor['revision']}")
+    if given and not kept:
+        raise CannotCheck("--anchor: no seal stands in it")
+    return kept
+
+
+def check_anchors(seals, kept, report):
+    """What was kept is met in all that it says. Gives the newest seal that is."""
+    met = None
+    for seal in seals:
+        anchor = kept.get(seal["revision"], seal)
+        for field in SEAL:
+            if anchor[field] != seal[field]:
+                raise Wrong(
+                    f"seal {seal['revision']} is not the one that was kept: its {field} is {seal[field]}, and the "
+                    f"anchor says {anchor[field]}"
+                )
+        met = seal if seal["revision"] in kept else met
+    first, newest = seals[0], seals[-1]
+    earlier, later = kept.get(first["revision"] - 1), kept.get(newest["revision"] + 1)
+    if earlier is not None and earlier["root"] != first["previous_root"]:
+        raise Wrong(f"seal {first['revision']} does not follow seal {earlier['revision']}, which was kept")
+    if later is not None and later["previous_root"] != newest["root"]:
+        raise Wrong(f"seal {later['revision']}, which was kept, does not follow seal {newest['revision']}")
+    if met is None:
+        report.open(
+            "anchors",
+            f"seals {min(kept)} to {max(kept)} were kept, and this pack has seals {first['revision']} to "
+            f"{newest['revision']}: that proves nothing of it. Take a line of these seals, or ask for a new pack",
+        )
+    else:
+        report.right(
+            "anchors",
+            f"seal {met['revision']} is, in number, count of events, root, moment ({met['sealed_at']}) and key, "
+            "the one that was kept. Its events were written before it came into your hands; the moment is its "
+            "signer's word",
+        )
+    return met
+
+
+def check_root(seals, root, report):
+    """Gives the seal whose root was published."""
+    first, newest = seals[0], seals[-1]
+    met = [seal for seal in seals if seal["root"] == root]
+    if met:
+        report.right(
+            "published root",
+            f"it is the root of seal {met[0]['revision']} of this pack: its events, and all before them, are what was "
+            "sealed when the root was published, in this order",
+        )
+        return met[0]
+    if root == first["previous_root"] and root != NO_ROOT:
         report.open(
             "published root",
-            f"--root is missing. Take the root of seal {newest['revision']} from where it was published, outside "
-            "of the operator's reach: a report, an anchor file, a log of alerts. This pack alone proves nothing.",
+            f"it is the root of the seal before seal {first['revision']}, with which this pack begins: it is older "
+            "than all events here and proves none of them. Take the root of a later seal",
+        )
+        return None
+    raise Wrong(
+        f"the published root {root} is that of no seal from {first['revision']} to {newest['revision']}. Either the "
+        "log was changed after it was published; or it is not of this log; or it is of a seal before "
+        f"{first['revision']} or after {newest['revision']}, and cannot be held against this pack: take the root of "
+        "one of its seals"
+    )
+
+
+def check_published(events, seals, root, kept, report):
+    """What was published: without it, whoever holds the log could have made all seals anew."""
+    if not seals:
+        report.open("published root", "there is no seal yet: no root and no anchor proves anything of these events")
+        return
+    if root is None and not kept:
+        report.open(
+            "published root",
+            f"--root and --anchor are missing. Take the root of seal {seals[-1]['revision']} from where it was "
+            "published, outside of the operator's reach: a report, an anchor file, a log of alerts. This pack alone "
+            "proves nothing.",
         )
         return
-    met = [seal for seal in seals if seal["root"] == root]
-    if not met:
-        raise Wrong(
-            f"the published root {root} is that of no seal from {seals[0]['revision']} to {newest['revision']}: the "
-            "log was changed after it was published, or the root was published later or is not of this log"
+    met = [check_root(seals, root, report)] if root is not None else []
+    met += [check_anchors(seals, kept, report)] if kept else []
+    met = [seal for seal in met if seal is not None]
+    if met and not kept:
+        report.note(
+            "published root",
+            f"it proves the events and their order, and nothing else of the seal: that its number is "
+            f"{met[0]['revision']}, its moment {met[0]['sealed_at']} and its key {met[0]['public_key']} is only the "
+            "word of whoever signed it (--anchor holds them against what you kept)",
         )
-    report.right("published root", f"it is the root of seal {met[0]['revision']}, made at {met[0]['sealed_at']}")
-    later = [event for event in events if "seal" in event and event["seal"]["count"] > met[0]["count"]]
+    count = max((seal["count"] for seal in met), default=None)
+    later = [event for event in events if count is not None and "seal" in event and event["seal"]["count"] > count]
     if later:
         at = ", ".join(str(event["ordinal"]) for event in later)
-        report.open("published root", f"it is older than these events, and does not prove them: {at}")
+        report.open("published root", f"what was published is older than these events, and does not prove them: {at}")
 
 
 # What an event says, and where the signed payload says it.
@@ -612,7 +714,7 @@ def check_push_signatures(pushes, ask_key, report):
 
 def check_bill(files, events, report):
     """The sealed event that opened each bill names the file's hash; which line of it, the operator says."""
-    bill = parse(text_of(files["bill.json"], "bill.json"), "bill.json")
+    bill = read_document(files, "bill.json")
     by_ordinal = {event["ordinal"]: event for event in events}
     try:
         for line in bill["lines"]:
@@ -663,7 +765,7 @@ def check_bill_file(path, lines, report):
 
 def check_cases(files, events, report):
     """Each decision that cases.json tells of stands in an event."""
-    said = parse(text_of(files["cases.json"], "cases.json"), "cases.json")
+    said = read_document(files, "cases.json")
     decided = {event["ordinal"]: event["decoded"] for event in events if event["stream"].startswith("case-")}
     try:
         for case in said["cases"]:
@@ -681,9 +783,10 @@ def check_cases(files, events, report):
     report.right("cases", words)
 
 
-def verify(place, root, public_key, ask_key, bill_file):
+def verify(place, root, anchors, public_key, ask_key, bill_file):
     """All checks in their order. Gives the number of points that remain open."""
     report = Report()
+    kept = read_anchors(anchors)
     files = read_pack(place)
     manifest = check_files(files, report)
     events = read_events(files)
@@ -696,7 +799,7 @@ def verify(place, root, public_key, ask_key, bill_file):
     check_seal_signatures(seals, public_key, report)
     check_segments(files, manifest, events, seals, report)
     check_counts(manifest, events, seals)
-    check_root(events, seals, root, report)
+    check_published(events, seals, root, kept, report)
     if bill_file is not None:
         check_bill_file(bill_file, lines, report)
     check_push_signatures(pushes, ask_key, report)
@@ -715,6 +818,10 @@ def main():
     arguments = {
         "pack": {"nargs": "?", "default": here, "help": "the unpacked folder (default: this script's), or the .zip"},
         "--root": {"type": hash_argument, "help": "the root that was published, of the newest seal or an earlier one"},
+        "--anchor": {
+            "metavar": "LINE|FILE", "action": "append", "default": [],
+            "help": "a line of `order-ledger seal --export`, or a file of such lines, that you kept; repeatable",
+        },
         "--public-key": {"type": hash_argument, "action": "append", "help": "a key that may sign seals; repeatable"},
         "--ask-key": {"action": "store_true", "help": "asks for the AppKeys and verifies PayEventSig of every push"},
         "--bill": {"metavar": "FILE", "help": "a bill file from WeChat Pay, to look the lines up in"},
@@ -723,7 +830,9 @@ def main():
         parser.add_argument(name, **how)
     options = parser.parse_args()
     try:
-        open_points = verify(options.pack, options.root, options.public_key, options.ask_key, options.bill)
+        open_points = verify(
+            options.pack, options.root, options.anchor, options.public_key, options.ask_key, options.bill
+        )
     except Wrong as wrong:
         say(f"WRONG  {wrong}")
         say("result: this pack does not verify")

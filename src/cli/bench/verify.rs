@@ -77,7 +77,7 @@ async fn sealed(folder: &Folder, log: &Path, orders: u32) -> anyhow::Result<Path
     println!("\na log of {orders} orders with random numbers, written in {} s", begun.elapsed().as_secs());
     let begun = Instant::now();
     let ledger = Ledger::open(store.clone(), Quotas::default()).await?;
-    let sealing = Sealer::new(SigningKey::parse(&key_file(&SEED))?).seal(&ledger, clock::now()).await?;
+    let sealing = Sealer::new(SigningKey::parse(&key_file(&SEED))?).seal(&ledger, &clock::now).await?;
     let rate = copy::per_second(u64::from(orders), begun.elapsed());
     println!("  sealed with {rate} events/s, {} seals", sealing.added);
     let anchors = log.with_file_name("anchors.jsonl");

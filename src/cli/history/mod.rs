@@ -15,16 +15,18 @@ use super::folding::Projections;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::billed::{self, BilledFile};
 use crate::audit::history::{self, Entry};
-use crate::audit::seals::Seals;
+use crate::audit::seals::{SealProblem, Seals, Trusted};
 use crate::config::{AppConfig, Config};
 use crate::store::{LogId, Position, ReadLog};
+use packed::Existing;
 use related::{Named, Related};
 
 /// Show everything recorded under an id, each signature verified again
 ///
 /// Any id of an order leads to all of it: pushes, conflicts, grants, refunds, cases, recoveries, its lines in the
 /// bills, its rows in the reconciliation, and the seals that cover its events. Reads the log directly; the server may
-/// be running. Exits 1 where there is no trace of the id, or where an event is not what was recorded.
+/// be running. Exits 1 where there is no trace of the id, where an event is not what was
+/// recorded, or where a seal that covers one does not hold or is by an unknown key.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -43,6 +45,9 @@ pub struct Args {
     /// Also write an audit pack: a ZIP file by which others verify it with Python alone
     #[arg(long, value_name = "FILE")]
     pack: Option<PathBuf>,
+    /// Write the pack even where another file stands that is none
+    #[arg(long, requires = "pack")]
+    force: bool,
     /// The result as JSON, one line
     #[arg(long)]
     json: bool,
@@ -52,7 +57,7 @@ impl Args {
     /// What the log itself says of an id.
     pub fn of(config: ConfigFile, id: String, json: bool) -> Self {
         let projections = Projections::default();
-        Self { config, projections, id, app: None, log_only: true, pack: None, json }
+        Self { config, projections, id, app: None, log_only: true, pack: None, force: false, json }
     }
 }
 
@@ -67,12 +72,21 @@ struct History {
     related: Related,
     billed: Vec<BilledFile>,
     seals: Seals,
+    trusted: Trusted,
 }
 
 impl History {
     fn is_altered(&self) -> bool {
         let of_bills = self.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
         self.entries.iter().chain(of_bills).any(Entry::is_altered)
+    }
+
+    /// The seals that cover what is told, and say nothing: each with why. An event without a seal is no fault.
+    fn doubted(&self) -> BTreeMap<u64, SealProblem> {
+        let of_bills = self.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
+        let covering = |entry: &Entry| self.seals.covering(entry.recorded.position);
+        let covering = self.entries.iter().chain(of_bills).filter_map(covering);
+        covering.filter_map(|anchor| Some((anchor.seal.revision, self.trusted.problem(anchor)?))).collect()
     }
 
     fn is_empty(&self) -> bool {
@@ -89,6 +103,9 @@ async fn tell(args: &Args) -> anyhow::Result<ExitCode> {
     let config = super::load_config(&args.config)?;
     let apps = super::choose_apps(&config, args.app.as_deref())?;
     let log = LogPlace::of(&config).open_to_read().await?;
+    if let Some(file) = &args.pack {
+        packed::may_write(file, if args.force { Existing::IsReplaced } else { Existing::Stays })?;
+    }
     let app = args.app.as_ref().and_then(|_| apps.first()).map(|config| config.app.slug.clone());
     let asked = Named { app, id: id(args) };
     let related = if args.log_only {
@@ -113,7 +130,15 @@ async fn tell(args: &Args) -> anyhow::Result<ExitCode> {
         Some(file) => packed::write(log.as_ref(), &history, file).await?,
         None => true,
     };
-    Ok(if history.is_altered() || !is_packed_well { FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+    let doubted = history.doubted();
+    for (revision, problem) in &doubted {
+        eprintln!("seal {revision}, which covers events of this history, does not prove them: {problem}");
+    }
+    Ok(if history.is_altered() || !doubted.is_empty() || !is_packed_well {
+        FOUND_WRONG.into()
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn id(args: &Args) -> String {
@@ -159,5 +184,6 @@ async fn read(
     }
     let entries = entries.into_values().collect();
     let seals = Seals::read(log).await?;
-    Ok(History { id, log_id: log.log_id(), position, entries, related, billed: files, seals })
+    let trusted = Trusted(config.seal.trusted());
+    Ok(History { id, log_id: log.log_id(), position, entries, related, billed: files, seals, trusted })
 }

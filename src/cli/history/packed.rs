@@ -1,8 +1,10 @@
 //! Writes what is known under an id as an audit pack.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::Path;
 
+use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::History;
@@ -18,6 +20,25 @@ struct BillFile<'a> {
     bill: Bill<'a>,
     /// What could not be looked at when the pack was made.
     notes: Vec<&'a str>,
+}
+
+/// What becomes of a file that is there already and is no audit pack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Stays,
+    IsReplaced,
+}
+
+/// Whether a pack may be written there. An earlier pack is replaced, as a report is by a newer one.
+pub fn may_write(file: &Path, existing: Existing) -> anyhow::Result<()> {
+    let is_file = fs::metadata(file).is_ok_and(|stands| stands.is_file());
+    if is_file && existing == Existing::Stays && !pack::is_pack(File::open(file).context("--pack")?) {
+        bail!(
+            "--pack {}: it is there already and is no audit pack: name another file, or replace it with --force",
+            file.display()
+        );
+    }
+    Ok(())
 }
 
 /// Whether the log is what was sealed, as far as the pack has it.
@@ -42,7 +63,8 @@ pub async fn write(log: &dyn ReadLog, history: &History, file: &Path) -> anyhow:
         bill: &bill,
         cases: &cases,
     };
-    let mut out = OutFile::begin(file)?;
+    // It tells of players.
+    let mut out = OutFile::begin_private(file)?;
     let packed = pack::write(log, &contents, &mut out).await?;
     out.finish()?;
     Ok(told(&packed, history, file, events.len()))

@@ -7,7 +7,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::History as Known;
-use crate::audit::anchor::Anchor;
 use crate::audit::billed::{BilledFile, BilledLine};
 use crate::audit::history::Entry;
 use crate::audit::proof::Proof;
@@ -34,7 +33,7 @@ pub struct History<'a> {
 
 impl<'a> History<'a> {
     pub fn of(known: &'a Known) -> anyhow::Result<Self> {
-        let event = |entry| shown(entry, known.seals.covering(entry.recorded.position));
+        let event = |entry| shown(entry, known);
         Ok(Self {
             id: &known.id,
             log_id: known.log_id.0.to_string(),
@@ -85,10 +84,13 @@ struct ShownSeal<'a> {
     public_key: &'a str,
     /// Whether its signature verifies and its root follows from the root before.
     holds: bool,
+    /// Why it proves nothing: it does not hold, or its key is not one that is configured.
+    problem: Option<String>,
 }
 
-fn shown<'a>(entry: &'a Entry, seal: Option<&'a Anchor>) -> anyhow::Result<ShownEvent<'a>> {
+fn shown<'a>(entry: &'a Entry, known: &'a Known) -> anyhow::Result<ShownEvent<'a>> {
     let recorded = &entry.recorded;
+    let seal = known.seals.covering(recorded.position);
     Ok(ShownEvent {
         position: recorded.position.to_string(),
         stream: recorded.stream.as_str(),
@@ -107,6 +109,7 @@ fn shown<'a>(entry: &'a Entry, seal: Option<&'a Anchor>) -> anyhow::Result<Shown
             root: anchor.seal.root.as_str(),
             public_key: &anchor.seal.public_key,
             holds: anchor.verify().is_ok(),
+            problem: known.trusted.problem(anchor).map(|problem| problem.to_string()),
         }),
     })
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{History, shown};
-use crate::audit::anchor::Anchor;
 use crate::audit::history::Entry;
 use crate::moment::beijing;
 use crate::table::text::{harmless, text};
@@ -13,7 +12,7 @@ use crate::table::{Cell, Table};
 
 pub fn print(history: &History) {
     for entry in &history.entries {
-        event(entry, history.seals.covering(entry.recorded.position), history.seals.newest());
+        event(entry, history);
     }
     for file in &history.billed {
         for line in shown::lines(file) {
@@ -60,8 +59,9 @@ fn rows(what: &str, table: &Table) {
     }
 }
 
-fn event(entry: &Entry, seal: Option<&Anchor>, newest: Option<&Anchor>) {
+fn event(entry: &Entry, history: &History) {
     let (recorded, metadata) = (&entry.recorded, &entry.decoded.metadata);
+    let (seal, newest) = (history.seals.covering(recorded.position), history.seals.newest());
     out!(
         "#{} {} {} {}",
         recorded.position,
@@ -88,10 +88,8 @@ fn event(entry: &Entry, seal: Option<&Anchor>, newest: Option<&Anchor>) {
     match (seal, newest) {
         (Some(anchor), _) => {
             let seal = &anchor.seal;
-            let note = match anchor.verify() {
-                Ok(_) => String::new(),
-                Err(problem) => format!(" (THE SEAL DOES NOT HOLD: {problem})"),
-            };
+            let problem = history.trusted.problem(anchor);
+            let note = problem.map_or_else(String::new, |problem| format!(" ({problem})"));
             out!("    seal       {} of {}, root {}{note}", seal.revision, beijing(seal.sealed_at), seal.root);
         }
         (None, Some(_)) => out!("    seal       none yet"),

@@ -134,7 +134,7 @@ pub async fn seal(
         let message = "the server has no key to seal with: configure seal.key_file and start it again";
         return Err(ApiError::new(Code::NotSealing, message));
     };
-    let sealing = sealer.seal(&service.ledger, clock::now()).await?;
+    let sealing = sealer.seal(&service.ledger, &clock::now).await?;
     info!(by = holder.name(), added = sealing.added, "a seal was asked for");
     Ok(Json(LogSealed::of(service.ledger.store().as_ref(), sealing).await?))
 }
