@@ -166,10 +166,21 @@ pub const KURRENTDB_PREFIX_CHARS_MAX: usize = 32;
 
 // Copying a log.
 
-/// Events of one transaction of a copy, and after how many bytes of data and metadata it ends.
-pub const COPY_TRANSACTION_EVENTS: usize = 20_000;
-pub const COPY_TRANSACTION_BYTES: usize = 16 * 1024 * 1024;
-/// Memory for the pages of a log that is being written as a copy: those of one transaction find room.
+/// Events that are handed from reading to writing at once, and the bytes of data and metadata after which a page ends.
+pub const COPY_PAGE_EVENTS: usize = 2_000;
+pub const COPY_PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// Pages that have been read and wait to be written.
+pub const COPY_PAGES_WAITING: usize = 4;
+/// Events of one transaction of a copy, and after how many bytes of data and metadata it ends. The index over streams
+/// is written about once a transaction, and each waits for the disk.
+pub const COPY_TRANSACTION_EVENTS: usize = 200_000;
+pub const COPY_TRANSACTION_BYTES: usize = 512 * 1024 * 1024;
+/// It ends after this time too: what is lost when the copy is killed is not much work.
+pub const COPY_TRANSACTION_WAIT: Duration = Duration::from_secs(10);
+/// So many events or more are written straight into the file of a copy, and not by way of its write-ahead log.
+pub const COPY_BULK_EVENTS_MIN: u64 = 10_000;
+/// Memory for the pages of a log that is being written as a copy: the index over the streams of a million events finds
+/// room.
 pub const COPY_CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Its write-ahead log is folded into its file when it has grown to this many pages.
 pub const COPY_WAL_PAGES: u32 = 32_768;
@@ -362,6 +373,10 @@ pub const AS_OF_KEPT: usize = 12;
 pub const AS_OF_AT_ONCE: usize = 2;
 /// How often a folder to work in is made anew where another command removes it before it is locked.
 pub const WORKING_TRIES_MAX: usize = 8;
+/// Pages of a read model that are taken at once for a comparison; then it may be told to stop.
+pub const TAKEN_PAGES: i32 = 1024;
+/// What is wrong with a damaged file, shown one by one.
+pub const DAMAGES_SHOWN_MAX: u32 = 5;
 /// A value that a comparison of read models shows.
 pub const COMPARED_CHARS_MAX: usize = 60;
 

@@ -115,6 +115,8 @@ pub struct ReadModels {
     pub last: Option<Position>,
     /// Whether another process, a server, folds them.
     pub is_folded_elsewhere: bool,
+    /// Where they stand.
+    views: PathBuf,
     /// Whether folders of the user's are left out because they are wrong; beside a server, its log tells.
     pub has_wrong_folders: bool,
 }
@@ -150,16 +152,16 @@ impl ReadModels {
         let views = match Views::take(&config.views_dir) {
             Ok(views) => views,
             Err(ViewsError::InUse { .. }) => {
-                let (folder, asked) = (config.views_dir.clone(), projector.clone());
-                let names = Views::names(&folder).with_context(|| folder.display().to_string())?;
-                tokio::task::spawn_blocking(move || asked.open_to_ask(&folder, &names)).await?;
-                return Ok(Self {
+                let models = Self {
                     projector,
                     log,
                     last,
                     is_folded_elsewhere: true,
+                    views: config.views_dir,
                     has_wrong_folders: false,
-                });
+                };
+                models.open_what_is_built().await?;
+                return Ok(models);
             }
             Err(error) => return Err(error.into()),
         };
@@ -170,12 +172,20 @@ impl ReadModels {
         let has_wrong_folders = !usable.problems.0.is_empty();
         let begun = projector.clone();
         let begun = tokio::task::spawn_blocking(move || begun.begin(views, &usable)).await?;
-        let models = Self { projector, log, last, is_folded_elsewhere: false, has_wrong_folders };
+        let views = config.views_dir;
+        let models = Self { projector, log, last, is_folded_elsewhere: false, views, has_wrong_folders };
         if let Err(error) = begun {
             models.close().await?;
             return Err(error.into());
         }
         Ok(models)
+    }
+
+    /// Those that a server has built by now.
+    async fn open_what_is_built(&self) -> anyhow::Result<()> {
+        let (folder, asked) = (self.views.clone(), self.projector.clone());
+        let names = Views::names(&folder).with_context(|| folder.display().to_string())?;
+        Ok(tokio::task::spawn_blocking(move || asked.open_to_ask(&folder, &names)).await?)
     }
 
     /// Folds what has not been folded yet, unless a server does that.
@@ -212,6 +222,10 @@ impl ReadModels {
             }
             if !std::mem::replace(&mut told, true) {
                 eprintln!("waiting for the server to fold what has been written: {at}");
+            }
+            if matches!(behind, AskError::NotBuilt { .. }) {
+                tokio::time::sleep(SHOWN_EVERY).await;
+                self.open_what_is_built().await?;
             }
             bar.set_message(at);
         };

@@ -89,6 +89,13 @@ impl Place {
         path.is_file().then_some(path)
     }
 
+    /// Whether a build is under way here.
+    pub fn is_building(&self) -> bool {
+        let is_it = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(BUILDING);
+        fs::read_dir(&self.folder)
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_it(&entry.file_name())))
+    }
+
     /// A name for a build that no file has, or has had.
     pub fn next_name(&self, version: &str) -> PathBuf {
         let short: String = version.chars().take(16).collect();

@@ -79,6 +79,8 @@ pub struct Projector {
     changes: Mutex<Option<Usable>>,
     /// Nothing is folded before it is there.
     views: OnceLock<Views>,
+    /// The folder into which another process folds.
+    elsewhere: OnceLock<PathBuf>,
     /// Whether the projections are known.
     begun: watch::Sender<bool>,
     /// Nothing begins any more.
@@ -110,6 +112,7 @@ impl Projector {
             report_turns: Arc::new(Semaphore::new(limits::REPORTS_MAX)),
             changes: Mutex::default(),
             views: OnceLock::new(),
+            elsewhere: OnceLock::new(),
             begun: watch::Sender::new(false),
             has_closed: AtomicBool::new(false),
         })
@@ -134,9 +137,14 @@ impl Projector {
         tokio::time::timeout(wait, begun.wait_for(|begun| *begun)).await.is_ok_and(|begun| begun.is_ok())
     }
 
-    /// Answers from the files that are there, which another process may be folding. Blocks.
+    /// Answers from the files that are there, which another process may be folding; again, from those that have come
+    /// since. Blocks.
     pub fn open_to_ask(&self, folder: &Path, names: &[String]) {
+        let _known = self.elsewhere.set(folder.to_owned());
         let found = |name: &String| {
+            if self.slot(name).is_some() {
+                return None;
+            }
             let place = Place::at(folder, name);
             let path = place.current()?;
             let (_, folder) = file::built_from(&path, name)?;
@@ -146,6 +154,11 @@ impl Projector {
         // They may join those of the program that are not there.
         let mut folders = Folder::built_in();
         folders.retain(|folder| !found.contains_key(&folder.name));
+        let others = self.slots().into_iter().map(|slot| slot.definition().folder.clone());
+        others.for_each(|other| {
+            folders.retain(|folder| folder.name != other.name);
+            folders.push(other);
+        });
         folders.extend(found.values().map(|(_, _, folder)| folder.clone()));
         for definition in usable::right_of(&[], folders, &mut Vec::new()) {
             let Some((place, path, _)) = found.remove(&definition.name) else { continue };
@@ -361,6 +374,9 @@ impl Projector {
     fn unknown(&self, name: &str) -> AskError {
         if !*self.begun.borrow() {
             return AskError::NotBuilt { projection: name.to_owned(), done: "not begun yet".into() };
+        }
+        if let Some(done) = self.elsewhere.get().and_then(|folder| noted::done_elsewhere(folder, name)) {
+            return AskError::NotBuilt { projection: name.to_owned(), done };
         }
         let slots = self.slots();
         let known = known_names(name, slots.iter().map(|slot| slot.name.as_str()));

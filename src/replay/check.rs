@@ -1,11 +1,12 @@
-//! Holds a read model that answers against a fresh fold up to the same position, table by table, row by row.
+//! Holds a read model that answers against a fresh fold up to the same position: that its file is whole, all that it is
+//! made of, what it says of itself, and then table by table, row by row.
 
 use std::fmt;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::shape::{Kind, Shape, quoted};
+use super::shape::{Kind, Shape, is_engines, quoted};
 use crate::limits;
 
 /// What agrees, and what does not.
@@ -20,7 +21,7 @@ pub struct Compared {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Or index, or view.
+    /// Or index, view or trigger; `(file)` where it is the file as a whole.
     pub table: String,
     pub what: What,
 }
@@ -28,6 +29,8 @@ pub struct Difference {
 /// How a table that answers differs from the fold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
+    /// SQLite finds its pages or indexes wrong.
+    Damaged(String),
     /// It is made otherwise, is missing, or should not be there.
     Schema(&'static str),
     /// It cannot be read.
@@ -58,7 +61,10 @@ pub struct Differing {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = &self.table;
+        // What the engine writes is not made of the log.
+        let by = if is_engines(table) { "by the definitions that are usable now" } else { "by the log" };
         match &self.what {
+            What::Damaged(problem) => write!(f, "the file is damaged: {problem}"),
             What::Schema(how) => write!(f, "{table} {how}"),
             What::Unreadable(problem) => write!(f, "{table} cannot be read: {problem}"),
             What::Missing(key) => write!(f, "{table}: the row {} is missing", Key(key)),
@@ -67,7 +73,7 @@ impl fmt::Display for Difference {
                 write!(f, "{table}: the row {} differs", Key(key))?;
                 let mut before = ": ";
                 for Differing { name, found, folded } in columns {
-                    write!(f, "{before}{name} is {found}, and {folded} by the log")?;
+                    write!(f, "{before}{name} is {found}, and {folded} {by}")?;
                     before = "; ";
                 }
                 Ok(())
@@ -85,26 +91,24 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// `found` is the read model that answers, within a read transaction, `folded` what it should be. Blocks.
+/// `found` is the read model that answers, at rest, `folded` what it should be. Blocks.
 pub fn compare(found: &Connection, folded: &Connection) -> rusqlite::Result<Compared> {
     let mut compared = Compared::default();
-    let (ours, theirs) = (objects(folded)?, objects(found)?);
-    let mut made_otherwise = |table: &str, how| {
-        compared.differences.push(Difference { table: table.to_owned(), what: What::Schema(how) });
-    };
-    for object in &ours {
-        match theirs.iter().find(|other| other.is_named_as(object)) {
-            None => made_otherwise(&object.name, "is missing"),
-            Some(other) if other.sql != object.sql => {
-                made_otherwise(&object.name, "is made otherwise than schema.sql says")
-            }
-            Some(_) => {}
+    let damaged = damages(found).unwrap_or_else(|error| Some(error.to_string()));
+    let damaged =
+        damaged.map(|problem| Difference { table: "(file)".to_owned(), what: What::Damaged(problem) });
+    compared.differences.extend(damaged);
+    let ours = objects(folded)?;
+    let theirs = match objects(found) {
+        Ok(theirs) => theirs,
+        Err(error) => {
+            let (table, what) = ("sqlite_schema".to_owned(), What::Unreadable(error.to_string()));
+            compared.differences.push(Difference { table, what });
+            return Ok(compared);
         }
-    }
-    for object in theirs.iter().filter(|object| !ours.iter().any(|other| other.is_named_as(object))) {
-        made_otherwise(&object.name, "should not be there");
-    }
-    for shape in Shape::of(folded)?.into_iter().filter(|shape| shape.kind == Kind::Table) {
+    };
+    compared.differences.extend(made_otherwise(&ours, &theirs));
+    for shape in Shape::of_all(folded)?.into_iter().filter(|shape| shape.kind == Kind::Table) {
         if compared.differences.iter().any(|difference| difference.table == shape.name) {
             continue;
         }
@@ -124,9 +128,17 @@ pub fn compare(found: &Connection, folded: &Connection) -> rusqlite::Result<Comp
     Ok(compared)
 }
 
+/// What SQLite finds wrong with pages, with rows that an index lacks or has too many of, and with values; the first of it.
+fn damages(found: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut check = found.prepare(&format!("PRAGMA integrity_check({})", limits::DAMAGES_SHOWN_MAX))?;
+    let told: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(if told == ["ok"] { None } else { Some(told.join("; ").replace('\n', " ")) })
+}
+
 struct Object {
     kind: String,
     name: String,
+    table: String,
     sql: String,
 }
 
@@ -136,14 +148,31 @@ impl Object {
     }
 }
 
-/// Tables, indexes, views and what else somebody may have made, but for the engine's own and SQLite's.
+/// All tables, indexes, views and triggers, the engine's own and SQLite's too, but for indexes that a table's keys
+/// make: they have no SQL of their own.
 fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
     let mut listed = connection.prepare(
-        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
-         WHERE name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name",
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name",
     )?;
-    let object = |row: &Row<'_>| Ok(Object { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? });
+    let object = |row: &Row<'_>| {
+        Ok(Object { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
+    };
     listed.query_map([], object)?.collect()
+}
+
+fn made_otherwise(ours: &[Object], theirs: &[Object]) -> Vec<Difference> {
+    let difference =
+        |object: &Object, how| Difference { table: object.name.clone(), what: What::Schema(how) };
+    let missing_or_other =
+        ours.iter().filter_map(|object| match theirs.iter().find(|other| other.is_named_as(object)) {
+            None => Some(difference(object, "is missing")),
+            Some(other) if (&other.table, &other.sql) != (&object.table, &object.sql) => {
+                Some(difference(object, "is made otherwise than by schema.sql or the engine"))
+            }
+            Some(_) => None,
+        });
+    let extra = theirs.iter().filter(|object| !ours.iter().any(|other| other.is_named_as(object)));
+    missing_or_other.chain(extra.map(|object| difference(object, "should not be there"))).collect()
 }
 
 /// Where a comparison ends before the last row.

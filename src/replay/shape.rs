@@ -33,10 +33,16 @@ const ROWID: [&str; 3] = ["rowid", "_rowid_", "oid"];
 impl Shape {
     /// All of a file, by name, but for the engine's own.
     pub fn of(connection: &Connection) -> rusqlite::Result<Vec<Self>> {
+        let mut all = Self::of_all(connection)?;
+        all.retain(|shape| !is_engines(&shape.name));
+        Ok(all)
+    }
+
+    /// The engine's own too.
+    pub fn of_all(connection: &Connection) -> rusqlite::Result<Vec<Self>> {
         let mut listed = connection.prepare(
             "SELECT name, type, wr FROM pragma_table_list
-             WHERE schema = 'main' AND type IN ('table', 'view')
-               AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+             WHERE schema = 'main' AND type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
              ORDER BY name",
         )?;
         let listed = listed.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -76,6 +82,11 @@ impl Shape {
     pub fn quoted_columns(&self) -> Vec<String> {
         self.columns.iter().map(|column| quoted(&column.name)).collect()
     }
+}
+
+/// Tables of the engine's: no folder may name one so.
+pub fn is_engines(table: &str) -> bool {
+    table.starts_with('_')
 }
 
 /// A name, wherever SQL takes one.

@@ -44,7 +44,7 @@ pub enum CopyError {
     #[error("the source cannot be read {}: {fault}", Behind(*after))]
     Source { after: Option<Position>, fault: Fault },
     #[error(
-        "the target cannot be written {}: {fault}. What stands in it is whole; the same command goes on there",
+        "the target cannot be written {}: {fault}. What stands in it is whole; the same command goes on behind it",
         Behind(*after)
     )]
     Target { after: Option<Position>, fault: Fault },
@@ -77,7 +77,7 @@ impl fmt::Display for Behind {
 }
 
 /// Copies what the source holds now and the target does not, durably. Reads ahead while it writes. Told to stop, it
-/// ends after the transactions that are begun.
+/// ends after the pages that are read.
 ///
 /// # Errors
 /// Where a log cannot be read or written, and before anything is written where the target holds something else than
@@ -95,7 +95,10 @@ pub async fn catch_up(
     let until = until.map_err(|fault| CopyError::Source { after: None, fault })?;
     let after = is_continued(source, target.last(), target.positions()).await?;
     watcher(Progress { at: after, of: until });
-    let (read, pages) = mpsc::channel(1);
+    let number = |position: Option<Position>| position.map_or(0, Position::number);
+    let events = number(until).saturating_sub(number(after));
+    target.prepare(events).await.map_err(|fault| CopyError::Target { after, fault })?;
+    let (read, pages) = mpsc::channel(limits::COPY_PAGES_WAITING);
     let (end, written) =
         tokio::join!(read_on(source, after, until, stop, read), write_on(target, pages, until, watcher));
     Ok(Copied { events: written?, end })
@@ -103,7 +106,7 @@ pub async fn catch_up(
 
 type Page = Result<Vec<RecordedEvent>, CopyError>;
 
-/// Reads until the end, or until the other side has gone. No more than one page waits to be written.
+/// Reads until the end, or until the other side has gone, as far ahead as pages may wait to be written.
 async fn read_on(
     source: &dyn ReadLog,
     mut after: Option<Position>,
@@ -129,14 +132,11 @@ async fn read_on(
     End::Reached
 }
 
-/// As many events as one transaction takes: at least one.
+/// A page, to be written at once: at least one event.
 async fn gather(source: &dyn ReadLog, after: Option<Position>, until: Position) -> Page {
     let (mut gathered, mut bytes, mut at) = (Vec::new(), 0, after);
-    while at < Some(until)
-        && gathered.len() < limits::COPY_TRANSACTION_EVENTS
-        && bytes < limits::COPY_TRANSACTION_BYTES
-    {
-        let room = limits::COPY_TRANSACTION_EVENTS - gathered.len();
+    while at < Some(until) && gathered.len() < limits::COPY_PAGE_EVENTS && bytes < limits::COPY_PAGE_BYTES {
+        let room = limits::COPY_PAGE_EVENTS - gathered.len();
         let read = patiently(|| source.read_all(at, room)).await;
         let mut read = match read {
             Ok(read) => read,

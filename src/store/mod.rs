@@ -322,9 +322,15 @@ pub trait CopyTarget: Send {
     /// copied.
     fn last(&self) -> Option<&RecordedEvent>;
 
-    /// Events as they stand in the other log, behind the last one. Where positions are kept, all or nothing; where
+    /// Told before so many events are appended, up to the next [`CopyTarget::sync`].
+    async fn prepare(&mut self, _events: u64) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Events as they stand in the other log, behind the last one: where positions are kept, all or nothing; where
     /// they are not, the first ones may stand when it fails, and `last` says which. They survive the end of this
-    /// process at once, and that of the machine only after [`CopyTarget::sync`].
+    /// process, or of the machine, only after [`CopyTarget::sync`]; what survives without it is the beginning of what
+    /// was appended.
     async fn append_recorded(&mut self, events: Vec<RecordedEvent>) -> Result<(), Fault>;
 
     /// Makes all durable that was appended.

@@ -105,7 +105,11 @@ async fn what_cannot_be_copied_is_refused_with_its_reason_and_nothing_is_changed
             &used.store(),
             &["--to", "is in use by process", &holder, "a server with its admin listener"],
         ),
-        (&from, &other.store(), &["the target is no copy of the source: one of its events, ", " in the source"]),
+        (
+            &from,
+            &other.store(),
+            &["the target is no copy of the source: one of its events, ", " in the source"],
+        ),
         // The wrong way round: the log has what its backup has not.
         (&other.store(), &from, &["is in use by process"]),
     ] {

@@ -16,12 +16,13 @@ use uuid::Uuid;
 
 use super::copying::{Follower, are_equal, compared, copied, copying, until_copied};
 use super::crash::Load;
+use super::faulty_disk::FaultyDisk;
 use super::log_file::LogFile;
 use super::server::{Home, busy, until};
 
 const KILLS: u64 = 16;
 /// Some transactions of a copy.
-const EVENTS: usize = 6 * limits::COPY_TRANSACTION_EVENTS;
+const EVENTS: usize = 2 * limits::COPY_TRANSACTION_EVENTS + 50_000;
 
 /// Orders in no order of their numbers, each with two events.
 fn event(position: usize) -> RecordedEvent {
@@ -48,7 +49,8 @@ async fn fill(path: &Path, events: usize) {
 
 /// Where a copy that is being written ends; 0 while it is none yet.
 fn end_of(path: &Path) -> u64 {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    // Not to read only: who opens it first takes back what the killed process had not committed.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let end = Connection::open_with_flags(path, flags).and_then(|log| {
         log.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| row.get::<_, i64>(0))
     });
@@ -83,7 +85,8 @@ async fn killed_at_any_moment_a_copy_is_the_beginning_of_its_source_and_is_compl
         killed(&from, &to, after, stood + further);
         let end = end_of(&to);
         assert!(end >= stood, "seed {seed}, kill {kill}: {stood} events stood, and now {end}");
-        partly += u32::from(end > stood && end < EVENTS as u64);
+        let has_gone_on = end > stood;
+        partly += u32::from(has_gone_on && end < EVENTS as u64);
         stood = end;
         if stood == EVENTS as u64 {
             // From the beginning once more.
@@ -92,7 +95,7 @@ async fn killed_at_any_moment_a_copy_is_the_beginning_of_its_source_and_is_compl
                 let _gone = std::fs::remove_file(folder.path().join(name));
             }
             stood = 0;
-        } else if stood > 0 {
+        } else if has_gone_on {
             let compared = compared(&from, &to).await;
             let lacks = matches!(compared.verdict, Verdict::Shorter { which: Which::Second, .. });
             assert!(lacks && compared.same == stood, "seed {seed}, kill {kill}: {compared:?}");
@@ -144,4 +147,38 @@ async fn of_a_damaged_source_all_that_stands_before_the_damage_is_copied_and_the
     assert!((1000..10_000).contains(&end), "{end}: {said}");
     let told = format!("the source cannot be read behind position {end}: the log's file is damaged");
     assert!(said.contains(&told), "{said}");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_while_many_events_are_copied_leaves_a_beginning_and_the_next_run_completes_it() {
+    let _turn = busy().await;
+    let disk = FaultyDisk::new();
+    let (from, to) = (disk.home().folder().join("source.db"), disk.home().store().with_file_name("copy.db"));
+    fill(&from, EVENTS).await;
+    for (fault, told) in [
+        ("write ENOSPC copy.db", "the disk is full"),
+        ("write ENOSPC copy.db-journal", "the disk is full"),
+        ("sync EIO copy.db", "the disk failed to sync the log"),
+    ] {
+        let mut command = disk.faulting(copying(&from, &to));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let has_begun = || std::fs::metadata(&to).is_ok_and(|file| file.len() > 1024 * 1024);
+        until("the first of many transactions stands", || has_begun() && end_of(&to) > 0).await;
+        disk.fail(&[fault]);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(told), "{fault}: {said}");
+        disk.recover();
+        let compared = compared(&from, &to).await;
+        let lacks = matches!(compared.verdict, Verdict::Shorter { which: Which::Second, .. });
+        assert!(lacks && compared.same > 0, "{fault}: {compared:?}");
+        if !fault.starts_with("sync") {
+            // From the beginning once more.
+            for name in ["copy.db", "copy.db-wal", "copy.db-shm", "copy.db-journal"] {
+                let _gone = std::fs::remove_file(to.with_file_name(name));
+            }
+        }
+    }
+    copied(&copying(&from, &to).output().unwrap());
+    are_equal(&from, &to).await;
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod into;
+mod told;
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -28,9 +29,10 @@ use crate::store::{Position, ReadLog};
 ///
 /// Reads the log and the read models; a server may be running. Folds in a folder of its own beside views.dir. With
 /// --into each table and each view becomes a table PROJECTION_TABLE of the file, and _replay says what it is of;
-/// the same log, moment and program give the same rows. With --check each read model is held against a fresh fold up
-/// to its own position. The exit code is 1 where one differs, or where a projection had to be left out; 2 when the
-/// command could not run.
+/// the same log, moment and program give the same rows. With --check each read model is held against a fresh fold by
+/// the definitions that are usable now, up to its own position: its tables and indexes, what it says of itself, and each
+/// row. The exit code is 1 where one differs or cannot be compared with them, or where a projection had to be left out;
+/// 2 when the command could not run.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -122,7 +124,7 @@ impl Replay {
                 target.check(config)?;
                 self.export(args.projections.usable(config), until, target).await
             }
-            _ => self.check(&config.views_dir, told_as).await,
+            _ => self.check(&config.views_dir, args.projections.usable(config), told_as).await,
         }
     }
 

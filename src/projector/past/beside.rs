@@ -1,11 +1,12 @@
-//! States of the past for commands: several projections folded side by side into files of the caller's, and the
-//! read models that stand in a folder, which another process may be folding.
+//! States of the past for commands: several projections folded side by side into files of the caller's, and files of
+//! read models, which another process may be folding.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -13,11 +14,8 @@ use super::super::authorizer::Gate;
 use super::super::deadline::Deadline;
 use super::super::definition::Definition;
 use super::super::feed::{Feed, Stop};
-use super::super::file::{self, Checkpoint, Place};
+use super::super::file::{self, Checkpoint};
 use super::super::fold::FoldFailure;
-use super::super::folder::Folder;
-use super::super::usable;
-use super::super::views::Views;
 use super::super::worker::yield_to_pushes;
 use super::fold::{PastError, PastFold};
 use super::times::{Then, Times, TimesError};
@@ -96,39 +94,10 @@ pub async fn state_at(log: &dyn ReadLog, moment: DateTime<Utc>) -> Result<Then, 
     }
 }
 
-/// A read model that answers, as its file says of itself.
-pub struct Standing {
-    pub name: String,
-    /// `None` where this program does not understand its folder.
-    pub definition: Option<Arc<Definition>>,
-    pub path: PathBuf,
-    /// Of the files, the catalogue and the engine that have built it: not always those of this program.
-    pub version: String,
-}
-
-/// Those in `views.dir` that are ours, by name. Blocks.
-pub fn standing(views: &Path) -> std::io::Result<Vec<Standing>> {
-    let mut found = Vec::new();
-    for name in Views::names(views)? {
-        let path = Place::at(views, &name).current();
-        let built = path.and_then(|path| Some((file::built_from(&path, &name)?, path)));
-        found.extend(built.map(|((version, folder), path)| (folder, version, path)));
-    }
-    // Their queries may join projections of the program that have no file.
-    let mut folders = Folder::built_in();
-    folders.retain(|folder| !found.iter().any(|(known, ..)| known.name == folder.name));
-    folders.extend(found.iter().map(|(folder, ..)| folder.clone()));
-    let definitions = usable::right_of(&[], folders, &mut Vec::new());
-    let standing = found.into_iter().map(|(folder, version, path)| {
-        let definition = definitions.iter().find(|definition| definition.name == folder.name).cloned();
-        Standing { name: folder.name, definition, path, version }
-    });
-    Ok(standing.collect())
-}
-
 /// One read model's file, to be read with any statement that only reads.
 pub struct ReadFile {
     connection: Connection,
+    stop: Stop,
     _gate: Gate,
 }
 
@@ -138,7 +107,31 @@ impl ReadFile {
         let gate = Gate::install(&mut connection)?;
         connection.execute_batch("PRAGMA temp_store = FILE")?;
         Deadline::over(&mut connection, stop.clone())?.until_stopped_for_good();
-        Ok(Self { connection, _gate: gate })
+        Ok(Self { connection, stop: stop.clone(), _gate: gate })
+    }
+
+    /// Copies the file as it stands now, all of its pages, into a new one. Whoever folds it writes on meanwhile.
+    pub fn take(&self, path: &Path) -> rusqlite::Result<()> {
+        let mut taken = Connection::open(path)?;
+        // It is thrown away where it does not become whole.
+        taken.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+        // One transaction: or every write of others would make it begin anew.
+        let reading = self.connection.unchecked_transaction()?;
+        reading.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+        let backup = Backup::new(&self.connection, &mut taken)?;
+        loop {
+            match backup.step(limits::TAKEN_PAGES)? {
+                StepResult::Done => break,
+                StepResult::Busy | StepResult::Locked => std::thread::park_timeout(limits::FOLD_TRY_INTERVAL),
+                _ => {}
+            }
+            if self.stop.is_told() {
+                let told = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+                return Err(rusqlite::Error::SqliteFailure(told, None));
+            }
+        }
+        drop(backup);
+        reading.commit()
     }
 
     /// Knows the functions that views may call.

@@ -4,11 +4,13 @@ mod ask;
 mod beside;
 mod fold;
 mod kept;
+mod standing;
 mod times;
 
 pub use ask::{AsOf, AsOfError, Reach, StateOf};
 
-pub use beside::{PastFolds, ReadFile, Standing, TellOfEach, Wanted, standing, state_at};
+pub use beside::{PastFolds, ReadFile, TellOfEach, Wanted, state_at};
 pub use fold::PastError;
 pub use kept::Past;
+pub use standing::{Basis, Standing, standing};
 pub use times::{Then, TimesError, recorded_at};

@@ -98,8 +98,8 @@ async fn told_to_stop_it_leaves_the_beginning_of_the_source_and_goes_on_another_
 }
 
 #[tokio::test]
-async fn told_to_stop_in_the_middle_it_ends_behind_a_whole_transaction() {
-    const PAGES: usize = 5;
+async fn told_to_stop_in_the_middle_it_ends_behind_a_whole_page() {
+    const PAGES: usize = 5 + limits::COPY_PAGES_WAITING;
     let event = |number: usize| RecordedEvent {
         position: Position::from_number(number as u64 + 1),
         stream: StreamName("order-1".into()),
@@ -112,7 +112,7 @@ async fn told_to_stop_in_the_middle_it_ends_behind_a_whole_transaction() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ["source.db", "copy.db"].map(|name| folder.path().join(name));
     let mut source = CopyFile::open(&paths[0]).unwrap();
-    source.append_recorded((0..PAGES * limits::COPY_TRANSACTION_EVENTS).map(event).collect()).await.unwrap();
+    source.append_recorded((0..PAGES * limits::COPY_PAGE_EVENTS).map(event).collect()).await.unwrap();
     Box::new(source).close().await;
     let source = Readers::open(&paths[0]).unwrap();
     let mut target = CopyFile::open(&paths[1]).unwrap();
@@ -122,13 +122,13 @@ async fn told_to_stop_in_the_middle_it_ends_behind_a_whole_transaction() {
     };
     let first = catch_up(&source, &mut target, &stop, &stop_at_the_first_page).await.unwrap();
     assert_eq!(first.end, End::Stopped);
-    let pages = first.events as usize / limits::COPY_TRANSACTION_EVENTS;
+    let pages = first.events as usize / limits::COPY_PAGE_EVENTS;
     assert!((1..PAGES).contains(&pages), "{pages} of {PAGES}");
-    assert_eq!(first.events as usize, pages * limits::COPY_TRANSACTION_EVENTS);
+    assert_eq!(first.events as usize, pages * limits::COPY_PAGE_EVENTS);
     assert_eq!(target.last().map(|last| last.position.number()), Some(first.events));
     told.send_replace(false);
     let rest = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
-    assert_eq!((first.events + rest.events) as usize, PAGES * limits::COPY_TRANSACTION_EVENTS);
+    assert_eq!((first.events + rest.events) as usize, PAGES * limits::COPY_PAGE_EVENTS);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! Writes a log as the copy of another: recorded events, a page of them in one transaction.
+//! Writes a log as the copy of another: recorded events, many pages of them in one transaction.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use super::super::{CopyTarget, LogId, RecordedEvent, signed};
 use super::checkpoint::{CheckpointRules, Checkpoints, Rest, SyncFailure};
@@ -23,51 +24,204 @@ pub struct CopyFile {
 /// Goes to the thread that writes and back. Its parts are dropped in this order.
 struct Writing {
     connection: Connection,
-    checkpoints: Checkpoints,
+    journal: Journal,
+    path: PathBuf,
+    open: Open,
     _lock: Lock,
+}
+
+/// What stands in the transaction that is open.
+struct Open {
+    begun: Instant,
+    events: usize,
+    bytes: usize,
+}
+
+impl Open {
+    fn now() -> Self {
+        Self { begun: Instant::now(), events: 0, bytes: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events >= limits::COPY_TRANSACTION_EVENTS
+            || self.bytes >= limits::COPY_TRANSACTION_BYTES
+            || self.begun.elapsed() >= limits::COPY_TRANSACTION_WAIT
+    }
+}
+
+/// What keeps the file whole where the process or the machine ends in a transaction.
+enum Journal {
+    /// A write-ahead log in which nothing has been written yet.
+    Empty,
+    /// A write-ahead log, folded beside the writer.
+    Ahead(Checkpoints),
+    /// A rollback journal: pages go to the file at once, and only those that stood there are written twice. Half the
+    /// work for many events; nobody else reads the file well meanwhile.
+    Rollback,
 }
 
 impl CopyFile {
     /// Opens the log, and creates it where there is none.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = Lock::take(path)?;
-        let mut opened = open_for_writing(path)?;
+        let opened = open_for_writing(path)?;
         let failed = |error: rusqlite::Error| file::open_error(path, &error);
-        let rules = CheckpointRules {
-            file: "the copy".into(),
-            wal_pages: limits::COPY_WAL_PAGES,
-            rest: Rest::ByWriter,
-            sync_failure: SyncFailure::EndsProcess,
-        };
-        let beside = open_beside(path)?;
-        let checkpoints = Checkpoints::start(&mut opened.connection, beside, rules).map_err(failed)?;
         let connection = opened.connection;
         // NORMAL: the write-ahead log is synced before it is folded, and by `sync`.
         let settings =
             format!("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{};", limits::COPY_CACHE_BYTES / 1024);
         connection.execute_batch(&settings).map_err(failed)?;
         let last = last(&connection).map_err(failed)?;
-        let writing = Some(Writing { connection, checkpoints, _lock: lock });
-        Ok(Self { log_id: opened.log_id, last, writing })
+        let (journal, path) = (Journal::Empty, path.to_owned());
+        let writing = Writing { connection, journal, path, open: Open::now(), _lock: lock };
+        Ok(Self { log_id: opened.log_id, last, writing: Some(writing) })
     }
 
     /// Does something on a thread that may wait for the disk. What fails there, or is not waited for, closes the
     /// file.
     async fn writing<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Writing) -> Result<T, rusqlite::Error> + Send + 'static,
+        work: impl FnOnce(&mut Writing) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let mut writing = self.writing.take().ok_or(Fault::Closing)?;
         let done = tokio::task::spawn_blocking(move || {
-            let done = work(&mut writing).map_err(|error| {
-                end_process_if_sync_failed(&error);
-                fault(&error)
-            })?;
+            let done = work(&mut writing)?;
             Ok((writing, done))
         });
         let (writing, done) = done.await.map_err(|error| Fault::Io(error.to_string()))??;
         self.writing = Some(writing);
         Ok(done)
+    }
+}
+
+fn failed(error: &rusqlite::Error) -> Fault {
+    end_process_if_sync_failed(error);
+    fault(error)
+}
+
+impl Writing {
+    /// Where nobody else has the file open.
+    fn begin_rollback(&mut self) -> rusqlite::Result<()> {
+        if !matches!(self.journal, Journal::Empty) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        while !self.is_changed_to("DELETE")? {
+            // SQLite itself does not wait for who reads the file just now.
+            if begun.elapsed() >= limits::BUSY_WAIT {
+                return Ok(());
+            }
+            std::thread::park_timeout(limits::FOLD_TRY_INTERVAL);
+        }
+        // FULL: the journal is synced before the pages that it holds are overwritten, and the file at each commit.
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+        // Who reads the file holds commits up.
+        self.connection.busy_timeout(limits::COPY_LOCKED_WAIT)?;
+        self.journal = Journal::Rollback;
+        Ok(())
+    }
+
+    /// Back to a write-ahead log, so that others can read while it is written; later, where one reads just now.
+    fn end_rollback(&mut self) -> rusqlite::Result<()> {
+        if matches!(self.journal, Journal::Rollback) {
+            self.connection.busy_timeout(limits::BUSY_WAIT)?;
+            if self.is_changed_to("WAL")? {
+                self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+                self.journal = Journal::Empty;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_changed_to(&self, mode: &str) -> rusqlite::Result<bool> {
+        let sql = format!("PRAGMA journal_mode = {mode}");
+        match self.connection.query_row(&sql, [], |row| row.get::<_, String>(0)) {
+            Ok(changed) => Ok(changed.eq_ignore_ascii_case(mode)),
+            Err(error)
+                if matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Watches the write-ahead log from its first transaction on.
+    fn begin_checkpoints(&mut self) -> Result<(), Fault> {
+        if !matches!(self.journal, Journal::Empty) {
+            return Ok(());
+        }
+        let rules = CheckpointRules {
+            file: "the copy".into(),
+            wal_pages: limits::COPY_WAL_PAGES,
+            rest: Rest::ByWriter,
+            sync_failure: SyncFailure::EndsProcess,
+        };
+        let beside = open_beside(&self.path).map_err(|error| match error {
+            OpenError::Fault { fault, .. } => fault,
+            other => Fault::Io(other.to_string()),
+        })?;
+        let checkpoints = Checkpoints::start(&mut self.connection, beside, rules);
+        self.journal = Journal::Ahead(checkpoints.map_err(|error| failed(&error))?);
+        Ok(())
+    }
+
+    fn append(&mut self, events: &[RecordedEvent]) -> rusqlite::Result<()> {
+        if self.connection.is_autocommit() {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.open = Open::now();
+        }
+        insert(&self.connection, events)?;
+        self.open.events += events.len();
+        self.open.bytes += events.iter().map(RecordedEvent::bytes).sum::<usize>();
+        if self.open.is_full() { self.commit() } else { Ok(()) }
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("COMMIT")?;
+        }
+        if let Journal::Ahead(checkpoints) = &mut self.journal {
+            checkpoints.advance(&self.connection);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> rusqlite::Result<()> {
+        self.commit()?;
+        match self.journal {
+            Journal::Rollback => self.end_rollback(),
+            // A commit that is synced takes all with it that stands in the write-ahead log before it.
+            Journal::Empty | Journal::Ahead(_) => self.connection.execute_batch(
+                "PRAGMA synchronous = FULL; UPDATE log SET probes = probes + 1; PRAGMA synchronous = NORMAL;",
+            ),
+        }
+    }
+
+    /// Whether all stands in the one file.
+    fn rest(&mut self) -> rusqlite::Result<bool> {
+        self.end_rollback()?;
+        match &mut self.journal {
+            Journal::Ahead(checkpoints) => Ok(checkpoints.fold(&self.connection)),
+            Journal::Empty => Ok(true),
+            Journal::Rollback => Ok(true),
+        }
+    }
+
+    fn close(mut self) {
+        // The thread beside may be folding just now. What is not committed or folded is copied again, or stands in
+        // the write-ahead log.
+        let _short = self.connection.busy_timeout(limits::FOLD_WAIT);
+        let _committed = self.commit().and_then(|()| self.end_rollback());
+        let Self { connection, journal, _lock: lock, .. } = self;
+        if let Journal::Ahead(checkpoints) = journal {
+            checkpoints.finish(&connection);
+        }
+        drop(connection);
+        drop(lock);
     }
 }
 
@@ -86,14 +240,21 @@ impl CopyTarget for CopyFile {
         self.last.as_ref()
     }
 
+    async fn prepare(&mut self, events: u64) -> Result<(), Fault> {
+        if events < limits::COPY_BULK_EVENTS_MIN {
+            return Ok(());
+        }
+        self.writing(|writing| writing.begin_rollback().map_err(|error| failed(&error))).await
+    }
+
     async fn append_recorded(&mut self, mut events: Vec<RecordedEvent>) -> Result<(), Fault> {
         let positions = self.last.iter().chain(&events).map(|event| event.position);
         if !positions.is_sorted_by(|before, next| before < next) {
             return Err(Fault::Unreadable("its position is not behind the one before".into()));
         }
-        let appended = self.writing(move |Writing { connection, checkpoints, .. }| {
-            insert(connection, &events)?;
-            checkpoints.advance(connection);
+        let appended = self.writing(move |writing| {
+            writing.begin_checkpoints()?;
+            writing.append(&events).map_err(|error| failed(&error))?;
             Ok(events.pop())
         });
         if let Some(last) = appended.await? {
@@ -103,35 +264,25 @@ impl CopyTarget for CopyFile {
     }
 
     async fn sync(&mut self) -> Result<(), Fault> {
-        // A commit that is synced takes all with it that stands in the write-ahead log before it.
-        let sql =
-            "PRAGMA synchronous = FULL; UPDATE log SET probes = probes + 1; PRAGMA synchronous = NORMAL;";
-        self.writing(move |writing| writing.connection.execute_batch(sql)).await
+        self.writing(|writing| writing.sync().map_err(|error| failed(&error))).await
     }
 
     async fn rest(&mut self) -> Result<bool, Fault> {
-        self.writing(|Writing { connection, checkpoints, .. }| Ok(checkpoints.fold(connection))).await
+        self.writing(|writing| writing.rest().map_err(|error| failed(&error))).await
     }
 
     async fn close(mut self: Box<Self>) {
-        let Some(Writing { connection, checkpoints, _lock: lock }) = self.writing.take() else { return };
-        let closing = tokio::task::spawn_blocking(move || {
-            // The thread beside may be folding just now.
-            let _short = connection.busy_timeout(limits::FOLD_WAIT);
-            checkpoints.finish(&connection);
-            drop(connection);
-            drop(lock);
-        });
+        let Some(writing) = self.writing.take() else { return };
         // What could not be folded stands in the write-ahead log.
-        let _closed = closing.await;
+        let _closed = tokio::task::spawn_blocking(move || writing.close()).await;
     }
 }
 
-fn insert(connection: &mut Connection, events: &[RecordedEvent]) -> Result<(), rusqlite::Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+/// Within a transaction.
+fn insert(connection: &Connection, events: &[RecordedEvent]) -> rusqlite::Result<()> {
     let sql = "INSERT INTO events (position, stream, version, id, type, data, metadata)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let mut insert = transaction.prepare_cached(sql)?;
+    let mut insert = connection.prepare_cached(sql)?;
     for event in events {
         insert.execute((
             signed(event.position.number()),
@@ -143,8 +294,7 @@ fn insert(connection: &mut Connection, events: &[RecordedEvent]) -> Result<(), r
             &event.metadata,
         ))?;
     }
-    drop(insert);
-    transaction.commit()
+    Ok(())
 }
 
 #[cfg(test)]
@@ -203,6 +353,7 @@ mod tests {
             let path = folder.path().join("copy.db");
             let mut copy = CopyFile::open(&path).unwrap();
             copy.append_recorded(vec![event(1, "a-1", 0), event(2, "a-1", 1)]).await.unwrap();
+            copy.sync().await.unwrap();
             assert!(copy.append_recorded(wrong.clone()).await.is_err(), "{wrong:?}");
             drop(copy);
             let copy = CopyFile::open(&path).unwrap();
