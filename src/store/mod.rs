@@ -344,7 +344,7 @@ pub trait CopyTarget: Send {
         Ok(())
     }
 
-    /// Events as they stand in the other log, behind the last one. Where positions are kept, all or nothing; where
+    /// Events as they stand in the other log, behind the last one: where positions are kept, all or nothing; where
     /// they are not, the first ones may stand when it fails, and `last` says which. They survive the end of this
     /// process, or of the machine, only after [`CopyTarget::sync`]; what survives without it is the beginning of what
     /// was appended.

@@ -14,6 +14,8 @@ use super::super::Fault;
 use super::super::address::Address;
 use crate::limits;
 
+/// How servers name it in their words; they have no code for it.
+const INVALID_POSITION: &str = "InvalidPosition";
 /// Of gRPC: the request is looked at and not carried out.
 const INVALID_ARGUMENT: i32 = 3;
 
@@ -174,6 +176,10 @@ impl Failure {
             }
             ClientError::Grpc { code, message } if i32::from(*code) == INVALID_ARGUMENT => {
                 (None, Nothing, Fault::Refused(short(message)))
+            }
+            // A read of the whole log that begins where no event does.
+            ClientError::ServerError(told) if told.contains(INVALID_POSITION) => {
+                (None, Nothing, Fault::Refused("no event stands at this position".into()))
             }
             ClientError::DeadlineExceeded => (Unknown, Rebuild, Fault::Slow),
             ClientError::ServerError(_)
