@@ -28,6 +28,7 @@ BROKEN = [
     # compose.yaml: what a service may.
     (compose, COMPOSE, 'user: "101:101"', 'user: "0:0"', "proxy does not run as a user of its own"),
     (compose, COMPOSE, 'user: "10001:10001"', "init: true", "ledger-1 does not run as a user of its own"),
+    (compose, COMPOSE, "stop_grace_period: 60s", "stop_grace_seconds: 60", "stop_grace_seconds is not known"),
     (compose, COMPOSE, "cap_add: [CHOWN]", "cap_add: [CHOWN, SYS_ADMIN]", "CHOWN only"),
     (compose, COMPOSE, "network_mode: none", "network_mode: bridge", "no network"),
     (compose, COMPOSE, "  cap_drop: [ALL]\n  security_opt", "  security_opt", "keeps capabilities"),

@@ -17,11 +17,18 @@ KURRENTDB_VARIABLES = {
 # Those without which a node would be without TLS or with a password that everybody knows.
 KURRENTDB_REQUIRED = {name for name in KURRENTDB_VARIABLES if re.search("CERTIFICATE|PASSWORD", name)}
 ONE_SHOT = "certificates"
+# Those of the compose specification that the file has: a word that is misspelt would be without effect.
+KEYS = set(
+    "image build user working_dir entrypoint command environment depends_on ports volumes configs secrets networks network_mode "
+    "healthcheck restart stop_signal stop_grace_period cap_drop cap_add security_opt read_only tmpfs mem_limit".split()
+)
 
 
 def problems(deployment):
     compose = deployment.compose
     for name, service in compose["services"].items():
+        for key in sorted(set(service) - KEYS):
+            yield f"compose.yaml: {name}: the key {key} is not known here"
         yield from image_problems(f"compose.yaml: {name}", service["image"])
         yield from confinement(name, service)
         yield from inline_secrets(name, service)

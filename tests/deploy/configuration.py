@@ -42,7 +42,8 @@ def taken(deployment):
         for name, value in SECRETS.items():
             Path(folder, name).write_text(value.format(folder=folder) + "\n", encoding="utf-8")
         subprocess.run(
-            ["openssl", "genpkey", "-algorithm", "ed25519", "-out", Path(folder, "seal_key")], check=True, capture_output=True
+            ["openssl", "genpkey", "-algorithm", "ed25519", "-out", Path(folder, "seal_key")],
+            check=True, capture_output=True,
         )
         certificate = ["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=ca", "-keyout", "/dev/null", "-out"]
         subprocess.run(["openssl", *certificate, Path(folder, "ca.crt")], check=True, capture_output=True)

@@ -10,6 +10,11 @@ from pathlib import Path
 from deployment import ROOT
 from image import instructions
 
+# What may lie about in a working tree.
+SECRET = (
+    "order-ledger.toml", "data/events.db", "deploy/secrets/seal_key", "deploy/.env", "deploy/tls/privkey.pem",
+)  # fmt: skip
+
 
 def sources(text):
     """What is copied out of the context."""
@@ -34,7 +39,7 @@ def problems(deployment):
     text = deployment.texts["Dockerfile"]
     lines = deployment.texts["Dockerfile.dockerignore"].splitlines()
     rules = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    for secret in ("order-ledger.toml", "data/events.db", "deploy/secrets/seal_key", "deploy/.env", "deploy/tls/privkey.pem"):
+    for secret in SECRET:
         if kept(rules, secret):
             yield f"Dockerfile.dockerignore: lets {secret} into the context"
     with tempfile.TemporaryDirectory() as folder:

@@ -101,7 +101,8 @@ def behind(deployment, directives):
 
 
 def written(directives):
-    for name in ("pid", "client_body_temp_path", "proxy_temp_path", "fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path"):
+    folders = [f"{kind}_temp_path" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    for name in ["pid", *folders]:
         paths = [words[0] for words, _ in all_of(directives, name)]
         if len(paths) != 1 or not paths[0].startswith("/tmp/"):
             yield f"nginx.conf: {name} is not on /tmp, and the root is read-only"
