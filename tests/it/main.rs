@@ -44,8 +44,11 @@ mod history;
 mod keys;
 #[cfg(feature = "kurrentdb")]
 mod kurrentdb;
+#[cfg(feature = "kurrentdb")]
 mod kurrentdb_chances;
+#[cfg(feature = "kurrentdb")]
 mod kurrentdb_nodes;
+#[cfg(feature = "kurrentdb")]
 mod kurrentdb_real;
 mod layering;
 mod lifecycle;
