@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::info;
 
+use super::COULD_NOT_RUN;
 use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
-use super::COULD_NOT_RUN;
 use crate::limits;
 use crate::store::copying::{End, Progress, begins_alike, catch_up};
 use crate::store::sqlite::is_same_file;
@@ -56,7 +56,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             (LogPlace::File(from), LogPlace::File(file)) if is_same_file(from, file) => {
                 bail!("--from and --to are the same file, {to}: name another one as --to")
             }
-            (from, to) if from == to => bail!("--from and --to are the same log, {to}: name another one as --to"),
+            (from, to) if from == to => {
+                bail!("--from and --to are the same log, {to}: name another one as --to")
+            }
             _ => {}
         }
         let target = to.open_as_copy().await.context("--to")?;

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 use tracing::error;
 
-use super::log::LogPlace;
 use super::ConfigFile;
+use super::log::LogPlace;
 use crate::config::Config;
 use crate::limits;
 use crate::projector::{AskError, Listed, Projector, Snapshot, Usable, Views, ViewsError};

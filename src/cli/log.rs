@@ -124,7 +124,10 @@ enum Held {
 /// Why a log cannot be written by this process.
 pub enum NotOwn {
     /// Another process of this machine holds it.
-    InUse { holder: LockHolder, error: OpenError },
+    InUse {
+        holder: LockHolder,
+        error: OpenError,
+    },
     Failed(anyhow::Error),
 }
 

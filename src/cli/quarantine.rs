@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::log::{LogPlace, OwnLog};
 use super::admin_client::TokenSource;
 use super::door::{Door, Here};
+use super::log::{LogPlace, OwnLog};
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::quarantined::{self, Held};
 use crate::config::Config;

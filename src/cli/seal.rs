@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 
-use super::log::{LogPlace, OwnLog};
 use super::admin_client::TokenSource;
 use super::answered::told;
 use super::door::{Door, Here};
+use super::log::{LogPlace, OwnLog};
 use super::output::{OutFile, Stdout};
 use super::{COULD_NOT_RUN, ConfigFile, FOUND_WRONG, fresh};
 use crate::audit::anchor::{self, Anchor};

@@ -32,9 +32,8 @@ pub use fields::{FieldValue, FieldsOfEvent, fields, lines, payload, recorded_at}
 pub use line_data::{LineCount, cells};
 pub use lines::Lines;
 pub use stream::{
-    CATEGORIES,
-    QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, merchant_streams_of_id, mock_stream,
-    order_stream, period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of,
+    CATEGORIES, QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, merchant_streams_of_id,
+    mock_stream, order_stream, period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of,
     quarantine_stream, recovery_stream, report_stream, seal_stream, streams_of_id,
 };
 

@@ -51,7 +51,9 @@ pub enum AddressError {
     NoHost,
     #[error("{0:?} is no host and port such as db.example.com:{DEFAULT_PORT}")]
     BadNode(String),
-    #[error("the user's name or password is not written right: write %40 for @, %3A for :, %2F for / and %25 for %")]
+    #[error(
+        "the user's name or password is not written right: write %40 for @, %3A for :, %2F for / and %25 for %"
+    )]
     BadLogin,
     #[error("has a path or fragment: only options may follow the hosts, behind a ?")]
     HasPath,

@@ -154,8 +154,7 @@ async fn commands_write_themselves_where_no_server_of_this_machine_runs() {
     let output = home.run(&["verify"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("there is no log yet"), "{output:?}");
-    let day =
-        ["bill", "declare-empty", "--merchant", "1900000109", "--day", "2026-01-05", "--kind", "all"];
+    let day = ["bill", "declare-empty", "--merchant", "1900000109", "--day", "2026-01-05", "--kind", "all"];
     home.reconfigure(|text| format!("{text}[merchant.1900000109]\napps = [\"demo\"]\n"));
     let output = home.run(&[&day[..], &["--reason", "no sales"]].concat());
     assert!(output.status.success(), "{}", said(&output));
@@ -166,10 +165,14 @@ async fn commands_write_themselves_where_no_server_of_this_machine_runs() {
 #[test]
 fn nothing_is_sent_in_the_clear_to_other_machines() {
     let url = "url = \"kurrentdb://ledger:changeit@db.example:2113?tls=false\"";
-    let home = Home::with(|text| text.replace("[store]\n", &format!("[store]\nkind = \"kurrentdb\"\n{url}\n")));
+    let home =
+        Home::with(|text| text.replace("[store]\n", &format!("[store]\nkind = \"kurrentdb\"\n{url}\n")));
     let output = home.run(&["config", "check"]);
     assert!(!output.status.success());
-    assert!(said(&output).contains("store.url: tls=false sends orders and the password in the clear"), "{output:?}");
+    assert!(
+        said(&output).contains("store.url: tls=false sends orders and the password in the clear"),
+        "{output:?}"
+    );
     let secret = home.folder().join("url.txt");
     std::fs::write(&secret, "kurrentdb://ledger:changeit@db.example\n").unwrap();
     home.reconfigure(|text| text.replace(url, "url_file = \"url.txt\""));

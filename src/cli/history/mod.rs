@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::log::LogPlace;
 use super::folding::Projections;
+use super::log::LogPlace;
 use super::{ConfigFile, FOUND_WRONG};
 use crate::audit::billed::{self, BilledFile};
 use crate::audit::history::{self, Entry};

@@ -14,9 +14,9 @@ use chrono::{DateTime, Utc};
 
 use into::Existing;
 
-use super::log::LogPlace;
 use super::ConfigFile;
 use super::folding::{Projections, progress_bar};
+use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use crate::config::Config;
 use crate::moment;

@@ -176,8 +176,7 @@ impl<W: Written> Appending<'_, W> {
         let mut found: Vec<RecordedEvent> = Vec::new();
         while found.len() < count {
             let outer = self.log.names.outer(self.stream);
-            let piece =
-                self.log.stream_piece(outer, from + found.len() as u64, count - found.len());
+            let piece = self.log.stream_piece(outer, from + found.len() as u64, count - found.len());
             let piece = tokio::time::timeout_at(self.until, piece).await.map_err(|_| Fault::Slow)??;
             if piece.events.is_empty() {
                 break;

@@ -30,7 +30,8 @@ pub struct Session {
 
 impl Session {
     fn begin(address: &Address, generation: u64) -> Result<Self, Fault> {
-        let cannot = |what: &str, error: &dyn std::fmt::Display| Fault::Io(format!("{what}: {}", short(error)));
+        let cannot =
+            |what: &str, error: &dyn std::fmt::Display| Fault::Io(format!("{what}: {}", short(error)));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("kurrentdb")
@@ -38,9 +39,10 @@ impl Session {
             .build()
             .map_err(|error| cannot("no thread can be started", &error))?;
         // What the client says of a URL repeats it; ours is right, or it would not be an address.
-        let settings: ClientSettings = address.for_client().parse().map_err(|_| {
-            Fault::Denied("the client does not take the URL: write it more plainly".into())
-        })?;
+        let settings: ClientSettings = address
+            .for_client()
+            .parse()
+            .map_err(|_| Fault::Denied("the client does not take the URL: write it more plainly".into()))?;
         let client = Client::with_runtime_handle(runtime.handle().clone(), settings);
         let client = client.map_err(|error| cannot("the client cannot be set up", &error))?;
         let login = address.login().map(|login| {

@@ -53,7 +53,8 @@ impl CopyLog {
             AppendOutcome::Appended { first_version, .. } if first_version == first.version => Ok(()),
             AppendOutcome::Appended { .. } | AppendOutcome::Conflict { .. } => {
                 let (stream, version) = (&first.stream, first.version);
-                let told = format!("{stream} has another event at version {version}, or had one that was deleted");
+                let told =
+                    format!("{stream} has another event at version {version}, or had one that was deleted");
                 Err(Fault::Refused(told))
             }
             AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => Err(fault),
@@ -66,9 +67,10 @@ fn runs(events: &[RecordedEvent]) -> Vec<&[RecordedEvent]> {
     let mut runs = Vec::new();
     let (mut begin, mut size) = (0, 0);
     for (index, event) in events.iter().enumerate() {
-        let follows = index.checked_sub(1).and_then(|before| events.get(before)).is_some_and(|before| {
-            before.stream == event.stream && before.version + 1 == event.version
-        });
+        let follows = index
+            .checked_sub(1)
+            .and_then(|before| events.get(before))
+            .is_some_and(|before| before.stream == event.stream && before.version + 1 == event.version);
         let fits = size + bytes(event) <= limits::EVENT_BYTES_MAX;
         if index > begin && !(follows && fits) {
             runs.extend(events.get(begin..index));

@@ -24,7 +24,8 @@ impl Poll {
         let (stop, mut stopped) = watch::channel(false);
         let mut looking = Looking { log, flights, condition, end };
         let task = tokio::spawn(async move {
-            while tokio::time::timeout(limits::KURRENTDB_POLL, stopped.wait_for(|stop| *stop)).await.is_err() {
+            while tokio::time::timeout(limits::KURRENTDB_POLL, stopped.wait_for(|stop| *stop)).await.is_err()
+            {
                 tokio::select! {
                     () = looking.look() => {}
                     _ = stopped.wait_for(|stop| *stop) => return,

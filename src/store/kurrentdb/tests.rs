@@ -276,12 +276,8 @@ async fn the_ledger_takes_nothing_for_recorded_in_a_stream_that_was_deleted() {
     let cluster = cluster(1).await;
     let store = Arc::new(open(&settings(&cluster)).await);
     let slug = AppSlug::parse("demo").unwrap();
-    let app = |app_id| ConfiguredApp {
-        slug: &slug,
-        app_id,
-        actual_price_is: PriceMeaning::Order,
-        merchant: None,
-    };
+    let app =
+        |app_id| ConfiguredApp { slug: &slug, app_id, actual_price_is: PriceMeaning::Order, merchant: None };
     let ledger = Ledger::open(store.clone(), Quotas::default()).await.unwrap();
     ledger.register_all(&[app("wx1")], crate::clock::now()).await.unwrap();
     delete(&store, "app-demo").await;

@@ -52,7 +52,8 @@ impl Walks {
 
 impl Walk {
     async fn begin(log: &Log) -> Result<Self, Fault> {
-        let file = NamedTempFile::new().map_err(|error| Fault::Io(format!("no file can be made: {error}")))?;
+        let file =
+            NamedTempFile::new().map_err(|error| Fault::Io(format!("no file can be made: {error}")))?;
         let connection = Connection::open(file.path()).and_then(|connection| {
             connection.execute_batch(SCHEMA)?;
             Ok(connection)

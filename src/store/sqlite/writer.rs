@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
+use super::super::condition::Condition;
 use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName, signed};
 use super::checkpoint::Checkpoints;
-use super::super::condition::Condition;
 use super::{end_process_if_sync_failed, fault};
 use crate::limits;
 
