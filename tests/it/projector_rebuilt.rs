@@ -133,7 +133,7 @@ async fn finance_happens(folded: &Folded) {
     ledger.close_period(&key, &report.sha256, "wang", at(6007)).await.unwrap();
     ledger.reopen_period(&key, "one came late", "wang", at(6008)).await.unwrap();
     let key = SigningKey::parse(&key_file(&[7; 32])).unwrap();
-    assert_eq!(Sealer::new(key).seal(ledger, at(6009)).await.unwrap().added, 1);
+    assert_eq!(Sealer::new(key).seal(ledger, &|| at(6009)).await.unwrap().added, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
