@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Objects and lists inside one another, in JSON and in XML.
 pub const NESTING_DEPTH_MAX: usize = 32;
+/// Room for so many fields is made before an object is read.
+pub const FIELDS_EXPECTED: usize = 8;
 /// In objects of so many fields, a duplicate is found by looking at each; in larger ones by hashes.
 pub const FIELDS_LOOKED_THROUGH_MAX: usize = 24;
 /// The URL parameters of a push, together.
@@ -436,6 +438,8 @@ pub const SEALS_MAX: u32 = 500;
 
 /// What is found wrong, shown one by one; the rest is only counted.
 pub const FINDINGS_SHOWN_MAX: usize = 100;
+/// Events that are read at once: few enough that what one core has read, another finds in the cache.
+pub const VERIFY_PAGE_EVENTS: usize = 256;
 /// Pages of the log that wait for one core, and results that wait to be joined.
 pub const VERIFY_PAGES_WAITING: usize = 2;
 /// Where events have gone or come in, the next segment is looked for so many events earlier and later.

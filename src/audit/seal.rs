@@ -52,6 +52,11 @@ pub enum SealError {
          `order-ledger verify` says more"
     )]
     Gap { expected: u64, found: Position },
+    #[error(
+        "seal {revision} covers {count} events and the log has {found}: it was altered, and is not sealed; \
+         `order-ledger verify` says more"
+    )]
+    Short { revision: u64, count: u64, found: u64 },
 }
 
 impl Sealer {
@@ -109,16 +114,16 @@ impl Sealer {
         end: Position,
         at: DateTime<Utc>,
     ) -> Result<Option<Seal>, SealError> {
-        let covered = newest.map_or(0, |newest| newest.count);
-        let unsealed = hashed(log, covered, end.number(), self.events_max).await?;
-        let Some(Unsealed { segment, count }) = unsealed else { return Ok(None) };
+        let covered = Covered::by(log, newest).await?;
+        let unsealed = hashed(log, covered, end, self.events_max).await?;
+        let Some(Unsealed { segment, count, position }) = unsealed else { return Ok(None) };
         let previous_root = newest.map_or(NO_ROOT, |newest| hash_of(&newest.root));
         let segment = segment.hash();
         let seal = Seal {
             revision: newest.map_or(1, |newest| newest.revision + 1),
             log_id: log.log_id().0,
             count,
-            position: count,
+            position: position.number(),
             segment: Sha256Hex::of_digest(&segment),
             root: Sha256Hex::of_digest(&chain::root(&previous_root, &segment)),
             sealed_at: at,
@@ -129,48 +134,88 @@ impl Sealer {
     }
 }
 
+/// What the newest seal covers.
+#[derive(Clone, Copy)]
+struct Covered {
+    count: u64,
+    /// Of the last of it; `None` where that is nothing.
+    last: Option<Position>,
+    /// Whether this log has numbered its events one by one, and so must go on.
+    is_dense: bool,
+}
+
+impl Covered {
+    async fn by(log: &dyn ReadLog, newest: Option<&Seal>) -> Result<Self, SealError> {
+        let Some(newest) = newest else { return Ok(Self { count: 0, last: None, is_dense: false }) };
+        let count = newest.count;
+        if newest.log_id == log.log_id().0 {
+            let last = Some(Position::from_number(newest.position));
+            return Ok(Self { count, last, is_dense: newest.position == count });
+        }
+        // It was made in the log that this one is a copy of, whose positions say nothing here.
+        let (mut seen, mut last) = (0, None);
+        while seen < count {
+            let wanted = usize::try_from(count - seen).unwrap_or(usize::MAX);
+            let page = log.read_all(last, wanted.min(limits::READ_PAGE_EVENTS_MAX)).await?;
+            let Some(end) = page.last() else {
+                return Err(SealError::Short { revision: newest.revision, count, found: seen });
+            };
+            seen += page.len() as u64;
+            last = Some(end.position);
+        }
+        Ok(Self { count, last, is_dense: false })
+    }
+}
+
 /// What is to be sealed next.
 struct Unsealed {
     segment: Segment,
     /// Events since the beginning of the log, those of the segment included.
     count: u64,
+    /// Of the last of them.
+    position: Position,
 }
 
-/// Hashes the events after the first `covered` up to the number `end`, `events_max` of them, or more where those are
-/// seals only; `None` where all are. The positions of a log begin at 1 and have no gaps, so a position is a count.
+/// Hashes the events behind those that are covered, up to the position `end`, `events_max` of them, or more where
+/// those are seals only; `None` where all are.
 async fn hashed(
     log: &dyn ReadLog,
-    covered: u64,
-    end: u64,
+    covered: Covered,
+    end: Position,
     events_max: u64,
 ) -> Result<Option<Unsealed>, SealError> {
-    let full = covered.saturating_add(events_max);
-    let (mut segment, mut count, mut is_new) = (Segment::default(), covered, false);
-    while count < end && (count < full || !is_new) {
-        let after = Some(Position::from_number(count)).filter(|after| after.number() > 0);
-        let wanted = full.min(end).saturating_sub(count).max(1);
-        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let page = log.read_all(after, wanted.min(limits::READ_PAGE_EVENTS_MAX)).await?;
+    let full = covered.count.saturating_add(events_max);
+    let (mut segment, mut to, mut is_new) = (Segment::default(), covered, false);
+    while to.last.is_none_or(|last| last < end) && (to.count < full || !is_new) {
+        let wanted = usize::try_from(full.saturating_sub(to.count).max(1)).unwrap_or(usize::MAX);
+        let mut page = log.read_all(to.last, wanted.min(limits::READ_PAGE_EVENTS_MAX)).await?;
+        page.truncate(page.partition_point(|event| event.position <= end));
         if page.is_empty() {
             break;
         }
         is_new |= page.iter().any(|event| event.stream != codec::seal_stream());
         // Pushes are answered meanwhile.
-        let added = tokio::task::spawn_blocking(move || add(segment, count, &page)).await;
-        (segment, count) = added.map_err(|error| Fault::Io(error.to_string()))??;
+        let added = tokio::task::spawn_blocking(move || add(segment, to, &page)).await;
+        (segment, to) = added.map_err(|error| Fault::Io(error.to_string()))??;
     }
-    Ok(is_new.then_some(Unsealed { segment, count }))
+    let unsealed = to.last.map(|position| Unsealed { segment, count: to.count, position });
+    Ok(unsealed.filter(|_| is_new))
 }
 
-fn add(mut segment: Segment, mut count: u64, page: &[RecordedEvent]) -> Result<(Segment, u64), SealError> {
+fn add(
+    mut segment: Segment,
+    mut to: Covered,
+    page: &[RecordedEvent],
+) -> Result<(Segment, Covered), SealError> {
     for event in page {
-        count += 1;
-        if event.position.number() != count {
-            return Err(SealError::Gap { expected: count, found: event.position });
+        to.count += 1;
+        if to.is_dense && event.position.number() != to.count {
+            return Err(SealError::Gap { expected: to.count, found: event.position });
         }
+        to.last = Some(event.position);
         segment.add(&chain::digest(event));
     }
-    Ok((segment, count))
+    Ok((segment, to))
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use crate::domain::push::Push;
 use crate::domain::samples;
 use crate::ed25519::key_file;
 use crate::quota::Quotas;
+use crate::store::CopyTarget;
 use crate::store::StreamName;
-use crate::store::sqlite::{Settings, SqliteStore};
+use crate::store::sqlite::{CopyFile, Settings, SqliteStore};
 
 fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_767_225_600_123 + minutes * 60_000).unwrap()
@@ -175,10 +176,13 @@ async fn a_log_or_a_stream_of_seals_that_was_altered_is_not_sealed() {
     let (ledger, folder) = empty().await;
     record(&ledger, 0..3).await;
     let file = rusqlite::Connection::open(folder.path().join("events.db")).unwrap();
-    file.execute("DELETE FROM events WHERE position = 2", []).unwrap();
+    sealer(1).seal(&ledger, &|| at(0)).await.unwrap();
+    record(&ledger, 3..6).await;
+    file.execute("DELETE FROM events WHERE position = 6", []).unwrap();
     let error = sealer(1).seal(&ledger, &|| at(0)).await.unwrap_err();
-    let SealError::Gap { expected: 2, found } = error else { panic!("{error}") };
-    assert_eq!(found.number(), 3);
+    let SealError::Gap { expected: 6, found } = error else { panic!("{error}") };
+    assert_eq!(found.number(), 7);
+    file.execute("DELETE FROM events WHERE position = 4", []).unwrap();
     let stream: StreamName = codec::seal_stream();
     file.execute("UPDATE events SET stream = ?1 WHERE position = 1", [stream.as_str()]).unwrap();
     let error = sealer(1).seal(&ledger, &|| at(0)).await.unwrap_err().to_string();
@@ -204,4 +208,53 @@ async fn a_seal_is_dated_when_its_turn_has_come_and_never_before_the_seal_before
     record(&ledger, 2..3).await;
     let after = sealer.seal(&ledger, &|| at(5)).await.unwrap().newest.unwrap().seal;
     assert_eq!((after.revision, after.sealed_at), (2, at(9)), "the clock was put back");
+}
+
+/// The log again, with positions that say nothing of how many events there are.
+async fn spread(ledger: &Ledger) -> (Ledger, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let mut copy = CopyFile::open(&path).unwrap();
+    let moved = |event: RecordedEvent| {
+        let position = Position::from_number(event.position.number() * 700 + 13);
+        RecordedEvent { position, ..event }
+    };
+    copy.append_recorded(all(ledger).await.into_iter().map(moved).collect()).await.unwrap();
+    Box::new(copy).close().await;
+    let store = SqliteStore::open(&Settings::at(path)).unwrap();
+    (Ledger::open(Arc::new(store), Quotas::default()).await.unwrap(), folder)
+}
+
+#[tokio::test]
+async fn a_log_whose_positions_are_no_counts_is_sealed_like_any_other() {
+    let (source, _folder) = empty().await;
+    record(&source, 0..4).await;
+    let (ledger, _kept) = spread(&source).await;
+    let sealer = Sealer { events_max: 3, ..sealer(1) };
+    assert_eq!(sealer.seal(&ledger, &|| at(0)).await.unwrap().added, 2);
+    record(&ledger, 4..6).await;
+    assert_eq!(sealer.seal(&ledger, &|| at(1)).await.unwrap().added, 2);
+    let (events, anchors) = (all(&ledger).await, anchors(&ledger).await);
+    let ends: Vec<_> = anchors.iter().map(|anchor| anchor.seal.count as usize).collect();
+    assert_eq!(ends, [3, 4, 7, 8]);
+    let sealed: Vec<_> = anchors.iter().map(|anchor| anchor.seal.root.to_string()).collect();
+    assert_eq!(sealed, roots(&events, &ends));
+    for (anchor, end) in anchors.iter().zip(ends) {
+        assert_eq!(anchor.seal.position, events[end - 1].position.number());
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_goes_on_by_itself_is_sealed_behind_the_seals_of_its_source() {
+    let (source, _folder) = empty().await;
+    record(&source, 0..4).await;
+    sealer(1).seal(&source, &|| at(0)).await.unwrap();
+    let (ledger, _kept) = spread(&source).await;
+    record(&ledger, 4..6).await;
+    assert_eq!(sealer(1).seal(&ledger, &|| at(1)).await.unwrap().added, 1);
+    let (events, anchors) = (all(&ledger).await, anchors(&ledger).await);
+    let sealed: Vec<_> = anchors.iter().map(|anchor| anchor.seal.root.to_string()).collect();
+    assert_eq!(sealed, roots(&events, &[4, 7]));
+    assert_eq!(anchors[1].seal.position, events[6].position.number());
+    assert_ne!(anchors[1].seal.log_id, anchors[0].seal.log_id);
 }

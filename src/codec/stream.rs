@@ -69,7 +69,7 @@ pub fn order_stream(app: &AppSlug, env: Environment, out_trade_no: &OutTradeNo) 
         Environment::Production => "order",
         Environment::Sandbox => "sandboxOrder",
     };
-    StreamName(format!("{category}-{app}.{out_trade_no}"))
+    StreamName([category, "-", app.as_str(), ".", out_trade_no.as_str()].concat())
 }
 
 /// The stream of a player's roles.

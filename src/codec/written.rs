@@ -54,8 +54,25 @@ struct Rest<'a>(&'a [u8]);
 
 impl io::Write for Rest<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        self.write_all(bytes)?;
         Ok(bytes.len())
+    }
+
+    /// JSON is written in many pieces, most of a few bytes, which are sooner compared than a function is called.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        const FEW: usize = 8;
+        let (begin, rest) = self.0.split_at_checked(bytes.len()).ok_or(io::ErrorKind::InvalidData)?;
+        let is_same = if bytes.len() <= FEW {
+            begin.iter().zip(bytes).all(|(stands, comes)| stands == comes)
+        } else {
+            begin == bytes
+        };
+        if !is_same {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.0 = rest;
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

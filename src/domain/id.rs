@@ -17,9 +17,12 @@ fn check(text: &str, max: usize, allowed: &'static str, allows: fn(char) -> bool
     if text.is_empty() {
         return Err(IdError::Empty);
     }
-    let length = text.chars().count();
-    if length > max {
-        return Err(IdError::TooLong { length, max });
+    // No text has more characters than bytes.
+    if text.len() > max {
+        let length = text.chars().count();
+        if length > max {
+            return Err(IdError::TooLong { length, max });
+        }
     }
     match text.chars().enumerate().find(|(_, character)| !allows(*character)) {
         Some((index, character)) => Err(IdError::Character { character, place: index + 1, allowed }),

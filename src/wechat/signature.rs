@@ -62,11 +62,16 @@ impl AppKey {
 
     /// PayEventSig: `lower_hex(HMAC_SHA256(AppKey, Event + "&" + Payload))`.
     pub fn pay_event_sig(&self, event: &str, payload: &str) -> String {
+        hex::encode(self.signed(event, payload))
+    }
+
+    /// The bytes of PayEventSig.
+    fn signed(&self, event: &str, payload: &str) -> [u8; 32] {
         let mut mac = self.mac.clone();
         mac.update(event.as_bytes());
         mac.update(b"&");
         mac.update(payload.as_bytes());
-        hex::encode(mac.finalize().into_bytes())
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -99,8 +104,12 @@ pub fn verify<'a>(
     fields: &'a Json<'a>,
     pay_event_sig: &str,
 ) -> Option<Verified<'a>> {
+    // Hex of either case, and nothing else.
+    let mut received = [0; 32];
+    hex::decode_to_slice(pay_event_sig, &mut received).ok()?;
     let of_env = |candidate: &EnvironmentKeys<'_>| {
-        let matches = |key: &&AppKey| hex_equal(&key.pay_event_sig(event, payload), pay_event_sig);
+        // In constant time.
+        let matches = |key: &&AppKey| bool::from(key.signed(event, payload).ct_eq(&received));
         candidate.keys.iter().find(matches).map(|key| SignatureEvidence {
             pay_event_sig: pay_event_sig.to_owned(),
             verified_env: candidate.env,

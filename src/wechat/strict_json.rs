@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
         let value_seed = self.deeper()?;
-        let (mut fields, mut names) = (JsonObject::new(), Names::default());
+        let (mut fields, mut names) = (JsonObject::with_capacity(limits::FIELDS_EXPECTED), Names::default());
         while let Some(name) = entries.next_key_seed(Name)? {
             if !names.is_new(&name, &fields) {
                 let shown: String = name.chars().take(64).collect();
@@ -133,17 +133,17 @@ impl<'de> Visitor<'de> for Name {
 
 /// The names of an object so far: few are looked through, many are hashed.
 #[derive(Default)]
-struct Names<'de>(HashSet<Cow<'de, str>>);
+struct Names(HashSet<String>);
 
-impl<'de> Names<'de> {
-    fn is_new(&mut self, name: &Cow<'de, str>, fields: &JsonObject<'de>) -> bool {
+impl Names {
+    fn is_new(&mut self, name: &str, fields: &JsonObject<'_>) -> bool {
         if fields.len() < limits::FIELDS_LOOKED_THROUGH_MAX {
             return fields.iter().all(|(known, _)| known != name);
         }
         if self.0.is_empty() {
-            self.0.extend(fields.iter().map(|(known, _)| known.clone()));
+            self.0.extend(fields.iter().map(|(known, _)| known.clone().into_owned()));
         }
-        self.0.insert(name.clone())
+        self.0.insert(name.to_owned())
     }
 }
 

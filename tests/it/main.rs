@@ -107,4 +107,5 @@ mod uploads;
 mod vectors;
 mod verify;
 mod verify_mutations;
+mod verify_positions;
 mod worlds;

@@ -20,8 +20,8 @@ use order_ledger::domain::seal::{NO_ROOT, Seal};
 use order_ledger::ed25519::{SigningKey, key_file};
 use order_ledger::ledger::{ConfiguredApp, Ledger};
 use order_ledger::quota::Quotas;
-use order_ledger::store::sqlite::{Readers, Settings, SqliteStore};
-use order_ledger::store::{EventStore, Position, RecordedEvent, StreamName, signed};
+use order_ledger::store::sqlite::{CopyFile, Readers, Settings, SqliteStore};
+use order_ledger::store::{CopyTarget, EventStore, Position, RecordedEvent, StreamName, signed};
 use order_ledger::wechat::App;
 use rusqlite::Connection;
 use serde_json::json;
@@ -111,6 +111,36 @@ impl Sealed {
         Self { anchors, ..sealed }
     }
 
+    /// The same orders in a log whose positions are no counts, sealed there, with some more behind them.
+    pub async fn spread(&self) -> Self {
+        let spread = Self { folder: tempfile::tempdir().unwrap(), app: self.app.clone(), anchors: vec![] };
+        let orders = self.events().into_iter().filter(|event| event.event_type != "LedgerSealed");
+        written(&spread.path(), orders, |position| position * 700 + 13).await;
+        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&Settings::at(spread.path())).unwrap());
+        let ledger = Ledger::open(store.clone(), Quotas::default()).await.unwrap();
+        let sealer = Sealer::new(key(1));
+        for seal in 0..SEALS {
+            let minutes = i64::try_from(seal).unwrap() + 2000;
+            assert_eq!(sealer.seal(&ledger, &|| at(minutes)).await.unwrap().added, 1);
+            for number in 0..2 {
+                record(&ledger, &spread.app, &format!("S{seal}-{number}"), minutes).await;
+            }
+        }
+        let anchors = anchor::of_log(store.as_ref(), 1, 1000).await.unwrap();
+        store.close().await;
+        Self { anchors, ..spread }
+    }
+
+    /// The log as another store holds it.
+    pub async fn moved(&self, to: &Path, position: fn(u64) -> u64) {
+        written(to, self.events().into_iter(), position).await;
+    }
+
+    /// All events, in their order.
+    pub fn events(&self) -> Vec<RecordedEvent> {
+        ByHand::open(&self.path()).events()
+    }
+
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("events.db")
     }
@@ -143,6 +173,17 @@ impl Sealed {
     pub fn seal_of(&self, nth: u64) -> u64 {
         self.anchors.iter().find(|anchor| anchor.seal.count >= nth).unwrap().seal.revision
     }
+}
+
+/// A new log of these events, at other positions.
+async fn written(path: &Path, events: impl Iterator<Item = RecordedEvent>, position: fn(u64) -> u64) {
+    let mut copy = CopyFile::open(path).unwrap();
+    let moved = |event: RecordedEvent| {
+        let position = Position::from_number(position(event.position.number()));
+        RecordedEvent { position, ..event }
+    };
+    copy.append_recorded(events.map(moved).collect()).await.unwrap();
+    Box::new(copy).close().await;
 }
 
 async fn record(ledger: &Ledger, app: &App, number: &str, minutes: i64) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use order_ledger::codec::{event_id, seal_stream};
-use order_ledger::store::RecordedEvent;
+use order_ledger::store::{RecordedEvent, StreamName};
 use serde_json::Value;
 
 use super::sealed::{ByHand, SEALS, Sealed, key};
@@ -272,4 +272,80 @@ async fn seals_that_were_replaced_by_other_events_are_missed_by_the_newest_ancho
     assert_eq!(status, 1, "{shown}");
     let misplaced = shown["findings_by_kind"]["seal_misplaced"].as_u64().unwrap();
     assert!(misplaced >= SEALS, "each that is no seal, and the newest, which nothing leads to: {shown}");
+}
+
+/// The index over streams, and not the events: what is read by its stream is another event.
+#[tokio::test]
+async fn an_index_that_leads_to_other_events_is_found_though_it_holds_as_many() {
+    let kept = Kept::new().await;
+    let log = kept.log();
+    log.run(
+        "CREATE TABLE others AS SELECT * FROM events;
+         UPDATE others SET stream = stream || '9' WHERE position = 5;
+         CREATE TABLE forged (position INTEGER PRIMARY KEY, stream, version, UNIQUE (stream, version));
+         INSERT INTO forged SELECT position, stream, version FROM others;
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET rootpage = (
+             SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_forged_1'
+         ) WHERE name = 'sqlite_autoindex_events_1';
+         DELETE FROM sqlite_schema WHERE tbl_name = 'forged';
+         PRAGMA writable_schema = RESET;",
+    );
+    drop(log);
+    let (status, shown) = kept.with_anchors();
+    assert_eq!((status, &shown["findings"]), (1, &1.into()), "{shown}");
+    assert_eq!(shown["first"]["kind"], "index_differs", "{shown}");
+    assert!(shown["first"]["what"].as_str().unwrap().contains("other events, or other versions"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_later_run_says_what_anchors_prove_of_what_it_did_not_read_again() {
+    let kept = Kept::new().await;
+    let anchors = kept.anchors.to_str().unwrap().to_owned();
+    let state = kept.state();
+    let args = ["--anchor", anchors.as_str(), "--state", state.to_str().unwrap()];
+    for exported in [SEALS, 3, 1] {
+        kept.export(exported);
+        let (status, shown) = kept.json(&args);
+        assert_eq!((status, &shown["findings"]), (0, &0.into()), "{shown}");
+        let newest = &kept.sealed.anchors[usize::try_from(exported).unwrap() - 1].seal;
+        assert_eq!(shown["anchors"]["newest"]["seal"], exported, "{shown}");
+        assert_eq!(shown["anchors"]["newest"]["position"], newest.position.to_string(), "{shown}");
+        assert_eq!(shown["anchors"]["not_yet_proven"], kept.sealed.count() + 2 - newest.count, "{shown}");
+        assert_eq!(shown["anchors"]["met"], exported, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_stands_nothing_is_called_right() {
+    let kept = Kept::new().await;
+    let end = kept.sealed.count() + 2;
+    let beyond = (end + 1).to_string();
+    for (args, said) in [
+        (&["--from", &beyond][..], format!("no event stands from position {beyond} on")),
+        (&["--from", "9", "--until", "5"], "no event stands from position 9 to position 5".to_owned()),
+        (&["--until", "0"], "no event stands from position 1 to position 0".to_owned()),
+    ] {
+        let output = kept.verify(args);
+        let error = words(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}{}", words(&output.stdout));
+        assert!(error.contains(&said), "{args:?}: {error}");
+        assert!(error.contains(&format!("the log ends at position {end}")), "{args:?}: {error}");
+    }
+    assert_eq!(kept.verify(&["--from", &end.to_string()]).status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_into_the_log_does_not_move_the_cursor_of_who_verifies_it() {
+    let kept = Kept::new().await;
+    let log = kept.log();
+    let event = log.event(5);
+    let stream = StreamName(format!("{}\u{1b}[2J", event.stream));
+    log.put(&RecordedEvent { stream, event_type: "Goods\u{1b}[1A\rfine".into(), ..event });
+    drop(log);
+    let output = kept.verify(&[]);
+    let said = words(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("u{1b}") && said.contains("[2J"), "{said}");
+    assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
 }

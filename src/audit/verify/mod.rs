@@ -51,7 +51,7 @@ pub struct Plan {
     pub until: Option<Position>,
     /// What an earlier run has come to. Only without `from` and `until`.
     pub resume: Option<State>,
-    /// Events that are read at once; without it as many as a store gives.
+    /// Events that are read at once; without it `limits::VERIFY_PAGE_EVENTS`.
     pub page_events: Option<NonZeroUsize>,
 }
 
@@ -174,7 +174,7 @@ pub async fn verify(
     }
     let anchors_given = anchors.is_some();
     let anchors = trusted(anchors.unwrap_or_default(), &mut keys)?;
-    let page_events = page_events.map_or(limits::READ_PAGE_EVENTS_MAX, NonZeroUsize::get);
+    let page_events = page_events.map_or(limits::VERIFY_PAGE_EVENTS, NonZeroUsize::get);
     let last = log.last().await?.map(Position::number);
     let head = last.unwrap_or(0);
     if from.is_some() || until.is_some() {

@@ -68,7 +68,8 @@ impl Start {
     }
 }
 
-/// The end of the first segment that ends at or behind a position: the next one is read whole.
+/// The end of the last segment before what is read, or of the first one in it where that one is cut: the next segment
+/// is read whole.
 async fn first_whole(
     log: &dyn ReadLog,
     claims: &[Claim],
@@ -76,21 +77,39 @@ async fn first_whole(
     page_events: usize,
 ) -> Result<Begin, VerifyError> {
     let own = |claim: &Claim| claim.own_position().map(|position| Begin { count: claim.count, position });
-    let is_told = claims.iter().filter_map(own).any(|begin| begin.position <= read_after);
-    if is_told || claims.iter().all(|claim| claim.is_own) {
-        let begin = claims.iter().filter_map(own).find(|begin| begin.position >= read_after);
-        return Ok(begin.unwrap_or(NOWHERE));
+    let before = claims.iter().filter_map(own).take_while(|begin| begin.position <= read_after).last();
+    if before.is_none() && claims.iter().any(|claim| !claim.is_own) {
+        return counted(log, claims, read_after, page_events).await;
     }
-    // The seals were made in another log, whose positions say nothing here: the events are counted.
+    let before = before.unwrap_or_default();
+    let last = Some(Position::from_number(before.position)).filter(|last| last.number() > 0);
+    if log.next_position(last).await?.is_none_or(|next| next.number() > read_after) {
+        return Ok(before);
+    }
+    let begin = claims.iter().filter_map(own).find(|begin| begin.position >= read_after);
+    Ok(begin.unwrap_or(NOWHERE))
+}
+
+/// The same where the seals were made in another log, whose positions say nothing here: the events are counted.
+async fn counted(
+    log: &dyn ReadLog,
+    claims: &[Claim],
+    read_after: u64,
+    page_events: usize,
+) -> Result<Begin, VerifyError> {
     let (mut reader, mut count, mut next) = (Reader::new(0, page_events), 0, claims.iter().peekable());
+    // Where the event before was the last of a segment.
+    let mut ended = Some(Begin::default());
     while let Some(positions) = reader.positions(log).await? {
         for position in positions {
+            if let Some(begin) = ended.filter(|_| position > read_after) {
+                return Ok(begin);
+            }
             count += 1;
             while next.next_if(|claim| claim.count < count).is_some() {}
-            if position >= read_after && next.peek().is_some_and(|claim| claim.count == count) {
-                return Ok(Begin { count, position });
-            }
+            let ends = next.peek().is_some_and(|claim| claim.count == count);
+            ended = ends.then_some(Begin { count, position });
         }
     }
-    Ok(NOWHERE)
+    Ok(ended.unwrap_or(NOWHERE))
 }

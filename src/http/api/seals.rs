@@ -182,7 +182,7 @@ impl From<SealError> for ApiError {
         match error {
             SealError::Ledger(error) => error.into(),
             SealError::Fault(fault) => LedgerError::Unavailable(fault).into(),
-            SealError::Gap { .. } => Self::internal(&error),
+            SealError::Gap { .. } | SealError::Short { .. } => Self::internal(&error),
         }
     }
 }
