@@ -132,6 +132,8 @@ pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that read, at once.
 pub const READERS_MAX: usize = 4;
+/// Where several processes write to the log, what the others decide in quarantine is read this often at most.
+pub const DECISIONS_READ_EVERY: Duration = Duration::from_secs(1);
 
 // KurrentDB.
 
@@ -279,7 +281,8 @@ pub const LARGE_EVENTS_PAGE: usize = 4;
 /// A part of a bill or of a report for which the store has been too busy with pushes this long is given up; the
 /// next run goes on there.
 pub const IMPORT_STORE_WAIT: Duration = Duration::from_secs(60);
-/// After this pause it is tried again.
+/// After this pause it is tried again. After each part that went well the import waits as long as that took, and no
+/// longer than this.
 pub const IMPORT_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of a filed report's gzip in one event; as base64 they are a third more.
 pub const REPORT_PART_BYTES: usize = 360 * 1024;
@@ -327,6 +330,11 @@ pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
 /// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);
 pub const FOLD_PAUSE_MAX: Duration = Duration::from_millis(200);
+/// While an append takes longer than this, folding that is far behind pauses before it reads on, as long as that takes, up to
+/// `FOLD_PAUSE_MAX`: the disk is slow, and pushes go first.
+pub const FOLD_YIELDS_FROM: Duration = Duration::from_millis(20);
+/// How long an append that was written says something of the disk.
+pub const EFFORT_IS_NEW: Duration = Duration::from_secs(1);
 /// A statement of `on/` that runs longer stops its projection. One may be about a whole file of a million lines.
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 /// After a fault of file or log, folding is tried again after this time.
@@ -379,6 +387,20 @@ pub const WORKING_TRIES_MAX: usize = 8;
 pub const TAKEN_PAGES: i32 = 1024;
 /// What is wrong with a damaged file, shown one by one.
 pub const DAMAGES_SHOWN_MAX: u32 = 5;
+/// `limits.as_of_bytes_max`: the disk that they may take together.
+pub const AS_OF_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+/// `limits.as_of_free_bytes_min`: so much of the disk below `views.dir` is left to the log and the read models.
+pub const AS_OF_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+/// Who finds no room for a state of the past may ask again after this time: others may have been answered by then.
+pub const AS_OF_ROOM_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// A state that could not be folded is not tried again for this time, and so many are remembered.
+pub const AS_OF_FAILED_KEPT: Duration = Duration::from_secs(30);
+pub const AS_OF_FAILED_MAX: usize = 64;
+/// An event that is folded into the copy of an earlier state costs about so many times one of a build from nothing:
+/// the late indexes are there already.
+pub const AS_OF_GO_ON_TIMES: u64 = 2;
+/// A connection to a state of the past that nobody has used for this long is closed.
+pub const AS_OF_IDLE: Duration = Duration::from_secs(60);
 /// A value that a comparison of read models shows.
 pub const COMPARED_CHARS_MAX: usize = 60;
 

@@ -118,7 +118,8 @@ fn the_written_file_shows_every_key_with_its_default() {
     let is_default = |line: &str| {
         let key = line.split(" = ").next().unwrap_or_default().trim_start_matches("# ");
         let defaults = "listen kind path dir body_bytes_max connections_max append_wait_ms queue_appends_max \
-                        quarantine_bytes_per_day sandbox_bytes_per_day actual_price_is roles every_minutes public_keys";
+                        quarantine_bytes_per_day sandbox_bytes_per_day as_of_bytes_max \
+                        as_of_free_bytes_min actual_price_is roles every_minutes public_keys";
         line.starts_with("# ") && defaults.split(' ').any(|default| default == key)
     };
     let uncommented: String = written

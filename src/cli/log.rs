@@ -169,6 +169,17 @@ impl OwnLog {
         }
     }
 
+    /// Through the client of KurrentDB as it comes, for measuring what is around it.
+    #[cfg(all(feature = "bench", feature = "kurrentdb"))]
+    pub async fn through_the_bare_client(config: &Config) -> anyhow::Result<Self> {
+        let StoreConfig::KurrentDb { address, prefix } = &config.store else {
+            anyhow::bail!("store.kind: must be kurrentdb");
+        };
+        let settings = cluster(address, prefix, config.limits.queue_appends_max);
+        let store = crate::store::kurrentdb::bare::Bare::open(&settings).await?;
+        Ok(Self { store: Arc::new(store), held: Held::Nothing })
+    }
+
     /// For measuring the rest.
     #[cfg(feature = "bench")]
     pub fn nothing() -> Self {

@@ -31,7 +31,8 @@ const STDOUT: &str = "-";
 ///
 /// Goes through the running server, or takes the log's lock where none runs. A server with a key seals by itself,
 /// every hour where nothing else is configured. Keep what --export writes where nobody can change it who can change
-/// the log: `order-ledger verify --anchor` holds the log against it.
+/// the log: `order-ledger verify --anchor` holds the log against it. Exits 1, and writes nothing, where the file for
+/// --export holds a seal that the log does not have.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -22,6 +22,7 @@ use crate::http::service::Parts;
 use crate::http::{Keys, Service, api, push, server};
 use crate::ledger::{ConfiguredApp, Ledger, RegisterError};
 use crate::projector::Projector;
+use crate::projector::past::Room;
 use crate::quota::Quotas;
 use crate::spool::Spool;
 use crate::store::refused::RefusedRing;
@@ -41,6 +42,10 @@ pub struct Args {
     #[cfg(feature = "bench")]
     #[arg(long)]
     store_nothing: bool,
+    /// Append through the client of KurrentDB as it comes, for measuring what is around it
+    #[cfg(all(feature = "bench", feature = "kurrentdb"))]
+    #[arg(long)]
+    store_bare: bool,
     /// Run no projections, for measuring the rest
     #[cfg(feature = "bench")]
     #[arg(long)]
@@ -92,6 +97,10 @@ async fn open_log(args: &Args, config: &Config) -> anyhow::Result<OwnLog> {
     if args.store_nothing {
         return Ok(OwnLog::nothing());
     }
+    #[cfg(all(feature = "bench", feature = "kurrentdb"))]
+    if args.store_bare {
+        return OwnLog::through_the_bare_client(config).await;
+    }
     let _ = args;
     Ok(OwnLog::open(config).await?)
 }
@@ -120,6 +129,11 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let spool = Spool::beside(&config.store_path);
     spool.clear().with_context(|| spool.folder().display().to_string())?;
     let projector = Projector::new(store.clone(), store.head(), tokio::runtime::Handle::current());
+    projector.keep_past_within(Room {
+        bytes_max: config.limits.as_of_bytes_max,
+        free_bytes_min: config.limits.as_of_free_bytes_min,
+        ..Room::default()
+    });
     let (stop, stopping) = watch::channel(false);
     let body_bytes_max = config.limits.body_bytes_max;
     register(&ledger, &config).await.with_context(log)?;
@@ -147,7 +161,9 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     let admin = tokio::spawn(admin);
     let folding = folds(args).then(|| Serving::begin(&args.projections, &config, &projector));
     let every = Duration::from_secs(60 * config.seal.every_minutes);
-    let sealing = tokio::spawn(sealing::on_the_clock(service.clone(), every, stopping));
+    let sealing = tokio::spawn(sealing::on_the_clock(service.clone(), every, stopping.clone()));
+    let deciding = service.clone();
+    let deciding = tokio::spawn(async move { deciding.ledger.follow_decisions(stopping).await });
     announce(&ready)?;
     info!(push = ready.push, admin = ready.admin, apps = config.apps.len(), "ready");
 
@@ -160,9 +176,11 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
     stop.send_replace(true);
+    projector.end_past();
     pushes.await.context("the push listener failed")?;
     admin.await.context("the admin listener failed")?;
     sealing.await.context("sealing failed")?;
+    deciding.await.context("following decisions failed")?;
     if let Some(folding) = folding {
         folding.end(projector).await;
     }

@@ -11,11 +11,14 @@ pub struct Limits {
     pub queue_appends_max: usize,
     pub quarantine_bytes_per_day: u64,
     pub sandbox_bytes_per_day: u64,
+    pub as_of_bytes_max: u64,
+    pub as_of_free_bytes_min: u64,
 }
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
+const TIB: u64 = 1024 * GIB;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -26,6 +29,8 @@ impl Default for Limits {
             queue_appends_max: limits::QUEUE_APPENDS_MAX,
             quarantine_bytes_per_day: limits::QUARANTINE_BYTES_PER_DAY,
             sandbox_bytes_per_day: limits::SANDBOX_BYTES_PER_DAY,
+            as_of_bytes_max: limits::AS_OF_BYTES_MAX,
+            as_of_free_bytes_min: limits::AS_OF_FREE_BYTES_MIN,
         }
     }
 }
@@ -48,6 +53,12 @@ pub fn read(mut section: Section<'_>) -> Limits {
             "sandbox_bytes_per_day",
             MIB..=64 * GIB,
             default.sandbox_bytes_per_day,
+        ),
+        as_of_bytes_max: section.number("as_of_bytes_max", MIB..=64 * TIB, default.as_of_bytes_max),
+        as_of_free_bytes_min: section.number(
+            "as_of_free_bytes_min",
+            MIB..=64 * TIB,
+            default.as_of_free_bytes_min,
         ),
     };
     section.finish();

@@ -102,6 +102,8 @@ fn everything_can_be_set() {
         queue_appends_max = 1000
         quarantine_bytes_per_day = 1048576
         sandbox_bytes_per_day = 2097152
+        as_of_bytes_max = 4194304
+        as_of_free_bytes_min = 8388608
         [app.zebra]
         app_id = "wxzebra"
         roles = { url = "https://game.example.com:8443/roles", token = "t0k" }
@@ -139,6 +141,7 @@ fn everything_can_be_set() {
     assert_eq!((limits.body_bytes_max, limits.connections_max), (131_072, 100));
     assert_eq!((limits.append_wait_ms, limits.queue_appends_max), (1500, 1000));
     assert_eq!((limits.quarantine_bytes_per_day, limits.sandbox_bytes_per_day), (1 << 20, 1 << 21));
+    assert_eq!((limits.as_of_bytes_max, limits.as_of_free_bytes_min), (1 << 22, 1 << 23));
     let slugs: Vec<_> = config.apps.iter().map(|app| app.app.slug.as_str()).collect();
     assert_eq!(slugs, ["ant", "zebra"]);
     let ant = &config.apps[0];

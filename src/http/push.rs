@@ -326,6 +326,7 @@ fn unavailable(app: &App, failure: &LedgerError) -> Answer {
             Answer::failure(Code::OverQuota, "the app's quota for today is used up")
         }
         LedgerError::Contended
+        | LedgerError::Stale { .. }
         | LedgerError::Altered { .. }
         | LedgerError::NoSeal { .. }
         | LedgerError::Unreadable(_)

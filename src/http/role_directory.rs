@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use tokio::sync::watch;
 
 use super::roles::{DirectoryError, RoleDirectory};
 use crate::domain::app::AppSlug;
@@ -13,14 +12,13 @@ use crate::domain::environment::Environment;
 use crate::domain::id::OpenId;
 use crate::domain::role::{PlayedRole, RoleFields};
 use crate::projector::{AskError, Projector, Question};
-use crate::store::Position;
+use crate::store::EventStore;
 use crate::table::json::Rows;
 use crate::{clock, limits};
 
 pub struct RolesReadModel {
     pub projector: Arc<Projector>,
-    /// The log's end.
-    pub head: watch::Receiver<Option<Position>>,
+    pub log: Arc<dyn EventStore>,
 }
 
 /// A row of the query `roles/recent`.
@@ -55,7 +53,7 @@ impl RoleDirectory for RolesReadModel {
             ("open_id".to_owned(), open_id.to_string()),
             ("limit".to_owned(), at_most.to_string()),
         ];
-        let min_position = *self.head.borrow();
+        let min_position = self.log.end().await.map_err(|fault| DirectoryError::Failed(fault.to_string()))?;
         let question = Question {
             projection: "roles",
             query: "recent",

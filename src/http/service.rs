@@ -137,8 +137,8 @@ impl Service {
         body_bytes_max: usize,
     ) -> Result<Self, prometheus::Error> {
         let Parts { ledger, keys, ring, projector, spool, sealer } = parts;
-        let head = ledger.store().head();
-        let roles = Arc::new(RolesReadModel { projector: projector.clone(), head });
+        let log = ledger.store().clone();
+        let roles = Arc::new(RolesReadModel { projector: projector.clone(), log });
         Ok(Self {
             ledger,
             keys: ArcSwap::from_pointee(keys),

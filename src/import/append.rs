@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 use super::chunk::{Chunk, Chunker};
 use super::{Day, ImportError, ImportRequest, ImportedDay, Outcome, Progress, Source, Standing, Watcher};
@@ -112,7 +113,10 @@ impl Work<'_> {
             while let Some(Chunk { day, lines: chunk }) = chunks.recv().await {
                 let Some(writer) = writers.get_mut(&day) else { continue };
                 let before = writer.rows_stored();
+                let begun = Instant::now();
                 self.ledger.append_bill_lines(writer, chunk, self.request.at).await?;
+                // The disk is the pushes' too: they have it for as long as this part had it.
+                sleep(begun.elapsed().min(limits::IMPORT_PAUSE)).await;
                 lines += writer.rows_stored() - before;
                 (self.watcher)(Progress::Appended { lines, of });
             }

@@ -1,9 +1,11 @@
 //! What people judge of differences: resolved, and reopened.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, Utc};
 
 use super::settle::command_target;
-use super::{Ledger, LedgerError, Recorded};
+use super::{Ledger, LedgerError, Recorded, Revised, Upon};
 use crate::codec;
 use crate::domain::case::{Case, CaseError, CaseKey, Judgement};
 
@@ -13,6 +15,12 @@ pub enum CaseCommandError {
     Refused(#[from] CaseError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl Revised for Case {
+    fn revision(&self) -> u64 {
+        self.revision
+    }
 }
 
 impl Ledger {
@@ -27,11 +35,12 @@ impl Ledger {
         judgement: &Judgement,
         by: &str,
         at: DateTime<Utc>,
+        upon: Upon,
     ) -> Result<Recorded, LedgerError> {
         let stream = codec::case_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |case: &Case| Ok(case.decide_resolve(key, judgement, by));
-        let Ok(recorded) = self.say::<_, std::convert::Infallible>(&target, Case::evolve, decide).await?;
+        let Ok(recorded) = self.say_upon::<_, Infallible>(&target, upon, Case::evolve, decide).await?;
         Ok(recorded)
     }
 
@@ -42,10 +51,11 @@ impl Ledger {
         reason: &str,
         by: &str,
         at: DateTime<Utc>,
+        upon: Upon,
     ) -> Result<Recorded, CaseCommandError> {
         let stream = codec::case_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |case: &Case| case.decide_reopen(key, reason, by);
-        Ok(self.say(&target, Case::evolve, decide).await??)
+        Ok(self.say_upon(&target, upon, Case::evolve, decide).await??)
     }
 }

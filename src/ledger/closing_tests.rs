@@ -28,15 +28,61 @@ async fn a_case_is_resolved_once_for_the_same_facts_and_can_be_reopened() {
     let key = CaseKey::new(merchant(), CaseKind::Order, "demo.A").unwrap();
     let judgement =
         Judgement { status: "amount_differs".into(), facts: "{}".into(), reason: "a coupon".into() };
-    let unresolved = ledger.reopen_case(&key, "no", "lin", at()).await.unwrap_err();
+    let unresolved = ledger.reopen_case(&key, "no", "lin", at(), Upon::Whatever).await.unwrap_err();
     assert_eq!(unresolved.to_string(), "the case was never resolved, so it is open");
-    let first = ledger.resolve_case(&key, &judgement, "lin", at()).await.unwrap();
+    let first = ledger.resolve_case(&key, &judgement, "lin", at(), Upon::Whatever).await.unwrap();
     assert_eq!(first, Recorded { recorded: true, position: head(&ledger) });
-    let again = ledger.resolve_case(&key, &judgement, "chen", at()).await.unwrap();
+    let again = ledger.resolve_case(&key, &judgement, "chen", at(), Upon::Whatever).await.unwrap();
     assert_eq!(again, Recorded { recorded: false, ..first });
     assert_eq!(ledger.case(&key).await.unwrap().judgement, Some(judgement));
-    assert!(ledger.reopen_case(&key, "wrong", "lin", at()).await.unwrap().recorded);
+    assert!(ledger.reopen_case(&key, "wrong", "lin", at(), Upon::Whatever).await.unwrap().recorded);
     assert_eq!(ledger.case(&key).await.unwrap().judgement, None);
+}
+
+/// Each through a ledger of his own, as two processes are.
+#[tokio::test]
+async fn of_two_people_who_saw_the_same_one_is_recorded_and_the_other_told() {
+    let (one, _folder) = empty_ledger().await;
+    let other = Ledger::open(one.store().clone(), Quotas::new(0, 0)).await.unwrap();
+    for number in 0..50 {
+        let key = CaseKey::new(merchant(), CaseKind::Order, &format!("demo.{number}")).unwrap();
+        let judgement = |reason: &str| Judgement {
+            status: "amount_differs".into(),
+            facts: "{}".into(),
+            reason: reason.into(),
+        };
+        let (lin, chen) = (judgement("a coupon"), judgement("a mistake"));
+        let upon = Upon::Revision(0);
+        let words = tokio::join!(
+            one.resolve_case(&key, &lin, "lin", at(), upon),
+            other.resolve_case(&key, &chen, "chen", at(), upon)
+        );
+        let (recorded, stale) = match words {
+            (Ok(recorded), Err(stale)) | (Err(stale), Ok(recorded)) => (recorded, stale),
+            both => return assert!(both.0.is_ok() != both.1.is_ok(), "{both:?}"),
+        };
+        assert!(recorded.recorded);
+        assert!(matches!(stale, LedgerError::Stale { revision: 1 }), "{stale}");
+        assert_eq!(one.case(&key).await.unwrap().revision, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_word_upon_a_period_that_has_changed_since_is_not_recorded() {
+    let (ledger, folder) = empty_ledger().await;
+    let spool = Spool::beside(&folder.path().join("events.db"));
+    let report = ledger.file_report(Cursor::new(b"rows".to_vec()), &spool, at()).await.unwrap();
+    let seen = Upon::Revision(0);
+    ledger.prepare_period(&january(), &prepared(&report), at(), seen).await.unwrap();
+    let is_stale = |error: PeriodCommandError| {
+        matches!(error, PeriodCommandError::Ledger(LedgerError::Stale { revision: 1 }))
+    };
+    assert!(is_stale(ledger.prepare_period(&january(), &prepared(&report), at(), seen).await.unwrap_err()));
+    assert!(is_stale(ledger.close_period(&january(), &report, "chen", at(), seen).await.unwrap_err()));
+    assert!(is_stale(ledger.reopen_period(&january(), "late", "root", at(), seen).await.unwrap_err()));
+    assert!(
+        ledger.close_period(&january(), &report, "chen", at(), Upon::Revision(1)).await.unwrap().recorded
+    );
 }
 
 fn january() -> PeriodKey {
@@ -52,22 +98,30 @@ async fn a_period_is_closed_by_another_person_with_the_report_that_is_filed() {
     let (ledger, folder) = empty_ledger().await;
     let spool = Spool::beside(&folder.path().join("events.db"));
     let report = ledger.file_report(Cursor::new(b"rows".to_vec()), &spool, at()).await.unwrap();
-    assert!(ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap().recorded);
-    let same = ledger.close_period(&january(), &report, "lin", at()).await.unwrap_err();
+    assert!(
+        ledger.prepare_period(&january(), &prepared(&report), at(), Upon::Whatever).await.unwrap().recorded
+    );
+    let same = ledger.close_period(&january(), &report, "lin", at(), Upon::Whatever).await.unwrap_err();
     assert_eq!(same.to_string(), "lin has prepared it: another person must close it");
-    assert!(ledger.close_period(&january(), &report, "chen", at()).await.unwrap().recorded);
+    assert!(ledger.close_period(&january(), &report, "chen", at(), Upon::Whatever).await.unwrap().recorded);
     assert!(ledger.period(&january()).await.unwrap().is_closed);
-    let anew = ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap_err();
+    let anew = ledger.prepare_period(&january(), &prepared(&report), at(), Upon::Whatever).await.unwrap_err();
     assert!(matches!(anew, PeriodCommandError::Refused(PeriodError::Closed)), "{anew}");
-    assert!(ledger.reopen_period(&january(), "a bill came late", "root", at()).await.unwrap().recorded);
+    assert!(
+        ledger
+            .reopen_period(&january(), "a bill came late", "root", at(), Upon::Whatever)
+            .await
+            .unwrap()
+            .recorded
+    );
 }
 
 #[tokio::test]
 async fn a_period_whose_report_is_not_filed_is_not_closed() {
     let (ledger, _folder) = empty_ledger().await;
     let report = samples::sha256('a');
-    ledger.prepare_period(&january(), &prepared(&report), at()).await.unwrap();
-    let refused = ledger.close_period(&january(), &report, "chen", at()).await.unwrap_err();
+    ledger.prepare_period(&january(), &prepared(&report), at(), Upon::Whatever).await.unwrap();
+    let refused = ledger.close_period(&january(), &report, "chen", at(), Upon::Whatever).await.unwrap_err();
     assert!(matches!(refused, PeriodCommandError::NotFiled { .. }), "{refused}");
     assert!(!ledger.period(&january()).await.unwrap().is_closed);
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::evidence::Transport;
 use crate::domain::grant::{Grant, GrantCommand, GrantError};
 use crate::domain::id::OutTradeNo;
+use crate::domain::quarantine::{Reason, Resolution};
 use crate::domain::role::{PlayedRole, RoleFields};
 use crate::domain::samples;
 use crate::store::sqlite::{Settings, SqliteStore};
@@ -120,4 +121,22 @@ async fn roles_are_recorded_when_they_tell_something_new() {
     assert_eq!(report(&[later.unwrap()]).await.appended, 1);
     let stream = codec::player_stream(&app(), Environment::Sandbox, &open_id);
     assert_eq!(ledger.store().read_stream(&stream, 0, 9).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_another_process_decides_in_quarantine_is_learnt() {
+    let (one, _folder) = empty_ledger().await;
+    let other = Ledger::open(one.store().clone(), Quotas::default()).await.unwrap();
+    let reason = Reason::Unusable("quantity: is 0".into());
+    one.quarantine(&app(), &reason, None, &evidence()).await.unwrap();
+    let id = codec::quarantine_id(&app(), &evidence().event, &evidence().payload);
+    assert!(one.resolve(&id, Resolution::Dismissed, "lin", "a test", at()).await.unwrap());
+    assert!(one.is_decided(&app(), &evidence()));
+    assert!(!other.is_decided(&app(), &evidence()));
+    other.read_decisions().await.unwrap();
+    assert!(other.is_decided(&app(), &evidence()));
+    // Nothing of the order is recorded then, wherever WeChat pushes it again.
+    let push = Push::Goods(samples::goods());
+    assert_eq!(other.record(&app(), &push, &evidence()).await.unwrap(), order::Answer::Success);
+    assert_eq!(other.end().await.unwrap(), *one.store().head().borrow());
 }

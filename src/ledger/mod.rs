@@ -2,6 +2,7 @@
 
 mod bill;
 mod case;
+mod decided;
 mod grant;
 mod period;
 mod quarantine;
@@ -11,11 +12,9 @@ mod report;
 mod roles;
 mod seal;
 mod settle;
+mod upon;
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
-
-use tracing::error;
+use std::sync::Arc;
 
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::domain::app::AppSlug;
@@ -24,7 +23,6 @@ use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::order::{self, Order};
 use crate::domain::push::Push;
-use crate::domain::quarantine::Quarantine;
 use crate::limits;
 use crate::quota::{Budget, OverQuota, Quotas};
 use crate::store::{EventStore, Fault, Position, StreamName};
@@ -39,15 +37,16 @@ pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;
 pub use seal::{PlacedSeal, newest_seal, seals};
+pub use upon::Upon;
 
+use decided::Decided;
 use settle::{Seen, push_target};
+use upon::Revised;
 
 pub struct Ledger {
     store: Arc<dyn EventStore>,
     quotas: Quotas,
-    /// The pushes in quarantine that people have decided about. Such a push may verify later, when a key has
-    /// been put right; it stays decided.
-    decided: RwLock<HashSet<String>>,
+    decided: Decided,
     /// One word about recovered orders at a time: what it means stands in two streams.
     recovering: tokio::sync::Mutex<()>,
 }
@@ -78,6 +77,8 @@ pub enum LedgerError {
         "the event at position {position} is not the seal {revision} that must stand there: it was altered"
     )]
     NoSeal { position: Position, revision: u64 },
+    #[error("something else has been said since: what stands has the revision {revision}")]
+    Stale { revision: u64 },
     #[error(transparent)]
     Unreadable(#[from] DecodeError),
     #[error(transparent)]
@@ -86,33 +87,21 @@ pub enum LedgerError {
 
 impl Ledger {
     pub async fn open(store: Arc<dyn EventStore>, quotas: Quotas) -> Result<Self, LedgerError> {
-        let mut decided = HashSet::new();
-        let mut after = None;
-        loop {
-            let page = store.read_category(codec::QUARANTINE, after, limits::READ_PAGE_EVENTS_MAX).await;
-            let page = page.map_err(LedgerError::Unavailable)?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.position);
-            for recorded in &page {
-                let Some(id) = codec::quarantine_id_of(&recorded.stream) else { continue };
-                match codec::decode(recorded) {
-                    Ok(decoded) if Quarantine::default().evolve(&decoded.event).resolution.is_some() => {
-                        decided.insert(id.to_owned());
-                    }
-                    Ok(_) => {}
-                    // One damaged event must not keep all pushes out.
-                    Err(error) => error!(alarm = "ledger", %error, "a decision may be forgotten"),
-                }
-            }
-        }
-        let (decided, recovering) = (RwLock::new(decided), tokio::sync::Mutex::default());
-        Ok(Self { store, quotas, decided, recovering })
+        let (decided, recovering) = (Decided::default(), tokio::sync::Mutex::default());
+        let ledger = Self { store, quotas, decided, recovering };
+        ledger.read_decisions().await?;
+        Ok(ledger)
     }
 
-    fn is_decided(&self, app: &AppSlug, evidence: &Evidence) -> bool {
-        let decided = self.decided.read().unwrap_or_else(PoisonError::into_inner);
-        !decided.is_empty()
-            && decided.contains(&codec::quarantine_id(app, &evidence.event, &evidence.payload))
+    /// The last position that anybody has been told by now.
+    pub async fn end(&self) -> Result<Option<Position>, LedgerError> {
+        self.store.end().await.map_err(LedgerError::Unavailable)
+    }
+
+    /// The same, or where the log is known to reach `wanted` anyhow, as far as it is known.
+    pub async fn end_from(&self, wanted: Option<Position>) -> Result<Option<Position>, LedgerError> {
+        let head = *self.store.head().borrow();
+        if wanted <= head { Ok(head) } else { self.end().await }
     }
 
     pub fn store(&self) -> &Arc<dyn EventStore> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::settle::command_target;
-use super::{Ledger, LedgerError, Recorded, ReportError};
+use super::{Ledger, LedgerError, Recorded, ReportError, Revised, Upon};
 use crate::codec;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{Period, PeriodError, PeriodKey, PreparedReport};
@@ -20,6 +20,12 @@ pub enum PeriodCommandError {
     Ledger(#[from] LedgerError),
 }
 
+impl Revised for Period {
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
 impl Ledger {
     pub async fn period(&self, key: &PeriodKey) -> Result<Period, LedgerError> {
         Ok(self.read(&codec::period_stream(key), Period::evolve).await?.state)
@@ -31,11 +37,12 @@ impl Ledger {
         key: &PeriodKey,
         report: &PreparedReport,
         at: DateTime<Utc>,
+        upon: Upon,
     ) -> Result<Recorded, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_prepare(key, report);
-        Ok(self.say(&target, Period::evolve, decide).await??)
+        Ok(self.say_upon(&target, upon, Period::evolve, decide).await??)
     }
 
     /// Closes exactly what was prepared last, by another person. The report must have been filed.
@@ -45,16 +52,19 @@ impl Ledger {
         report_sha256: &Sha256Hex,
         by: &str,
         at: DateTime<Utc>,
+        upon: Upon,
     ) -> Result<Recorded, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_close(key, report_sha256, by);
         // Whether it may be closed is said before whether its report is there.
-        decide(&self.period(key).await?)?;
+        let period = self.period(key).await?;
+        upon.check(period.revision)?;
+        decide(&period)?;
         if !self.is_filed(report_sha256).await? {
             return Err(PeriodCommandError::NotFiled { sha256: report_sha256.clone() });
         }
-        Ok(self.say(&target, Period::evolve, decide).await??)
+        Ok(self.say_upon(&target, upon, Period::evolve, decide).await??)
     }
 
     /// Who may is checked by whoever asks.
@@ -64,10 +74,11 @@ impl Ledger {
         reason: &str,
         by: &str,
         at: DateTime<Utc>,
+        upon: Upon,
     ) -> Result<Recorded, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_reopen(key, reason, by);
-        Ok(self.say(&target, Period::evolve, decide).await??)
+        Ok(self.say_upon(&target, upon, Period::evolve, decide).await??)
     }
 }

@@ -1,7 +1,5 @@
 //! Pushes in quarantine: kept once, looked at, and decided about.
 
-use std::sync::PoisonError;
-
 use chrono::{DateTime, Utc};
 
 use super::settle::{command_target, push_target};
@@ -76,7 +74,7 @@ impl Ledger {
         };
         let settled = self.settle(&target, seen, Quarantine::evolve, decide).await?;
         settled.outcome?;
-        self.decided.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        self.decided.insert(id);
         Ok(settled.recorded)
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 use tracing::error;
 
-use super::{Ledger, LedgerError, Recorded};
+use super::{Ledger, LedgerError, Recorded, Revised, Upon};
 use crate::codec::{self, EncodeError, Metadata};
 use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
@@ -209,6 +209,25 @@ impl Ledger {
         };
         let Settled { outcome, position, recorded } = self.settle(target, seen, evolve, decide).await?;
         Ok(outcome.map(|()| Recorded { recorded, position }))
+    }
+
+    /// The same, only while the stream is as `upon` demands when the word is recorded, whoever else writes to it.
+    pub(super) async fn say_upon<State: Default + Revised, Refusal>(
+        &self,
+        target: &Target<'_>,
+        upon: Upon,
+        evolve: impl Fn(State, &Event) -> State + Copy,
+        decide: impl Fn(&State) -> Result<Option<Event>, Refusal>,
+    ) -> Result<Result<Recorded, Refusal>, LedgerError> {
+        let decide = |state: &State| match upon.check(state.revision()) {
+            Ok(()) => decide(state).map_err(Ok),
+            Err(stale) => Err(Err(stale)),
+        };
+        match self.say(target, evolve, decide).await? {
+            Ok(recorded) => Ok(Ok(recorded)),
+            Err(Ok(refusal)) => Ok(Err(refusal)),
+            Err(Err(stale)) => Err(stale),
+        }
     }
 
     /// Appends part of something large, where the stream is still as it was seen. Pushes go first: while the

@@ -8,6 +8,7 @@ mod of_bills;
 mod of_orders;
 mod of_pushes;
 mod sources;
+mod then;
 mod unseen;
 mod verdict;
 mod words;
@@ -18,6 +19,7 @@ use futures_util::future::{join, join_all};
 use serde::Serialize;
 
 pub use sources::ReadModelsAndRing;
+pub use then::ReadModelsThen;
 pub use verdict::Verdict;
 pub use words::Words;
 

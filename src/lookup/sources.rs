@@ -30,14 +30,10 @@ pub struct ReadModelsAndRing {
 #[async_trait]
 impl Sources for ReadModelsAndRing {
     async fn ask(&self, place: &Place, id: &str, as_of: DateTime<Utc>) -> Result<Answered, String> {
-        let text = |text: &str| text.to_owned();
-        let mut parameters = vec![(text(place.parameter), text(id))];
-        parameters.extend(place.more.iter().map(|(name, value)| (text(name), text(value))));
-        parameters.extend(self.app.iter().map(|app| (text("app"), text(app.as_str()))));
         let question = Question {
             projection: place.projection,
             query: place.query,
-            parameters: &parameters,
+            parameters: &parameters(place, id, self.app.as_ref()),
             as_of,
             min_position: self.head,
             wait: self.wait,
@@ -65,6 +61,15 @@ impl Sources for ReadModelsAndRing {
     }
 }
 
+/// What a place is asked with.
+pub fn parameters(place: &Place, id: &str, app: Option<&AppSlug>) -> Vec<(String, String)> {
+    let text = |text: &str| text.to_owned();
+    let mut parameters = vec![(text(place.parameter), text(id))];
+    parameters.extend(place.more.iter().map(|(name, value)| (text(name), text(value))));
+    parameters.extend(app.map(|app| (text("app"), text(app.as_str()))));
+    parameters
+}
+
 /// What is behind the log's end says how far it is.
 fn answered(answer: Answer, head: Option<Position>) -> Answered {
     let Answer { table, position, .. } = answer;
@@ -89,6 +94,10 @@ fn in_short(error: &AskError) -> String {
         | AskError::Parameter(_)
         | AskError::NotBuilt { .. }
         | AskError::Behind { .. }
+        | AskError::Stopped { .. }
+        | AskError::NoRoom { .. }
+        | AskError::PastFailed { .. }
+        | AskError::Closing
         | AskError::TooSlow(_)
         | AskError::Busy
         | AskError::Sink(_)

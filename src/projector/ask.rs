@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::types::{Value, ValueRef};
@@ -15,6 +15,7 @@ use super::declaration::{Parameter, ParameterKind, QueryDeclaration, names};
 use super::definition::{AS_OF, Query};
 use super::feed::Stop;
 use super::file;
+use super::past::NoRoom;
 use super::problem::known_names;
 use crate::limits;
 use crate::moment::stamp;
@@ -41,6 +42,8 @@ pub struct Answer {
     pub table: Table,
     /// What the answer is as of: of several files that are joined, the earliest.
     pub position: Option<Position>,
+    /// The event that the read model has stopped before, where that is why it is not as of what was asked.
+    pub stopped: Option<Position>,
     /// The value of the declared `next` parameter, where there may be more rows.
     pub next: Option<String>,
     pub declaration: Arc<QueryDeclaration>,
@@ -67,6 +70,15 @@ pub enum AskError {
         limits::ANSWER_BYTES_MAX / 1024 / 1024
     )]
     TooLarge,
+    /// `problem` is where and why the read model stands still.
+    #[error("{projection} stands at position {at} and will not come to {wanted}: it stops before {problem}")]
+    Stopped { projection: String, at: u64, wanted: u64, problem: String },
+    #[error("there is no room to fold {projection} as of then: of such states {why}")]
+    NoRoom { projection: String, why: NoRoom },
+    #[error("{projection} as of position {at} could not be folded: {problem}; it is tried again after {} s", .again_after.as_secs().max(1))]
+    PastFailed { projection: String, at: u64, problem: String, again_after: Duration },
+    #[error("the server is closing: ask again when it runs")]
+    Closing,
     #[error("{} reports are being made already: try again when one is done", limits::REPORTS_MAX)]
     Busy,
     /// Whoever takes the rows failed.
@@ -151,13 +163,14 @@ pub fn typed(parameter: &Parameter, text: &str) -> Result<Value, AskError> {
 /// Idle connections to one build.
 #[derive(Default)]
 pub struct Pool {
-    idle: Mutex<Vec<Asking>>,
+    idle: Mutex<Vec<(Instant, Asking)>>,
 }
 
 /// A connection that asks, with the files it has joined.
 pub struct Asking {
     pub connection: Connection,
     gate: Gate,
+    path: PathBuf,
     joined: Vec<(String, PathBuf)>,
     deadline: Deadline,
 }
@@ -182,7 +195,7 @@ impl Pool {
         if answer.is_ok() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < limits::QUERIES_MAX {
-                idle.push(asking);
+                idle.push((Instant::now(), asking));
             }
         }
         answer
@@ -197,9 +210,23 @@ impl Pool {
             let named = |(name, _): &&(String, PathBuf)| asking.joined.iter().any(|(other, _)| other == name);
             joined.iter().filter(named).any(|file| !asking.joined.contains(file))
         };
-        idle.retain(|asking| !clashes(asking));
-        let place = idle.iter().position(serves)?;
-        Some(idle.swap_remove(place))
+        idle.retain(|(_, asking)| !clashes(asking));
+        let place = idle.iter().position(|(_, asking)| serves(asking))?;
+        Some(idle.swap_remove(place).1)
+    }
+
+    /// Closes the connections that nobody has used for so long.
+    pub fn close_idle(&self, longer_than: Duration) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(since, _)| since.elapsed() < longer_than);
+    }
+
+    /// Closes those to a file that goes, or that have joined it.
+    pub fn forget(&self, path: &std::path::Path) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(_, asking)| {
+            asking.path != path && asking.joined.iter().all(|(_, other)| other != path)
+        });
     }
 }
 
@@ -218,7 +245,7 @@ impl Asking {
         let gate = Gate::install(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         let deadline = Deadline::over(&mut connection, Stop::default())?;
-        Ok(Self { connection, gate, joined: joined.to_vec(), deadline })
+        Ok(Self { connection, gate, path: path.to_owned(), joined: joined.to_vec(), deadline })
     }
 
     /// All files in one state.
@@ -317,5 +344,37 @@ pub fn next_page(
         Cell::Integer(number) => Some(number.to_string()),
         Cell::Text(text) => Some(text.clone()),
         Cell::Null | Cell::Real(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_closed_when_nobody_has_used_it_for_a_while_or_a_file_of_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [asked, joined, other] = ["asked", "joined", "other"].map(|name| folder.path().join(name));
+        for path in [&asked, &joined] {
+            Connection::open(path).unwrap().execute_batch(file::OWN_TABLES).unwrap();
+        }
+        let pool = Pool::default();
+        let open = || {
+            let asking = Asking::open(&asked, &[("joined".to_owned(), joined.clone())]).unwrap();
+            pool.idle.lock().unwrap().push((Instant::now(), asking));
+        };
+        let is_open = || !pool.idle.lock().unwrap().is_empty();
+        for path in [&asked, &joined] {
+            open();
+            pool.forget(&other);
+            assert!(is_open());
+            pool.forget(path);
+            assert!(!is_open(), "{}", path.display());
+        }
+        open();
+        pool.close_idle(Duration::from_secs(3600));
+        assert!(is_open());
+        pool.close_idle(Duration::ZERO);
+        assert!(!is_open());
     }
 }

@@ -160,7 +160,7 @@ impl Place {
 
 /// Removes a finished build that answers no more, or never did.
 pub fn remove(path: &Path) -> Result<(), FileError> {
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         let path = PathBuf::from(name);
@@ -184,8 +184,7 @@ pub fn building(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A new file with the engine's tables and those of the folder. It is thrown away where the build does not
-/// come to its end, so it is written without a journal.
+/// A new file with the engine's tables and those of the folder.
 pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Connection, FileError> {
     let _absent = fs::remove_file(path);
     let io = |error| FileError::Io { path: path.to_owned(), error };
@@ -193,12 +192,8 @@ pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Con
     let sqlite = |error| FileError::Sqlite { path: path.to_owned(), error };
     let connection = Connection::open_with_flags(path, write_flags()).map_err(sqlite)?;
     let fill = || {
-        let cache_kib = limits::BUILD_CACHE_BYTES / 1024;
-        connection.execute_batch(&format!(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-             PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;
-             PRAGMA trusted_schema = OFF; BEGIN;"
-        ))?;
+        settings_of_build(&connection)?;
+        connection.execute_batch("BEGIN")?;
         connection.execute_batch(OWN_TABLES)?;
         connection
             .execute("INSERT INTO _checkpoint (only, log_id) VALUES (1, ?1)", [log_id.0.to_string()])?;
@@ -215,6 +210,27 @@ pub fn create(path: &Path, definition: &Definition, log_id: LogId) -> Result<Con
     };
     fill().map_err(sqlite)?;
     Ok(connection)
+}
+
+/// A copy of a finished build that nobody folds any more, to be gone on with like a build of one's own.
+pub fn copy(finished: &Path, path: &Path) -> Result<Connection, FileError> {
+    fs::copy(finished, path).map_err(|error| FileError::Io { path: path.to_owned(), error })?;
+    let sqlite = |error| FileError::Sqlite { path: path.to_owned(), error };
+    let connection = Connection::open_with_flags(path, write_flags()).map_err(sqlite)?;
+    // What is finished has a write-ahead log, which is left first.
+    connection.execute_batch("PRAGMA journal_mode = DELETE").map_err(sqlite)?;
+    settings_of_build(&connection).map_err(sqlite)?;
+    Ok(connection)
+}
+
+/// A build is thrown away where it does not come to its end, so it is written without a journal.
+fn settings_of_build(connection: &Connection) -> rusqlite::Result<()> {
+    let cache_kib = limits::BUILD_CACHE_BYTES / 1024;
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+         PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;"
+    ))
 }
 
 /// Gives a build that is complete its name, durably; from then on it can answer.

@@ -59,7 +59,7 @@ pub use waiting::KeepsFailing;
 
 use feed::Feed;
 use file::Place;
-use past::Past;
+use past::{Lease, Past, Room};
 use problem::known_names;
 use slot::{Generation, Slot, Source};
 
@@ -70,7 +70,7 @@ use crate::store::{LogId, Position, ReadLog};
 pub struct Projector {
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     source: Source,
-    past: Past,
+    past: Arc<Past>,
     turns: Arc<Semaphore>,
     /// For those whom WeChat waits for.
     urgent_turns: Arc<Semaphore>,
@@ -106,7 +106,7 @@ impl Projector {
         Arc::new(Self {
             slots: RwLock::default(),
             source,
-            past: Past::of(log, runtime),
+            past: Arc::new(Past::of(log, runtime)),
             turns: Arc::new(Semaphore::new(limits::QUERIES_MAX)),
             urgent_turns: Arc::new(Semaphore::new(limits::URGENT_QUERIES_MAX)),
             report_turns: Arc::new(Semaphore::new(limits::REPORTS_MAX)),
@@ -304,7 +304,8 @@ impl Projector {
                     .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
             }
             let asked = joined.clone();
-            let (table, position) = match self.run(&live, joined, &query, &parameters, turns).await {
+            let run = self.run(&live, joined, &query, &parameters, (turns, vec![]));
+            let (table, position) = match run.await {
                 // Another build took over while the files were being opened.
                 Err(AskError::Fault { .. }) if self.has_moved_on(&live, &asked) => continue,
                 other => other?,
@@ -318,7 +319,13 @@ impl Projector {
                 return Err(behind(question.projection, position, wanted));
             }
             let next = ask::next_page(&query.declaration, &table, &parameters);
-            return Ok(Answer { table, position, next, declaration: query.declaration.clone() });
+            return Ok(Answer {
+                table,
+                position,
+                next,
+                stopped: None,
+                declaration: query.declaration.clone(),
+            });
         }
     }
 
@@ -328,14 +335,14 @@ impl Projector {
         joined: Vec<(String, PathBuf)>,
         query: &Arc<definition::Query>,
         parameters: &[(String, Value)],
-        turns: &Arc<Semaphore>,
+        (turns, leases): (&Arc<Semaphore>, Vec<Lease>),
     ) -> Result<(crate::table::Table, Option<Position>), AskError> {
         let fault = |problem: String| AskError::Fault { projection: live.definition.name.clone(), problem };
         let turn = turns.clone().acquire_owned().await.map_err(|error| fault(error.to_string()))?;
         let (live, query, parameters) = (live.clone(), query.clone(), parameters.to_vec());
         let asking = tokio::task::spawn_blocking(move || {
             // Whoever asked may have gone; the query runs on, and its turn is taken until it ends.
-            let _turn = turn;
+            let _until_answered = (turn, leases);
             live.pool.ask(&live.path, &joined, &query, &parameters)
         });
         asking.await.map_err(|error| fault(error.to_string()))?
@@ -350,7 +357,17 @@ impl Projector {
             || joined.iter().any(|(name, path)| is_elsewhere(name, path))
     }
 
-    /// Ends all folding; the files stay as they are. Blocks.
+    /// States of the past find this much room.
+    pub fn keep_past_within(&self, room: Room) {
+        self.past.keep_within(room);
+    }
+
+    /// The server is about to end: states of the past are given up, and who waits for one is told.
+    pub fn end_past(&self) {
+        self.past.end();
+    }
+
+    /// Ends all folding; the files of read models stay as they are. Blocks.
     pub fn close(&self) {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         self.has_closed.store(true, Ordering::Release);

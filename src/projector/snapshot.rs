@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ask::{self, AskError, Asking};
 use super::declaration::QueryDeclaration;
 use super::definition::{Definition, Query};
+use super::past::Lease;
 use super::slot::Generation;
 use super::{Projector, behind, unknown_query};
 use crate::limits;
@@ -28,6 +29,10 @@ pub struct Snapshot {
     joined: Vec<String>,
     log_id: LogId,
     position: Option<Position>,
+    /// As of an answer.
+    stopped: Option<Position>,
+    /// Of states of the past.
+    _leases: Vec<Lease>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -79,9 +84,10 @@ impl Projector {
         from: &Arc<Generation>,
         joined: Files,
         turn: OwnedSemaphorePermit,
+        leases: Vec<Lease>,
     ) -> Result<Snapshot, AskError> {
         let opened = opened(from, &joined).await?;
-        Ok(self.taken(from, joined, opened, turn))
+        Ok(Snapshot { _leases: leases, ..self.taken(from, joined, opened, turn) })
     }
 
     fn taken(
@@ -93,7 +99,7 @@ impl Projector {
     ) -> Snapshot {
         let joined = joined.into_iter().map(|(name, _)| name).collect();
         let (definition, log_id) = (from.definition.clone(), self.log_id());
-        Snapshot { definition, asking, joined, log_id, position, _turn: turn }
+        Snapshot { definition, asking, joined, log_id, position, stopped: None, _leases: vec![], _turn: turn }
     }
 }
 
@@ -145,6 +151,15 @@ impl Snapshot {
     /// What it is as of.
     pub fn position(&self) -> Option<Position> {
         self.position
+    }
+
+    /// The event that the read model has stopped before, where that is why it is not as of what was asked.
+    pub fn stopped(&self) -> Option<Position> {
+        self.stopped
+    }
+
+    pub(super) fn stopped_before(self, stopped: Option<Position>) -> Self {
+        Self { stopped, ..self }
     }
 
     /// The projections that its queries join.

@@ -19,6 +19,8 @@ pub struct Stretch {
     pub work: u64,
     up_to: UpTo,
     pub is_build: bool,
+    /// When it last looked, there was much more to come.
+    pub is_far_behind: bool,
 }
 
 pub enum Reached {
@@ -30,7 +32,7 @@ pub enum Reached {
 
 impl Stretch {
     pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo) -> Self {
-        Self { reader: feed.reader(), at, events: 0, work: 0, up_to, is_build: false }
+        Self { reader: feed.reader(), at, events: 0, work: 0, up_to, is_build: false, is_far_behind: false }
     }
 
     pub fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {

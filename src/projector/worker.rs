@@ -181,11 +181,16 @@ impl Worker {
             if self.stop.is_told() {
                 return Ok(Some(End::Told));
             }
+            let effort = self.source.live.log().write_effort();
+            if stretch.is_far_behind && effort > limits::FOLD_YIELDS_FROM {
+                self.pause(effort.min(limits::FOLD_PAUSE_MAX));
+            }
             let batch = match stretch.reader.after(stretch.at) {
                 Ok(Some(batch)) => batch,
                 Ok(None) => return Ok(Some(End::CaughtUp)),
                 Err(fault) => return Ok(Some(End::LogFault(format!("the log: {fault}")))),
             };
+            stretch.is_far_behind = !batch.is_near_the_end();
             match stretch.fold(plan, &batch) {
                 // Near enough for a build.
                 Ok(Reached::End) if stretch.is_build && batch.is_near_the_end() => {

@@ -9,7 +9,7 @@ use super::{Desk, row};
 use crate::decision::usable_reason;
 use crate::domain::bill::MerchantId;
 use crate::domain::case::{self, CaseIdError, CaseKey, CaseKind, Judgement};
-use crate::ledger::{CaseCommandError, LedgerError, Recorded};
+use crate::ledger::{CaseCommandError, LedgerError, Recorded, Upon};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -23,6 +23,7 @@ pub struct Asked<'a> {
     pub status: Option<&'a str>,
     pub facts: Option<&'a str>,
     pub reason: &'a str,
+    pub upon: Upon,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +94,8 @@ pub async fn resolve(
     let reason = usable_reason(asked.reason).ok_or(CaseError::Reason)?;
     let table = row::of_case(desk, asked.key, min_position, at).await?;
     let judgement = judgement(asked, reason, &table)?;
-    let Recorded { recorded, position } = desk.ledger.resolve_case(asked.key, &judgement, by, at).await?;
+    let Recorded { recorded, position } =
+        desk.ledger.resolve_case(asked.key, &judgement, by, at, asked.upon).await?;
     let Judgement { status, facts, .. } = judgement;
     Ok(Judged { recorded, position, status, facts })
 }
@@ -128,9 +130,10 @@ pub async fn reopen(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
+    upon: Upon,
 ) -> Result<Recorded, CaseError> {
     let reason = usable_reason(reason).ok_or(CaseError::Reason)?;
-    Ok(desk.ledger.reopen_case(key, reason, by, at).await?)
+    Ok(desk.ledger.reopen_case(key, reason, by, at, upon).await?)
 }
 
 /// What became of the rows of a file.
@@ -219,7 +222,7 @@ async fn resolve_row(
 ) -> Result<Judged, CaseError> {
     let CaseRow { kind, id, status, facts, reason, .. } = row;
     let key = CaseKey::new(merchant.clone(), *kind, id)?;
-    let asked = Asked { key: &key, status: Some(status), facts: Some(facts), reason };
+    let asked = Asked { key: &key, status: Some(status), facts: Some(facts), reason, upon: Upon::Whatever };
     resolve(desk, &asked, min_position, by, at).await
 }
 

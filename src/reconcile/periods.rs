@@ -14,7 +14,7 @@ use super::source::{PROJECTION, Sealed, Source};
 use crate::decision::usable_reason;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
-use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError};
+use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError, Upon};
 use crate::limits;
 use crate::moment::in_beijing;
 use crate::spool::Spool;
@@ -78,6 +78,7 @@ pub async fn prepare(
     key: &PeriodKey,
     by: &str,
     at: DateTime<Utc>,
+    upon: Upon,
 ) -> Result<Prepared, PeriodError> {
     if in_beijing(at).naive_local() < due(key.month) {
         return Err(PeriodError::NotOver(key.month));
@@ -86,8 +87,8 @@ pub async fn prepare(
     if desk.ledger.period(key).await?.is_closed {
         return Err(period::PeriodError::Closed.into());
     }
-    let head = *desk.ledger.store().head().borrow();
-    let taken = desk.projector.snapshot(PROJECTION, head, limits::QUERY_POSITION_WAIT).await;
+    let end = desk.ledger.end().await?;
+    let taken = desk.projector.snapshot(PROJECTION, end, limits::QUERY_POSITION_WAIT).await;
     let taken = Sealed::of(taken.map_err(ReportError::from)?, desk.ledger.store().as_ref()).await?;
     let scope = Scope::of_month(key.merchant.clone(), key.month, at);
     let spool = desk.spool.clone();
@@ -99,7 +100,7 @@ pub async fn prepare(
     let report_sha256 = desk.ledger.file_report(file, desk.spool, at).await?;
     let report =
         PreparedReport { sha256: report_sha256, position: position.number(), summary, by: by.to_owned() };
-    let recorded = desk.ledger.prepare_period(key, &report, at).await?;
+    let recorded = desk.ledger.prepare_period(key, &report, at, upon).await?;
     let PreparedReport { sha256: report_sha256, summary, .. } = report;
     Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded })
 }
@@ -157,8 +158,9 @@ pub async fn close(
     report_sha256: &Sha256Hex,
     by: &str,
     at: DateTime<Utc>,
+    upon: Upon,
 ) -> Result<Recorded, PeriodError> {
-    Ok(desk.ledger.close_period(key, report_sha256, by, at).await?)
+    Ok(desk.ledger.close_period(key, report_sha256, by, at, upon).await?)
 }
 
 pub async fn reopen(
@@ -167,9 +169,10 @@ pub async fn reopen(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
+    upon: Upon,
 ) -> Result<Recorded, PeriodError> {
     let reason = usable_reason(reason).ok_or(PeriodError::Reason)?;
-    Ok(desk.ledger.reopen_period(key, reason, by, at).await?)
+    Ok(desk.ledger.reopen_period(key, reason, by, at, upon).await?)
 }
 
 /// A report as it was filed, verified, if there is one of this hash.

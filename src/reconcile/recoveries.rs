@@ -135,9 +135,9 @@ impl Seen {
         at: DateTime<Utc>,
     ) -> Result<Self, RecoveryError> {
         let key = CaseKey::new(merchant.clone(), CaseKind::Payment, transaction_id)?;
-        let head = *desk.ledger.store().head().borrow();
-        let payment = row::of_case(desk, &key, head, at).await?;
-        let recoveries = row::recoveries_of(desk, merchant, transaction_id, head, at).await?;
+        let end = desk.ledger.end().await?;
+        let payment = row::of_case(desk, &key, end, at).await?;
+        let recoveries = row::recoveries_of(desk, merchant, transaction_id, end, at).await?;
         Ok(Self { transaction_id: transaction_id.to_owned(), payment, recoveries })
     }
 

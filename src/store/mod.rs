@@ -17,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -277,6 +278,12 @@ pub trait ReadLog: Send + Sync {
     /// The position of the last event; `None` for an empty log.
     async fn last(&self) -> Result<Option<Position>, Fault>;
 
+    /// How long the append takes that is being written, or took that was written a moment ago. Who reads much and can
+    /// wait does so while this is long: disk and pushes have it for themselves then. Zero where nothing is known.
+    fn write_effort(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn log_id(&self) -> LogId;
 }
 
@@ -287,6 +294,16 @@ pub trait EventStore: ReadLog {
 
     /// The last position known to be durable; wakes whoever waits for more.
     fn head(&self) -> watch::Receiver<Option<Position>>;
+
+    /// Whether other processes append to the log too: `head` learns of theirs a little later than they are told.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// The last position that anybody has been told by now.
+    async fn end(&self) -> Result<Option<Position>, Fault> {
+        if self.is_shared() { self.last().await } else { Ok(*self.head().borrow()) }
+    }
 
     /// Whether appends work now.
     fn health(&self) -> watch::Receiver<Health>;

@@ -65,7 +65,7 @@ impl Folding {
     /// Until it is folded.
     async fn ask_as_of(&self, question: &Question<'_>, state: &StateOf) -> Result<Answer, AskError> {
         loop {
-            match self.projector.ask_as_of(question, state).await {
+            match self.projector.ask_as_of(question, state, "auditor").await {
                 Err(AskError::NotBuilt { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
                 other => return other,
             }
@@ -79,7 +79,7 @@ impl Folding {
     /// The report of a merchant as of then, as CSV.
     async fn report(&self, merchant: &str, state: &StateOf) -> Vec<u8> {
         let snapshot = loop {
-            match self.projector.snapshot_as_of("reconciliation", None, state, WAIT).await {
+            match self.projector.snapshot_as_of("reconciliation", None, state, ("auditor", WAIT)).await {
                 Err(AskError::NotBuilt { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
                 other => break other.unwrap(),
             }
@@ -123,7 +123,7 @@ fn now() -> DateTime<Utc> {
 const MERCHANTS: [&str; 3] = ["10000000", "10000010", "10000021"];
 
 /// Every query, with values that the log knows.
-fn questions(declaration: &QueryDeclaration) -> Vec<(String, String)> {
+pub fn questions(declaration: &QueryDeclaration) -> Vec<(String, String)> {
     let mut given = Vec::new();
     for parameter in &declaration.parameters {
         let limit = parameter.max.map(|max| max.to_string());

@@ -178,7 +178,7 @@ async fn keep_pushing(
 }
 
 /// Everything that was answered stands in the log, and nothing stands twice.
-fn holds_once(log: &LogFile, sure: &[Trace]) {
+pub fn holds_once(log: &LogFile, sure: &[Trace]) {
     let tally = log.tally();
     let lost: Vec<_> = sure.iter().filter(|trace| !tally.contains_key(*trace)).collect();
     assert!(lost.is_empty(), "answered and not in the log: {lost:?}");

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -47,20 +48,14 @@ fn try_of(app: &App, order: usize, turn: usize) -> PushRequest {
     goods_push_as(app, goods(&format!("ONCE-{order}"), 600), &manner)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_100_000_pushes_of_50_000_orders_exactly_50_000_are_first_events() {
-    let _turn = busy().await;
-    let seed = rand::random::<u32>();
-    eprintln!("seed {seed}");
-    let begun = Instant::now();
-    let home = Home::new();
-    let server = home.serve();
-    let pushes = Arc::new(shuffled(&mut StdRng::seed_from_u64(u64::from(seed))));
-    let app = Arc::new(home.app());
-    let next = Arc::new(AtomicUsize::new(0));
+/// Pushes everything over as many connections as there are, to one server after the other in turn, and holds the
+/// answers against each other: all are successes, and those of one order the same bytes.
+pub async fn push_all(app: App, pushes: Vec<usize>, to: &[SocketAddr]) {
+    let count = pushes.len();
+    let (app, pushes, next) = (Arc::new(app), Arc::new(pushes), Arc::new(AtomicUsize::new(0)));
     let mut lines = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        let (pushes, app, next, to) = (pushes.clone(), app.clone(), next.clone(), server.push);
+    for to in to.iter().cycle().take(CONNECTIONS) {
+        let (pushes, app, next, to) = (pushes.clone(), app.clone(), next.clone(), *to);
         lines.spawn(async move {
             let mut line = Line::new(to);
             let mut answers = Vec::new();
@@ -72,24 +67,44 @@ async fn of_100_000_pushes_of_50_000_orders_exactly_50_000_are_first_events() {
         });
     }
     let answers = lines.join_all().await.concat();
-    eprintln!("{PUSHES} pushes answered after {:?}", begun.elapsed());
-    assert_eq!(answers.len(), PUSHES);
+    assert_eq!(answers.len(), count);
     let mut first: HashMap<usize, String> = HashMap::new();
     for (order, answer) in answers {
-        assert!(is_success(&answer), "seed {seed}, order {order}: {answer}");
+        assert!(is_success(&answer), "order {order}: {answer}");
         match first.entry(order) {
             Entry::Vacant(place) => _ = place.insert(answer),
-            Entry::Occupied(known) => assert_eq!(*known.get(), answer, "seed {seed}, order {order}"),
+            Entry::Occupied(known) => assert_eq!(*known.get(), answer, "order {order}"),
         }
     }
     assert_eq!(first.len(), ORDERS);
+}
+
+/// [`ORDERS`] orders, each one to four times, [`PUSHES`] in all, by a seed that is printed.
+pub fn pushes_by_chance() -> Vec<usize> {
+    let seed = rand::random::<u32>();
+    eprintln!("seed {seed}");
+    shuffled(&mut StdRng::seed_from_u64(u64::from(seed)))
+}
+
+pub fn numbers() -> Vec<String> {
+    (0..ORDERS).map(|order| format!("ONCE-{order}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_100_000_pushes_of_50_000_orders_exactly_50_000_are_first_events() {
+    let _turn = busy().await;
+    let begun = Instant::now();
+    let home = Home::new();
+    let server = home.serve();
+    push_all(home.app(), pushes_by_chance(), &[server.push]).await;
+    eprintln!("{PUSHES} pushes answered after {:?}", begun.elapsed());
     assert!(server.terminate().success());
     assert!(wal_is_empty(&home.store()));
     let log = LogFile::open(&home.store());
     let delivered = "SELECT count(*) FROM events WHERE type = 'GoodsDelivered' AND version = 0";
     assert_eq!(log.count(delivered), 50_000);
     assert_eq!(log.count("SELECT count(*) FROM events"), 50_001, "and the registration of the app");
-    log.holds_once(&(0..ORDERS).map(|order| format!("ONCE-{order}")).collect::<Vec<_>>());
+    log.holds_once(&numbers());
     log.is_gapless();
     eprintln!("checked after {:?}", begun.elapsed());
 }

@@ -121,6 +121,50 @@ async fn the_timeline_is_told_to_people_too() {
 }
 
 #[tokio::test]
+async fn a_history_whose_seal_does_not_hold_or_is_by_an_unknown_key_is_told_to_be_so() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    assert_eq!(server.push(&push_of(GOODS, &goods("A", 0))).await.code(), 0);
+    assert!(server.terminate().success());
+    let history = || {
+        let output = home.run(&["history", "A"]);
+        let told = [output.stdout, output.stderr].map(|told| String::from_utf8(told).unwrap());
+        (output.status.code(), told)
+    };
+    assert_eq!(history().0, Some(0), "no seal yet is no fault");
+    assert!(home.run(&["seal", "--new-key", "seal.key"]).status.success());
+    assert!(home.run(&["seal", "--new-key", "other.key"]).status.success());
+    home.reconfigure(|text| text + "[seal]\nkey_file = \"seal.key\"\n");
+    assert!(home.run(&["seal"]).status.success());
+    assert_eq!(history().0, Some(0), "{:?}", history());
+    home.reconfigure(|text| text.replace("seal.key", "other.key"));
+    let (code, [told, noted]) = history();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("(ITS KEY IS UNKNOWN: "), "{told}");
+    let expected = "seal 1, which covers events of this history, does not prove them: ITS KEY IS UNKNOWN";
+    assert!(noted.contains(expected), "{noted}");
+    let (code, known) = known(&home, "A", &[]);
+    assert_eq!((code, known["events"][0]["seal"]["holds"].as_bool()), (1, Some(true)));
+    assert!(
+        known["events"][0]["seal"]["problem"].as_str().unwrap().contains("seal.public_keys"),
+        "{known:#}"
+    );
+    home.reconfigure(|text| text.replace("other.key", "seal.key"));
+    assert_eq!(history().0, Some(0));
+    let log = rusqlite::Connection::open(home.store()).unwrap();
+    let change =
+        "UPDATE events SET data = replace(data, '\"count\":', '\"count\":1') WHERE stream = 'seal-ledger'";
+    assert_eq!(log.execute(change, []).unwrap(), 1);
+    drop(log);
+    let (code, [told, noted]) = history();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("THE SEAL DOES NOT HOLD") && noted.contains("THE SEAL DOES NOT HOLD"),
+        "{told}{noted}"
+    );
+}
+
+#[tokio::test]
 async fn a_push_in_quarantine_and_its_order_lead_to_each_other() {
     let home = home_of_a_merchant();
     let server = home.serve();

@@ -3,6 +3,9 @@
 
 mod admin_errors;
 mod as_of;
+mod as_of_http;
+mod as_of_kept;
+mod as_of_then;
 mod asking;
 mod bad_bills;
 mod bad_encryption;
@@ -36,10 +39,17 @@ mod fuzz_corpus;
 mod game;
 mod gifts;
 mod grants;
+mod held_log;
 mod history;
 mod keys;
 #[cfg(feature = "kurrentdb")]
 mod kurrentdb;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb_chances;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb_nodes;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb_real;
 mod layering;
 mod lifecycle;
 mod line;

@@ -8,6 +8,7 @@ use order_ledger::domain::bill::{
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::ledger::Opened;
+use order_ledger::ledger::Upon;
 
 use super::folded::{Folded, at, demo};
 
@@ -25,7 +26,7 @@ fn shown(entries: &[Entry]) -> Vec<String> {
 async fn resolved(folded: &Folded, kind: CaseKind, id: &str) {
     let judgement = Judgement { status: "amount_differs".into(), facts: "{}".into(), reason: "known".into() };
     let key = CaseKey::new(merchant(), kind, id).unwrap();
-    folded.ledger.resolve_case(&key, &judgement, "lin", at(1)).await.unwrap();
+    folded.ledger.resolve_case(&key, &judgement, "lin", at(1), Upon::Whatever).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +98,7 @@ async fn bills_and_periods_are_found_by_their_keys_and_lines_are_checked_without
     folded.ledger.seal_bill(writer, &totals, at(1)).await.unwrap();
     let period = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
     let report = PreparedReport { sha256, position: 3, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&period, &report, at(2)).await.unwrap();
+    folded.ledger.prepare_period(&period, &report, at(2), Upon::Whatever).await.unwrap();
     for (id, found) in [
         (
             "1900000109.2026-01-01.fundflow",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -62,6 +63,13 @@ fn anchors(home: &Home) -> Vec<Value> {
     exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// All seals, exported to a file.
+fn kept_anchors(home: &Home) -> PathBuf {
+    let file = home.folder().join("anchors.jsonl");
+    done(home, &["seal", "--export", file.to_str().unwrap()]);
+    file
+}
+
 fn files(pack: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut archive = zip::ZipArchive::new(std::fs::File::open(pack).unwrap()).unwrap();
     let mut files = BTreeMap::new();
@@ -103,16 +111,31 @@ async fn a_pack_verifies_with_python_alone_against_the_published_root() {
     let public_key = anchors[0]["public_key"].as_str().unwrap();
     let (first, second) = (anchors[0]["root"].as_str().unwrap(), anchors[1]["root"].as_str().unwrap());
     let (key, wrong) = (format!("{PRODUCTION_KEY}\n"), "0".repeat(64));
+    let kept = kept_anchors(&home);
+    let lines = std::fs::read_to_string(&kept).unwrap();
+    let lines: Vec<_> = lines.lines().map(str::to_owned).collect();
+    let (old_line, line) = (lines[0].clone(), lines[1].clone());
+    let made_at = anchors[1]["sealed_at"].as_str().unwrap();
+    let (false_line, kept) = (line.replace(made_at, "2020-02-02T20:20:20.202Z"), kept.display().to_string());
     for (args, typed, code, words) in [
         (&["--root", &root, "--public-key", public_key][..], "", 0, "result: the pack verifies"),
         (&["--root", &root.to_uppercase(), "--ask-key"], &key, 0, "3 of 3 verify under the AppKeys"),
         (&["--root", second], "", 0, "it is the root of seal 2"),
+        (&["--root", &root], "", 0, "is only the word of whoever signed it"),
+        (&["--anchor", &kept], "", 0, "seal 3 is, in number, count of events, root, moment"),
+        (&["--anchor", &line], "", 0, "seal 2 is, in number, count of events, root, moment"),
+        (&["--root", &root, "--anchor", &kept, "--anchor", &line], "", 0, "result: the pack verifies"),
         // Not all is proven.
-        (&[], "", 3, "--root is missing"),
+        (&[], "", 3, "--root and --anchor are missing"),
         (&["--root", &root, "--ask-key"], "\n", 3, "their keys were left out"),
         // Wrong, or wrongly used.
-        (&["--root", first], "", 1, "is that of no seal from 2 to 3"),
-        (&["--root", &wrong], "", 1, "is that of no seal"),
+        (&["--root", first], "", 3, "it is older than all events here and proves none of them"),
+        (&["--anchor", &old_line], "", 3, "seals 1 to 1 were kept, and this pack has seals 2 to 3"),
+        (&["--anchor", &false_line], "", 1, "seal 2 is not the one that was kept: its sealed_at is "),
+        (&["--root", &root, "--anchor", &false_line], "", 1, "seal 2 is not the one that was kept"),
+        (&["--anchor", "{}"], "", 2, "this is no line of `order-ledger seal --export`"),
+        (&["--anchor", "absent.jsonl"], "", 2, "absent.jsonl: "),
+        (&["--root", &wrong], "", 1, "is that of no seal from 2 to 3"),
         (&["--root", &root, "--public-key", &wrong], "", 1, "none that --public-key names"),
         (&["--root", &root, "--ask-key"], "mistyped\n", 2, "mistyped"),
         (&["--root", "short"], "", 2, "must be 64 hex digits"),
@@ -170,16 +193,52 @@ async fn a_pack_holds_no_key_and_of_others_only_their_digests() {
 }
 
 #[tokio::test]
+async fn a_pack_is_for_its_owner_only_and_replaces_nothing_but_a_pack() {
+    let home = home_of_a_merchant();
+    let server = home.serve();
+    assert_eq!(server.push(&push_of(GOODS, &goods("A", 0))).await.code(), 0);
+    assert!(server.terminate().success());
+    let pack = home.folder().join("pack.zip");
+    let pack_it = |more: &[&str]| home.run(&[&["history", "A", "--pack", "pack.zip"], more].concat());
+    let mode = || std::fs::metadata(&pack).unwrap().permissions().mode() & 0o777;
+    assert_eq!((pack_it(&[]).status.code(), mode()), (Some(0), 0o600));
+    // An earlier pack, which somebody opened to all.
+    std::fs::set_permissions(&pack, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!((pack_it(&[]).status.code(), mode()), (Some(0), 0o600));
+    for other in ["no pack", ""] {
+        std::fs::write(&pack, other).unwrap();
+        let refused = pack_it(&[]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let told = String::from_utf8(refused.stderr).unwrap();
+        let expected = "is there already and is no audit pack: name another file, or replace it with --force";
+        assert!(told.contains(expected), "{told}");
+        assert!(refused.stdout.is_empty());
+        assert_eq!(std::fs::read(&pack).unwrap(), other.as_bytes());
+    }
+    assert_eq!((pack_it(&["--force"]).status.code(), mode()), (Some(0), 0o600));
+    assert!(files(&pack).contains_key("events.jsonl"));
+    let beside = std::fs::read_dir(home.folder()).unwrap();
+    let beside: Vec<_> = beside.map(|file| file.unwrap().file_name()).collect();
+    assert!(!beside.iter().any(|name| name.to_string_lossy().starts_with(".order-ledger-")), "{beside:?}");
+}
+
+#[tokio::test]
 async fn every_single_byte_that_is_changed_left_out_or_added_is_found() {
     let home = sealed_story().await;
     let (pack, root) = packed(&home, "DEAR");
     let seed = rand::random::<u32>().to_string();
-    let output =
-        python(&["-c", include_str!("pack_mutations.py"), pack.to_str().unwrap(), &root, &seed, "40"], "");
-    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "seed {seed}: {told}");
+    let anchors = kept_anchors(&home).display().to_string();
+    let script = include_str!("pack_mutations.py");
+    let output = python(&["-c", script, pack.to_str().unwrap(), &root, &anchors, &seed], "");
+    let sampled = String::from_utf8(output.stderr).unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "seed {seed}: {told}{sampled}");
+    // Of the data, all.
+    assert!(
+        sampled.lines().all(|line| ["README.txt ", "verify.py "].iter().any(|name| line.starts_with(name)))
+    );
     let tried = told.strip_suffix(" changes tried\n").map(str::parse::<u32>);
-    assert!(matches!(tried, Some(Ok(1000..))), "seed {seed}: {told}");
+    assert!(matches!(tried, Some(Ok(15_000..))), "seed {seed}: {told}");
     // And as an auditor does it, with the files on a disk.
     for name in files(&pack).keys() {
         let folder = unpacked(&pack);

@@ -3,6 +3,7 @@
 use order_ledger::domain::bill::{BillLine, Covers};
 use order_ledger::domain::case::CaseKind;
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
+use order_ledger::ledger::Upon;
 
 use super::folded::{Folded, at};
 use super::projections_reconciliation::{
@@ -42,8 +43,8 @@ async fn a_late_difference_is_carried_from_the_month_on_that_reports_it() {
         let position = folded.head().unwrap().number();
         let report =
             PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-        folded.ledger.prepare_period(&key, &report, at(90_000)).await.unwrap();
-        folded.ledger.close_period(&key, &sha256, "wu", at(90_010)).await.unwrap();
+        folded.ledger.prepare_period(&key, &report, at(90_000), Upon::Whatever).await.unwrap();
+        folded.ledger.close_period(&key, &sha256, "wu", at(90_010), Upon::Whatever).await.unwrap();
     }
     // A's line is another now, B's stands as it stood.
     traded(&folded, ("2026-01-01", "all", 'b'), lines(700)).await;
@@ -89,8 +90,8 @@ async fn superseding_a_bill_changes_only_the_rows_whose_lines_say_something_else
     let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
-    folded.ledger.close_period(&key, &sha256, "wu", at(50_010)).await.unwrap();
+    folded.ledger.prepare_period(&key, &report, at(50_000), Upon::Whatever).await.unwrap();
+    folded.ledger.close_period(&key, &sha256, "wu", at(50_010), Upon::Whatever).await.unwrap();
     // One line more above, so that all stand elsewhere in the file.
     let more = [vec![paid("t0", "", 1)], lines(300)].concat();
     traded(&folded, ("2026-01-01", "all", 'b'), more).await;
@@ -145,10 +146,10 @@ async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_
     let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
+    folded.ledger.prepare_period(&key, &report, at(50_000), Upon::Whatever).await.unwrap();
     // Between preparing and closing, and after it.
     traded(&folded, ("2026-01-01", "success", 'a'), vec![paid("t1", "m1", 600)]).await;
-    folded.ledger.close_period(&key, &sha256, "wu", at(50_010)).await.unwrap();
+    folded.ledger.close_period(&key, &sha256, "wu", at(50_010), Upon::Whatever).await.unwrap();
     traded(&folded, ("2026-01-01", "refund", 'b'), vec![given_back("t1", "w1", 600)]).await;
     let late = ["case_id", "late", "period"];
     let expected = [["demo.A", "1", "2026-02"], ["demo.B", "0", "2026-01"], ["w1", "1", "2026-02"]];
@@ -169,14 +170,14 @@ async fn what_comes_after_its_month_was_closed_is_late_and_reported_in_the_next_
     let closing = PeriodKey { month: Month::parse("2026-02").unwrap(), ..key.clone() };
     let position = folded.head().unwrap().number();
     let report = PreparedReport { position, ..report };
-    folded.ledger.prepare_period(&closing, &report, at(90_000)).await.unwrap();
-    folded.ledger.close_period(&closing, &sha256, "wu", at(90_010)).await.unwrap();
+    folded.ledger.prepare_period(&closing, &report, at(90_000), Upon::Whatever).await.unwrap();
+    folded.ledger.close_period(&closing, &sha256, "wu", at(90_010), Upon::Whatever).await.unwrap();
     assert_eq!(folded.columns("reconciliation/report", &february, late).await, expected);
     traded(&folded, ("2026-01-01", "refund", 'c'), vec![given_back("t1", "w1", 500)]).await;
     assert_eq!(folded.columns("reconciliation/report", &february, late).await, expected[..1]);
     assert_eq!(folded.columns("reconciliation/report", &march, late).await, [["w1", "1", "2026-03"]]);
     sums_agree(&folded, &[&JANUARY, &february, &to_february, &march]).await;
-    folded.ledger.reopen_period(&key, "a bill was wrong", "admin", at(50_020)).await.unwrap();
+    folded.ledger.reopen_period(&key, "a bill was wrong", "admin", at(50_020), Upon::Whatever).await.unwrap();
     let expected = [["demo.A", "0", "2026-01"], ["demo.B", "0", "2026-01"], ["w1", "0", "2026-01"]];
     assert_eq!(folded.columns("reconciliation/report", &JANUARY, late).await, expected);
 }

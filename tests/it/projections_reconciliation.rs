@@ -11,6 +11,7 @@ use order_ledger::domain::bill::{
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::fen::Fen;
 use order_ledger::ledger::Opened;
+use order_ledger::ledger::Upon;
 use order_ledger::projector::{Definition, Folder};
 
 use super::folded::{Folded, at};
@@ -307,7 +308,7 @@ pub async fn resolve(folded: &Folded, kind: CaseKind, id: &str) {
     let [[status, facts]] =
         <[_; 1]>::try_from(folded.columns("reconciliation/row", &asked, ["status", "facts"]).await).unwrap();
     let judgement = Judgement { status, facts, reason: "told by the bank".into() };
-    folded.ledger.resolve_case(&key, &judgement, "lin", at(2100)).await.unwrap();
+    folded.ledger.resolve_case(&key, &judgement, "lin", at(2100), Upon::Whatever).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

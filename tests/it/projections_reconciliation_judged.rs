@@ -7,6 +7,7 @@ use order_ledger::domain::bill::{
 use order_ledger::domain::case::CaseKind;
 use order_ledger::domain::fen::Fen;
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
+use order_ledger::ledger::Upon;
 
 use super::folded::{Folded, at};
 use super::projections_reconciliation::{
@@ -144,8 +145,8 @@ async fn what_an_app_brings_along_when_it_is_assigned_is_late_where_its_month_is
     let sha256 = folded.ledger.file_report(&b"report"[..], &folded.spool, at(50_000)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256: sha256.clone(), position, summary: "{}".into(), by: "lin".into() };
-    folded.ledger.prepare_period(&key, &report, at(50_000)).await.unwrap();
-    folded.ledger.close_period(&key, &sha256, "wu", at(50_010)).await.unwrap();
+    folded.ledger.prepare_period(&key, &report, at(50_000), Upon::Whatever).await.unwrap();
+    folded.ledger.close_period(&key, &sha256, "wu", at(50_010), Upon::Whatever).await.unwrap();
     folded.registered(50_020, PriceMeaning::Order, Some(&merchant())).await;
     let late = folded.columns("reconciliation/report", &JANUARY, ["case_id", "late", "period"]).await;
     assert_eq!(late, [["demo.A", "1", "2026-02"], ["demo.R", "1", "2026-02"]]);

@@ -16,6 +16,7 @@ use order_ledger::domain::push::PaymentIds;
 use order_ledger::domain::quarantine::{Reason, Resolution};
 use order_ledger::domain::recovery::{Proposal, RecoveredOrder};
 use order_ledger::ed25519::{SigningKey, key_file};
+use order_ledger::ledger::Upon;
 
 use super::billed::{day, given_back, merchant, paid};
 use super::digests::digests;
@@ -94,8 +95,8 @@ async fn finance_happens(folded: &Folded) {
 
     let key = CaseKey::new(merchant(), CaseKind::Payment, "TORDER-1").unwrap();
     let judged = |text: &str| Judgement { status: text.into(), facts: "{}".into(), reason: text.into() };
-    ledger.resolve_case(&key, &judged("missing_in_ledger"), "lin", at(6000)).await.unwrap();
-    ledger.reopen_case(&key, "once more", "lin", at(6001)).await.unwrap();
+    ledger.resolve_case(&key, &judged("missing_in_ledger"), "lin", at(6000), Upon::Whatever).await.unwrap();
+    ledger.reopen_case(&key, "once more", "lin", at(6001), Upon::Whatever).await.unwrap();
 
     let proposal = |number: &str| Proposal {
         merchant: merchant(),
@@ -129,9 +130,9 @@ async fn finance_happens(folded: &Folded) {
     let sha256 = ledger.file_report(&b"a report"[..], &folded.spool, at(6005)).await.unwrap();
     let position = folded.head().unwrap().number();
     let report = PreparedReport { sha256, position, summary: "{}".into(), by: "lin".into() };
-    ledger.prepare_period(&key, &report, at(6006)).await.unwrap();
-    ledger.close_period(&key, &report.sha256, "wang", at(6007)).await.unwrap();
-    ledger.reopen_period(&key, "one came late", "wang", at(6008)).await.unwrap();
+    ledger.prepare_period(&key, &report, at(6006), Upon::Whatever).await.unwrap();
+    ledger.close_period(&key, &report.sha256, "wang", at(6007), Upon::Whatever).await.unwrap();
+    ledger.reopen_period(&key, "one came late", "wang", at(6008), Upon::Whatever).await.unwrap();
     let key = SigningKey::parse(&key_file(&[7; 32])).unwrap();
     assert_eq!(Sealer::new(key).seal(ledger, &|| at(6009)).await.unwrap().added, 1);
 }

@@ -1,6 +1,7 @@
 //! Cases and recovered orders: what finance says of differences, and what becomes of it.
 
 use order_ledger::domain::case::{CaseKey, CaseKind};
+use order_ledger::ledger::Upon;
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::case_file::{self, CaseRow};
 use order_ledger::reconcile::cases::{self, Asked, CaseError};
@@ -82,19 +83,22 @@ async fn a_case_is_resolved_and_opened_again_by_its_key() {
     let folded = planted().await;
     let key = CaseKey::new(merchant(), CaseKind::Payment, "4200004").unwrap();
     let resolve = async |key: &CaseKey, reason| {
-        let asked = Asked { key, status: Some("missing_in_ledger"), facts: None, reason };
+        let asked =
+            Asked { key, status: Some("missing_in_ledger"), facts: None, reason, upon: Upon::Whatever };
         cases::resolve(&desk(&folded), &asked, folded.head(), "lin", february()).await
     };
     assert!(matches!(resolve(&key, " ").await, Err(CaseError::Reason)));
     assert!(resolve(&key, "known").await.unwrap().recorded);
     assert!(!resolve(&key, "known").await.unwrap().recorded);
     assert_eq!(statuses(&folded, february()).await["payment 4200004"], "missing_in_ledger resolved");
-    cases::reopen(&desk(&folded), &key, "not known after all", "wang", february()).await.unwrap();
+    cases::reopen(&desk(&folded), &key, "not known after all", "wang", february(), Upon::Whatever)
+        .await
+        .unwrap();
     assert_eq!(statuses(&folded, february()).await["payment 4200004"], "missing_in_ledger open");
     let nothing = CaseKey::new(merchant(), CaseKind::Payment, "nothing").unwrap();
     assert!(matches!(resolve(&nothing, "known").await, Err(CaseError::NoSuchRow(_))));
     assert!(matches!(
-        cases::reopen(&desk(&folded), &nothing, "why not", "wang", february()).await,
+        cases::reopen(&desk(&folded), &nothing, "why not", "wang", february(), Upon::Whatever).await,
         Err(CaseError::Refused(_))
     ));
 }

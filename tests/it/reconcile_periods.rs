@@ -5,6 +5,7 @@ use std::io::Read;
 use chrono::TimeDelta;
 use order_ledger::domain::bill::Sha256Hex;
 use order_ledger::domain::period::{Month, PeriodKey};
+use order_ledger::ledger::Upon;
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::periods::{self, PeriodError};
 use order_ledger::reconcile::report::Format;
@@ -32,7 +33,7 @@ async fn covered() -> Folded {
 #[tokio::test]
 async fn a_month_is_prepared_when_it_is_over_and_its_bills_cover_it() {
     let folded = planted().await;
-    let prepare = async |at| periods::prepare(&desk(&folded), &key(), "lin", at).await;
+    let prepare = async |at| periods::prepare(&desk(&folded), &key(), "lin", at, Upon::Whatever).await;
     // The push of a payment of the last minute may come 24 h 04 m after it.
     let due = at((32 * 24 * 60) + 4);
     let refused = prepare(due - TimeDelta::seconds(1)).await.unwrap_err();
@@ -55,7 +56,7 @@ async fn a_month_whose_first_rows_wait_for_the_bill_of_the_day_before_is_not_pre
     let folded = Folded::of_a_merchant().await;
     folded.told(60, goods("A").paid("M4200001", "4200001")).await;
     folded.without_bill((1..=31).map(|number| day(&format!("2026-01-{number:02}")))).await;
-    let prepare = async || periods::prepare(&desk(&folded), &key(), "lin", february()).await;
+    let prepare = async || periods::prepare(&desk(&folded), &key(), "lin", february(), Upon::Whatever).await;
     match prepare().await {
         Err(PeriodError::NotCovered(missing)) => assert_eq!(missing, ["2025-12-31 (payments)"]),
         other => panic!("{other:?}"),
@@ -71,18 +72,20 @@ async fn a_month_whose_first_rows_wait_for_the_bill_of_the_day_before_is_not_pre
 async fn a_month_is_closed_by_another_person_and_its_report_stays_as_it_was_filed() {
     let folded = covered().await;
     let desk = desk(&folded);
-    let prepared = periods::prepare(&desk, &key(), "lin", february()).await.unwrap();
+    let prepared = periods::prepare(&desk, &key(), "lin", february(), Upon::Whatever).await.unwrap();
     assert_eq!(prepared.rows, 5);
     let summary: serde_json::Value = serde_json::from_str(&prepared.summary).unwrap();
     assert_eq!(summary["totals"][0]["difference_fen"], -401);
     let sha256 = prepared.report_sha256.clone();
-    let close = async |sha256: &Sha256Hex, by| periods::close(&desk, &key(), sha256, by, february()).await;
+    let close = async |sha256: &Sha256Hex, by| {
+        periods::close(&desk, &key(), sha256, by, february(), Upon::Whatever).await
+    };
     assert!(matches!(close(&sha256, "lin").await, Err(PeriodError::Refused(_))), "the same person");
     let other = Sha256Hex::of_digest(&[0; 32]);
     assert!(matches!(close(&other, "wang").await, Err(PeriodError::Refused(_))), "another report");
     assert!(close(&sha256, "wang").await.unwrap().recorded);
 
-    let again = periods::prepare(&desk, &key(), "lin", february()).await;
+    let again = periods::prepare(&desk, &key(), "lin", february(), Upon::Whatever).await;
     assert!(matches!(again, Err(PeriodError::Refused(_))), "it is closed");
 
     let mut filed = String::new();
@@ -99,9 +102,11 @@ async fn a_month_is_closed_by_another_person_and_its_report_stays_as_it_was_file
 #[tokio::test]
 async fn what_comes_after_the_month_was_prepared_is_late_until_it_is_reopened() {
     let folded = covered().await;
-    let prepared = periods::prepare(&desk(&folded), &key(), "lin", february()).await.unwrap();
+    let prepared = periods::prepare(&desk(&folded), &key(), "lin", february(), Upon::Whatever).await.unwrap();
     folded.told(20 * 24 * 60, goods("LATE").paid("ML", "4200009")).await;
-    let closed = periods::close(&desk(&folded), &key(), &prepared.report_sha256, "wang", february()).await;
+    let closed =
+        periods::close(&desk(&folded), &key(), &prepared.report_sha256, "wang", february(), Upon::Whatever)
+            .await;
     closed.unwrap();
     let row = async || {
         let id = [("id", "4200009")];
@@ -111,7 +116,7 @@ async fn what_comes_after_the_month_was_prepared_is_late_until_it_is_reopened() 
     };
     assert_eq!(row().await, ["1", "2026-02"]);
     let reason = "a payment was missing";
-    let reopened = periods::reopen(&desk(&folded), &key(), reason, "admin", february()).await;
+    let reopened = periods::reopen(&desk(&folded), &key(), reason, "admin", february(), Upon::Whatever).await;
     assert!(reopened.unwrap().recorded);
     assert_eq!(row().await, ["0", "2026-01"]);
 }

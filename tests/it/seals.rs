@@ -182,10 +182,81 @@ async fn without_a_key_nothing_is_sealed_and_it_is_said_how_to_get_one() {
     assert_eq!((&none["seals"], &none["next"]), (&json!([]), &json!(null)));
     assert!(!text(&audit.get("/metrics").await.body).contains("order_ledger_seal"));
     assert_eq!(server.complaints(), Vec::<String>::new());
+    // As alone: it could not run.
+    let through_the_server = home.command(&["seal"]).env("ORDER_LEDGER_TOKEN", "olt_audit").output().unwrap();
+    assert_eq!(through_the_server.status.code(), Some(2), "{through_the_server:?}");
+    assert!(text(&through_the_server.stderr).contains("configure seal.key_file"), "{through_the_server:?}");
     assert!(server.terminate().success());
     let exported = home.run(&["seal", "--export"]);
     assert!(exported.status.success() && exported.stdout.is_empty());
     assert!(text(&exported.stderr).contains("the log has no seal yet: order-ledger seal"), "{exported:?}");
+}
+
+#[tokio::test]
+async fn an_export_never_overwrites_what_the_log_does_not_have_nor_a_file_of_another_kind() {
+    let home = home_with_a_key();
+    let whole = home.folder().join("whole.db");
+    for number in ["A", "B", "C"] {
+        let server = home.serve();
+        push(&server, number).await;
+        assert!(server.terminate().success());
+        assert!(home.run(&["seal"]).status.success());
+        if number == "B" {
+            // Where somebody goes back to.
+            assert!(
+                rusqlite::Connection::open(home.store())
+                    .unwrap()
+                    .execute("VACUUM INTO ?1", [whole.to_str()])
+                    .is_ok()
+            );
+        }
+    }
+    let file = home.folder().join("anchors.jsonl");
+    let export = || home.run(&["seal", "--export", "anchors.jsonl"]);
+    assert!(export().status.success());
+    assert!(export().status.success(), "the log has all that stands there");
+    let kept = std::fs::read(&file).unwrap();
+    let newest = anchors(&kept).last().unwrap().seal.revision;
+    remove_what_is_beside(&home.store());
+    std::fs::copy(&whole, home.store()).unwrap();
+    let refused = export();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let told = text(&refused.stderr);
+    assert!(told.contains("and the log has no seal ") && told.contains("was cut off or replaced"), "{told}");
+    assert!(told.contains("verify --anchor anchors.jsonl"), "{told}");
+    assert_eq!(std::fs::read(&file).unwrap(), kept);
+    // It goes on another way, until it has as many seals.
+    let server = home.serve();
+    push(&server, "D").await;
+    assert!(server.terminate().success());
+    assert!(home.run(&["seal"]).status.success());
+    let refused = export();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let told = text(&refused.stderr);
+    assert!(told.contains("of the log is another one"), "{told}");
+    assert_eq!(std::fs::read(&file).unwrap(), kept);
+    assert!(newest > 2);
+    // Elsewhere it is written.
+    assert!(home.run(&["seal", "--export", "others.jsonl"]).status.success());
+    for other in ["a report\n", "{}\n", "{\"log_id\":1}"] {
+        std::fs::write(&file, other).unwrap();
+        let refused = export();
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let told = text(&refused.stderr);
+        assert!(told.contains("anchors.jsonl: line 1: ") && told.contains("stays as it is"), "{told}");
+        assert_eq!(std::fs::read(&file).unwrap(), other.as_bytes());
+    }
+}
+
+/// What SQLite keeps beside a log that was not closed for good.
+fn remove_what_is_beside(log: &Path) {
+    for ending in ["-wal", "-shm"] {
+        let beside = format!("{}{ending}", log.display());
+        assert!(
+            std::fs::remove_file(beside)
+                .map_or_else(|error| error.kind() == std::io::ErrorKind::NotFound, |()| true)
+        );
+    }
 }
 
 #[tokio::test]

@@ -172,6 +172,10 @@ def is_object(value):
     return type(value) is dict
 
 
+def is_list(value):
+    return type(value) is list
+
+
 def matches(pattern):
     whole = re.compile(pattern)
     return lambda value: is_text(value) and whole.fullmatch(value) is not None
@@ -196,6 +200,10 @@ SEAL = {
     "sealed_at": MOMENT, "public_key": HASH, "signature": SIGNATURE, "previous_root": HASH, "segment": HASH,
 }
 FILE = {"bytes": is_number, "sha256": HASH}
+DOCUMENTS = {
+    "bill.json": {"rows": is_list, "lines": is_list, "notes": is_list},
+    "cases.json": {"cases": is_list, "recoveries": is_list},
+}
 
 
 def no_name_twice(pairs):
@@ -232,12 +240,8 @@ def read_object(text, shape, what):
 
 
 def read_document(files, name):
-    """A whole file of JSON, written without any freedom: nothing but what it says can be in its bytes."""
-    text = text_of(files[name], name)
-    value = parse(text, name)
-    if json.dumps(value, ensure_ascii=False, separators=(",", ":")) != text:
-        raise Wrong(f"{name} is not written as this format is written")
-    return value
+    """A whole file that is one object: nothing but what it says can be in its bytes."""
+    return read_object(text_of(files[name], name), DOCUMENTS[name], name)
 
 
 def lines_of(data, what):
@@ -471,9 +475,11 @@ def read_anchors(given):
                     lines = file.read().split("\n")
             except (OSError, UnicodeDecodeError) as error:
                 raise CannotCheck(f"--anchor {text}: {error}") from None
-        for line in filter(None, map(str.strip, lines)):
+        for number, line in enumerate(map(str.strip, lines), 1):
+            if not line:
+                continue
             try:
-                anchor = read_object(line, SEAL, "--anchor")
+                anchor = read_object(line, SEAL, f"--anchor, line {number}")
             except Wrong as wrong:
                 raise CannotCheck(f"{wrong}: this is no line of `order-ledger seal --export`") from None
             if kept.setdefault(anchor["revision"], anchor) != anchor:
@@ -485,9 +491,9 @@ def read_anchors(given):
 
 def check_anchors(seals, kept, report):
     """What was kept is met in all that it says. Gives the newest seal that is."""
-    met = None
+    met, by_root = None, {anchor["root"]: anchor for anchor in kept.values()}
     for seal in seals:
-        anchor = kept.get(seal["revision"], seal)
+        anchor = kept.get(seal["revision"]) or by_root.get(seal["root"]) or seal
         for field in SEAL:
             if anchor[field] != seal[field]:
                 raise Wrong(

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tokio::runtime::Handle;
 
+use super::judged::{self, Judged, Size};
 use super::orders::{self, Ids};
 use super::server::{self, Serves};
 use super::{Numbers, machine, median, ms, one, ratio};
@@ -54,12 +55,6 @@ const DELAY_MEASURED_S: u32 = 15;
 const PUSH_ORDERS: u32 = 150_000;
 const PUSH_CONNECTIONS: u16 = 128;
 
-/// What is compared with a target: the figure in words, and whether the target is met.
-struct Judged {
-    met: bool,
-    target: String,
-}
-
 pub fn run(mut args: FoldArgs) -> anyhow::Result<ExitCode> {
     if args.small {
         (args.orders, args.rate, args.pairs) = (5_000, 200, 1);
@@ -72,15 +67,7 @@ pub fn run(mut args: FoldArgs) -> anyhow::Result<ExitCode> {
         judged.push(cost_for_pushes(&folder, &args)?);
     }
     println!();
-    for Judged { met, target } in &judged {
-        println!("{} {target}", if *met { "met:   " } else { "MISSED:" });
-    }
-    if args.small {
-        println!("the benchmark works; this size says nothing about speed");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let missed = judged.iter().any(|judged| !judged.met);
-    Ok(if missed { super::super::FOUND_WRONG.into() } else { ExitCode::SUCCESS })
+    Ok(judged::tell(&judged, Size::of(args.small)))
 }
 
 async fn in_one_process(folder: &Path, args: &FoldArgs) -> anyhow::Result<Vec<Judged>> {

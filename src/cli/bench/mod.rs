@@ -3,6 +3,8 @@
 
 mod copy;
 mod fold;
+mod judged;
+mod kurrentdb;
 mod machine;
 mod month;
 mod orders;
@@ -10,6 +12,7 @@ mod reconcile;
 mod server;
 mod verify;
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
@@ -45,6 +48,19 @@ pub struct PushArgs {
     /// Connections of the load
     #[arg(long, value_delimiter = ',', default_values_t = [128, 256])]
     connections: Vec<u16>,
+    /// What keeps the orders. With kurrentdb, a server that stands in for a cluster, and the same appends through
+    /// nothing but its client beside it
+    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
+    store: Store,
+    /// The program that stands in for a KurrentDB cluster, built from tests/kurrentdb-stand-in
+    #[arg(long, value_name = "FILE", required_if_eq("store", "kurrentdb"))]
+    stand_in: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Store {
+    Sqlite,
+    Kurrentdb,
 }
 
 // What the durable server must reach.
@@ -74,6 +90,7 @@ impl Numbers {
 /// What the load generator says.
 #[derive(Deserialize)]
 struct Load {
+    pushes: u64,
     pushes_per_second: u64,
     latency_us: Latency,
     wrong: u64,
@@ -83,6 +100,7 @@ struct Load {
 struct Latency {
     p50: u64,
     p99: u64,
+    p99_9: u64,
     max: u64,
 }
 
@@ -106,6 +124,9 @@ pub fn run(bench: Bench) -> anyhow::Result<ExitCode> {
     ensure!(args.pairs > 0 && !args.connections.is_empty(), "nothing to run");
     let folder = server::Folder::new()?;
     machine::print(folder.path())?;
+    if let Some(stand_in) = args.stand_in.as_ref().filter(|_| args.store == Store::Kurrentdb) {
+        return kurrentdb::run(&folder, &args, stand_in);
+    }
     let mut missed = 0;
     for connections in &args.connections {
         for numbers in [Numbers::Ascending, Numbers::Shuffled] {
@@ -181,7 +202,22 @@ fn one(
     numbers: Numbers,
     serves: Serves,
 ) -> anyhow::Result<Run> {
-    let server = BenchServer::start(folder, serves)?;
+    let run = load(folder, BenchServer::start(folder, serves)?, orders, connections, numbers)?;
+    // Beside the orders: the registration of the app, and to whom it is paid.
+    if serves != Serves::Nothing && run.kept.events != u64::from(orders) + 2 {
+        bail!("{} events stand in the log for {orders} orders", run.kept.events);
+    }
+    Ok(run)
+}
+
+/// Pushes so many orders to a server and ends it.
+fn load(
+    folder: &server::Folder,
+    server: BenchServer,
+    orders: u32,
+    connections: u16,
+    numbers: Numbers,
+) -> anyhow::Result<Run> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["simulate", "--only-goods", "--json", "--orders", &orders.to_string()])
@@ -198,10 +234,6 @@ fn one(
     let kept = server.stop()?;
     if load.wrong > 0 {
         bail!("{} answers were wrong: the figures mean nothing", load.wrong);
-    }
-    // Beside the orders: the registration of the app, and to whom it is paid.
-    if serves != Serves::Nothing && kept.events != u64::from(orders) + 2 {
-        bail!("{} events stand in the log for {orders} orders", kept.events);
     }
     Ok(Run { load, kept })
 }

@@ -86,6 +86,21 @@ impl BenchServer {
 
     /// With log and read models in another place, which goes with the server.
     pub fn start_in(log: PathBuf, folder: &Folder, serves: Serves) -> anyhow::Result<Self> {
+        let args: &[&str] = match serves {
+            Serves::Nothing => &["--store-nothing", "--fold-nothing"],
+            Serves::Durably => &["--fold-nothing"],
+            Serves::DurablyAndFolds => &[],
+        };
+        Self::start_with(log, folder, args, &[])
+    }
+
+    /// The same with options of `serve` and of the configuration.
+    pub fn start_with(
+        log: PathBuf,
+        folder: &Folder,
+        args: &[&str],
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg("serve")
@@ -96,12 +111,9 @@ impl BenchServer {
             .env("ORDER_LEDGER__STORE__PATH", log.join("events.db"))
             .env("ORDER_LEDGER__VIEWS__DIR", log.join("views"))
             .env("RUST_LOG", "error")
+            .envs(settings.iter().copied())
+            .args(args)
             .stdout(Stdio::piped());
-        match serves {
-            Serves::Nothing => command.args(["--store-nothing", "--fold-nothing"]),
-            Serves::Durably => command.arg("--fold-nothing"),
-            Serves::DurablyAndFolds => &mut command,
-        };
         let mut child = command.spawn()?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("the server has no stdout")?;

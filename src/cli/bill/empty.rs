@@ -54,7 +54,7 @@ pub async fn run(args: DeclareEmpty) -> anyhow::Result<ExitCode> {
     is_configured(&config, &args.merchant)?;
     let desk = match Door::open(&config, &args.token).await? {
         Door::Server(client) => Desk::Server(client),
-        Door::Here(store) => Desk::Alone(Here::open(store).await?),
+        Door::Here(store) => Desk::Alone(Box::new(Here::open(store).await?)),
     };
     let done = desk.declare_all(&config, &args, &days, reason).await;
     if let Desk::Alone(here) = desk {
@@ -79,7 +79,7 @@ fn days(first: NaiveDate, last: NaiveDate) -> anyhow::Result<Vec<NaiveDate>> {
 enum Desk {
     Server(AdminClient),
     /// No server runs: this process writes.
-    Alone(Here),
+    Alone(Box<Here>),
 }
 
 impl Desk {

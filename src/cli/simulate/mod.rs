@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
 
 mod answer;
 mod args;
@@ -44,7 +45,16 @@ pub fn run(
     let bill = args.bill_file(&app, payee)?;
     let json = args.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut report = runtime.block_on(simulate(args, app, bill, default_url))?;
+    let (stop, stopped) = watch::channel(false);
+    let mut report = runtime.block_on(async {
+        // Ctrl-C: what has been measured so far is told.
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.send_replace(true);
+            }
+        });
+        simulate(args, app, bill, default_url, stopped).await
+    })?;
     report.config_option = config_option;
     if json {
         out!("{}", serde_json::to_string(&report)?);
@@ -54,12 +64,13 @@ pub fn run(
     Ok(report.exit_code())
 }
 
-/// One run: plan, play, judge.
+/// One run: plan, play, judge. Once `stopped` says so, nothing more is sent.
 pub async fn simulate(
     args: SimulateArgs,
     app: App,
     bill: Option<BillFile>,
     default_url: String,
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
     let url = args.url.clone().unwrap_or(default_url);
     let target = Arc::new(client::Target::parse(&url)?);
@@ -77,10 +88,11 @@ pub async fn simulate(
     let billed = bill.map(|bill| bill.write(&plan.traded, &app.app_id, &settings)).transpose()?;
     let progress = progress_bar(plan.waves.iter().map(Vec::len).sum())?;
     let scene = play::Scene { target, app, channel: settings.channel };
-    let played = play::play(scene, plan.waves, args.pace(), progress).await?;
+    let mut played = play::play(scene, plan.waves, args.pace(), progress, stopped.clone()).await?;
+    let not_sent = if *stopped.borrow() { played.forget_unsettled() } else { 0 };
     let unrepeated = if args.retry { judge::Unrepeated::Nothing } else { judge::Unrepeated::AnAnswer };
     let judgement = judge::judge(&played.waves, &played.outcomes, unrepeated);
-    Ok(Report { bill: billed, ..Report::new(subject, &judgement, &played.measure, played.elapsed) })
+    Ok(Report { bill: billed, not_sent, ..Report::new(subject, &judgement, &played.measure, played.elapsed) })
 }
 
 /// On stderr, and only where a person looks at it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::ProgressBar;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 
 use super::answer::{self, Form};
@@ -48,6 +48,21 @@ pub struct Played {
     pub elapsed: Duration,
 }
 
+impl Played {
+    /// Leaves out what was not sent, or not to its end, before the run was told to stop; how many those are.
+    pub fn forget_unsettled(&mut self) -> u64 {
+        let mut unsettled = 0;
+        for (pushes, outcomes) in self.waves.iter_mut().zip(&mut self.outcomes) {
+            let before = outcomes.len();
+            let mut settled = outcomes.iter().map(Option::is_some);
+            pushes.retain(|_| settled.next().unwrap_or(false));
+            outcomes.retain(Option::is_some);
+            unsettled += (before - outcomes.len()) as u64;
+        }
+        unsettled
+    }
+}
+
 /// One wave, ready to send.
 struct Wave {
     pushes: Vec<Ready>,
@@ -69,6 +84,24 @@ struct Stage {
     pace: Pace,
     between_waves: Barrier,
     progress: ProgressBar,
+    /// Nothing more is to be sent.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Stage {
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Waits until a time; false where the run was told to stop first.
+    async fn sleep_until(&self, at: Instant) -> bool {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => true,
+            // Who could tell may have gone, which tells nothing.
+            Ok(_) = stopped.wait_for(|stopped| *stopped) => false,
+        }
+    }
 }
 
 /// What the pushes go to, and whose they are.
@@ -78,19 +111,21 @@ pub struct Scene {
     pub channel: Channel,
 }
 
-/// Plays the waves one after the other and returns when every push is settled.
+/// Plays the waves one after the other and returns when every push is settled, or, once `stopped` says so, when
+/// what was sent is answered.
 pub async fn play(
     scene: Scene,
     waves: [Vec<PlannedPush>; 2],
     pace: Pace,
     progress: ProgressBar,
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Played> {
     let Scene { target, app, channel } = scene;
     let [first, second] = waves.map(|wave| ready(&target, wave));
     let between_waves = Barrier::new(pace.connections);
     let waves = [first?, second?];
     let lengths = [waves[0].pushes.len(), waves[1].pushes.len()];
-    let stage = Arc::new(Stage { target, app, channel, waves, pace, between_waves, progress });
+    let stage = Arc::new(Stage { target, app, channel, waves, pace, between_waves, progress, stopped });
     let mut workers = JoinSet::new();
     let started = Instant::now();
     for _ in 0..pace.connections {
@@ -178,7 +213,7 @@ impl Worker {
         let wave = &stage.waves[number];
         let mut taken: Option<Turn> = None;
         let mut repeats: BinaryHeap<Reverse<Turn>> = BinaryHeap::new();
-        loop {
+        while !stage.is_stopped() {
             taken = taken.or_else(|| wave.take(stage.pace.rate));
             // Whichever is due first: a push of its own, or a repeat that this worker owes.
             let repeat_is_first = match (&taken, repeats.peek()) {
@@ -189,7 +224,7 @@ impl Worker {
             let turn = if repeat_is_first { repeats.pop().map(|Reverse(turn)| turn) } else { taken.take() };
             let Some(turn) = turn else { return };
             let ready = &wave.pushes[turn.index];
-            let outcome = self.send(ready, turn).await;
+            let Some(outcome) = self.send(ready, turn).await else { return };
             match self.pause_before_repeat(&ready.planned, &outcome, turn.repeats) {
                 Some(pause) => {
                     self.measure.sent_again += 1;
@@ -204,19 +239,18 @@ impl Worker {
         }
     }
 
-    async fn send(&mut self, push: &Ready, turn: Turn) -> Outcome {
+    /// `None` where the run was told to stop before it was sent.
+    async fn send(&mut self, push: &Ready, turn: Turn) -> Option<Outcome> {
         // A worker that is late has been held up by the server, and the latency counts from when the push
         // should have gone out. One that had to wait goes by its own start: the timer's coarseness, up to
         // a millisecond, is not the server's.
         let measured_from = match turn.at > Instant::now() {
-            true => {
-                tokio::time::sleep_until(turn.at.into()).await;
-                Instant::now()
-            }
+            true if !self.stage.sleep_until(turn.at).await => return None,
+            true => Instant::now(),
             false => turn.at,
         };
         self.measure.sent += 1;
-        match self.connection.exchange(&push.prepared, self.stage.pace.wait).await {
+        Some(match self.connection.exchange(&push.prepared, self.stage.pace.wait).await {
             Ok(answer) => {
                 self.measure.answer(measured_from.elapsed());
                 let (form, status) = (self.form(&push.planned), answer.status);
@@ -230,7 +264,7 @@ impl Worker {
                 self.measure.failure(failure);
                 Outcome::NoAnswer(failure)
             }
-        }
+        })
     }
 
     fn form(&self, push: &PlannedPush) -> Form<'_> {

@@ -29,6 +29,8 @@ pub struct Report {
     pub transport_errors: Vec<TransportErrors>,
     /// Repeats and conflicts whose first push was not accepted, of which nothing is demanded.
     pub not_judged: u64,
+    /// Planned pushes that were not sent, or not settled, when the run was stopped.
+    pub not_sent: u64,
     pub wrong: u64,
     pub sample_order: Option<String>,
     pub sample_orders: Vec<String>,
@@ -105,6 +107,7 @@ impl Report {
                 .map(|(failure, count)| TransportErrors { kind: failure.as_str(), count: *count })
                 .collect(),
             not_judged: judgement.not_judged,
+            not_sent: 0,
             wrong: judgement.wrong(),
             sample_order: subject.sample_orders.first().cloned(),
             sample_orders: subject.sample_orders,
@@ -147,6 +150,9 @@ impl fmt::Display for Report {
                 "not judged: {} repeats and conflicts of numbers whose first push was not accepted",
                 self.not_judged
             )?;
+        }
+        if self.not_sent > 0 {
+            writeln!(f, "stopped: {} pushes were not sent, or not settled", self.not_sent)?;
         }
         self.verdict(f)?;
         if let Some(bill) = &self.bill {

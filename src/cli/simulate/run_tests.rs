@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::routing::post;
 use clap::Parser;
+use tokio::sync::watch;
 
 use super::sample_app::sample_app;
 use super::{Report, SimulateArgs, simulate};
@@ -106,6 +107,10 @@ impl Ledger {
 
 /// The URL of a ledger that lives as long as the test.
 async fn served(app: App, fault: Fault) -> String {
+    served_by(router(app, fault)).await
+}
+
+fn router(app: App, fault: Fault) -> Router {
     let ledger = Ledger { app, fault, orders: Mutex::default(), tries: Mutex::default() };
     async fn push(
         State(ledger): State<Arc<Ledger>>,
@@ -116,9 +121,12 @@ async fn served(app: App, fault: Fault) -> String {
         let connection = if ledger.fault == Fault::HangsUp { "close" } else { "keep-alive" };
         ([("connection", connection)], ledger.render(&answer, family, &body))
     }
+    Router::new().route("/behind/wechat/demo", post(push)).with_state(Arc::new(ledger))
+}
+
+async fn served_by(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/behind", listener.local_addr().unwrap());
-    let router = Router::new().route("/behind/wechat/demo", post(push)).with_state(Arc::new(ledger));
     tokio::spawn(async move {
         let service = hyper_util::service::TowerToHyperService::new(router);
         loop {
@@ -141,9 +149,14 @@ fn args(options: &str) -> SimulateArgs {
     CommandLine::try_parse_from(format!("simulate {options}").split_whitespace()).unwrap().args
 }
 
+/// Nobody stops the run.
+fn going_on() -> watch::Receiver<bool> {
+    watch::channel(false).1
+}
+
 async fn run(app: App, fault: Fault, options: &str) -> Report {
     let url = served(app.clone(), fault).await;
-    simulate(args(options), app, None, url).await.unwrap()
+    simulate(args(options), app, None, url, going_on()).await.unwrap()
 }
 
 const BUSY: &str = "--orders 300 --connections 8 --conflicts 0.1 --tampered 0.1 --wrong-env 0.05 --seed 5";
@@ -168,7 +181,7 @@ async fn encrypted_answers_to_gifts_are_opened() {
     assert_eq!(report.wrong, 0, "{report}");
     // Whoever expects encrypted answers does not take clear ones.
     let url = served(sample_app(Mode::Security), Fault::None).await;
-    let report = simulate(args(options), app, None, url).await.unwrap();
+    let report = simulate(args(options), app, None, url, going_on()).await.unwrap();
     assert!(report.wrong > 0 && report.answers.iter().all(|line| line.right || line.family == "gift"));
 }
 
@@ -214,12 +227,34 @@ async fn benchmark_pushes_are_first_goods_pushes_and_a_rate_is_kept() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_stopped_tells_what_was_answered_and_how_many_pushes_were_not_sent() {
+    let (stop, stopped) = watch::channel(false);
+    let stop = Arc::new(stop);
+    let router = router(sample_app(Mode::Plain), Fault::None).layer(axum::middleware::map_request(
+        move |request: Request| {
+            let stop = stop.clone();
+            async move {
+                stop.send_replace(true);
+                request
+            }
+        },
+    ));
+    let url = served_by(router).await;
+    // One a second: the second one waits for its time when the first has been answered.
+    let options = args("--orders 20 --only-goods --rate 1 --connections 2");
+    let report = simulate(options, sample_app(Mode::Plain), None, url, stopped).await.unwrap();
+    assert_eq!((report.pushes, report.not_sent, report.wrong), (1, 19, 0), "{report}");
+    assert!(report.to_string().contains("stopped: 19 pushes were not sent"), "{report}");
+}
+
+#[tokio::test]
 async fn where_nobody_listens_every_push_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let report =
-        simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url).await.unwrap();
+    let report = simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url, going_on())
+        .await
+        .unwrap();
     assert_eq!((report.wrong, report.connections), (10, 0));
     assert_eq!(report.transport_errors[0].kind, "connection refused");
     assert_eq!(report.transport_errors[0].count, 10);
@@ -230,7 +265,7 @@ async fn a_server_that_never_answers_is_timed_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let options = "--orders 4 --only-goods --connections 4 --timeout-ms 20";
-    let report = simulate(args(options), sample_app(Mode::Plain), None, url).await.unwrap();
+    let report = simulate(args(options), sample_app(Mode::Plain), None, url, going_on()).await.unwrap();
     assert_eq!((report.wrong, report.transport_errors[0].kind), (4, "timed out"));
 }
 
@@ -246,11 +281,12 @@ async fn what_cannot_run_says_why() {
         (without_sandbox(), "--sandbox 0.1", "has no AppKey of the sandbox"),
         (without_sandbox(), "--wrong-env 0.1", "has no AppKey of the sandbox"),
     ] {
-        let error = simulate(args(options), app, None, url.clone()).await.unwrap_err().to_string();
+        let error =
+            simulate(args(options), app, None, url.clone(), going_on()).await.unwrap_err().to_string();
         assert!(error.contains(why), "{options}: {error}");
     }
     let url = served(without_sandbox(), Fault::None).await;
-    let report = simulate(args("--orders 100"), without_sandbox(), None, url).await.unwrap();
+    let report = simulate(args("--orders 100"), without_sandbox(), None, url, going_on()).await.unwrap();
     assert_eq!(report.wrong, 0, "without being asked for, nothing needs the sandbox: {report}");
 }
 

@@ -218,6 +218,14 @@ fn wrong_sections_are_told_with_their_lines() {
             "8: limits.sandbox_bytes_per_day: must be a whole number, not a number with decimals",
         ),
         (
+            "[limits]\nas_of_bytes_max = 1",
+            "8: limits.as_of_bytes_max: must be from 1048576 to 70368744177664",
+        ),
+        (
+            "[limits]\nas_of_free_bytes_min = 0",
+            "8: limits.as_of_free_bytes_min: must be from 1048576 to 70368744177664",
+        ),
+        (
             "[app.De-mo]\napp_id = \"wx1\"\ntokens = [{ value = \"Token\" }]\nsandbox_keys = [{ value = \"k\" }]",
             "7: app.De-mo: an app's name must be 1 to 32 of the characters a-z and 0-9, not \"De-mo\"",
         ),

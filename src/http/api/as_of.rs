@@ -21,8 +21,13 @@ impl Wanted {
     /// What the parameters `min_position` and `as_of` say.
     pub fn taken(params: &mut Params) -> Result<Self, ApiError> {
         let min_position = present::min_position(params)?;
+        Ok(Self { min_position, ..Self::as_of_alone(params)? })
+    }
+
+    /// What `as_of` says, where `min_position` is not taken.
+    pub fn as_of_alone(params: &mut Params) -> Result<Self, ApiError> {
         let must = "a position, or a moment such as 2026-02-01T00:00:00Z";
-        Ok(Self { min_position, as_of: params.take_as("as_of", must, as_of)? })
+        Ok(Self { min_position: None, as_of: params.take_as("as_of", must, as_of)? })
     }
 
     /// The state that `as_of` means; `None` without it. The positions must lie within the log.
@@ -47,7 +52,7 @@ fn as_of(text: &str) -> Option<AsOf> {
 impl From<AsOfError> for ApiError {
     fn from(error: AsOfError) -> Self {
         match error {
-            AsOfError::Outside { .. } => wrong_parameter("as_of", error),
+            AsOfError::Outside { .. } | AsOfError::Unreadable(_) => wrong_parameter("as_of", error),
             AsOfError::Ask(error) => error.into(),
         }
     }

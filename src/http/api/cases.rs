@@ -174,12 +174,12 @@ pub async fn resolve(
         return Err(ApiError::at(Code::Body, "body.status", problem));
     }
     let _floor = service.floor.cases.lock().await;
-    precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
+    let upon = precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
     let facts = body.facts.map(|facts| match facts {
         Value::String(text) => text,
         json => json.to_string(),
     });
-    let asked = Asked { key: &key, status, facts: facts.as_deref(), reason };
+    let asked = Asked { key: &key, status, facts: facts.as_deref(), reason, upon };
     let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
     let (merchant, recorded, by) = (&key.merchant, judged.recorded, holder.name());
     info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is resolved");
@@ -215,8 +215,8 @@ pub async fn reopen(
     let key = key(&body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.cases.lock().await;
-    precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
-    let reopened = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    let upon = precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
+    let reopened = cases::reopen(&service.desk(), &key, reason, holder.name(), clock::now(), upon).await?;
     let (merchant, recorded, by) = (&key.merchant, reopened.recorded, holder.name());
     info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is reopened");
     let position = reopened.position.map(|position| position.to_string());
@@ -283,7 +283,7 @@ async fn begin(
     holder.may_see_all_apps()?;
     let min_position = present::min_position(params)?;
     questions::begun(service).await?;
-    questions::within_log(service, min_position)?;
+    questions::within_log(service, min_position).await?;
     Ok(min_position)
 }
 

@@ -125,14 +125,18 @@ codes! {
     TooManyAtOnce = "too_many_at_once", TOO_MANY_REQUESTS;
     /// It failed; the server's log says why.
     Internal = "internal", INTERNAL_SERVER_ERROR;
-    /// The disk beside the log has no room for an upload or a report.
+    /// The disk beside the log has no room for an upload, a report or a state of the past.
     NoRoom = "no_room", SERVICE_UNAVAILABLE;
     /// The log cannot be written now.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE;
-    /// The projection has not come to `min_position` yet.
+    /// The projection has not come to `min_position`, or to what `as_of` means.
     Behind = "behind", SERVICE_UNAVAILABLE;
     /// The projection is being built and cannot answer yet.
     NotBuilt = "not_built", SERVICE_UNAVAILABLE;
+    /// The state that `as_of` means could not be folded; it is tried again after a while.
+    AsOfFailed = "as_of_failed", SERVICE_UNAVAILABLE;
+    /// The server is about to end.
+    Closing = "closing", SERVICE_UNAVAILABLE;
     /// As many reports as can be made at once are being made.
     TooManyReports = "too_many_reports", SERVICE_UNAVAILABLE;
     /// Too many wait for deliveries already.

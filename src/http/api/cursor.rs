@@ -38,26 +38,31 @@ impl Cursor {
         is_position.then_some(Self { log_id: LogId(log_id), position })
     }
 
-    /// The cursor that a client sent, which must be of this log and lie within it. A log that has been put back
-    /// to an older copy of itself ends before cursors that were given since.
-    pub fn read(text: &str, place: &str, log_id: LogId, end: Option<Position>) -> Result<Self, ApiError> {
+    /// The cursor that a client sent, which must be of this log.
+    pub fn read(text: &str, place: &str, log_id: LogId) -> Result<Self, ApiError> {
         let malformed = || ApiError::at(Code::Parameter, place, "must be a cursor, as an answer gave it");
         let cursor = Self::parse(text).ok_or_else(malformed)?;
-        if cursor.log_id == log_id && cursor.position <= end {
-            return Ok(cursor);
-        }
         if cursor.log_id == log_id {
-            let message = format!(
-                "the cursor lies beyond the end of this log, {}: the log has been put back to an older copy; begin \
-                 again without a cursor and pass over what you have granted",
-                end.map_or(0, Position::number)
-            );
-            return Err(ApiError::new(Code::OtherLog, message));
+            return Ok(cursor);
         }
         let message = format!(
             "the cursor is of the log {}, and this is the log {}, perhaps a restored copy: begin again without a \
              cursor and pass over what you have granted, for positions of one log mean nothing in another",
             cursor.log_id.0, log_id.0
+        );
+        Err(ApiError::new(Code::OtherLog, message))
+    }
+
+    /// It must lie within its log. A log that has been put back to an older copy of itself ends before cursors that
+    /// were given since.
+    pub fn check_within(self, end: Option<Position>) -> Result<(), ApiError> {
+        if self.position <= end {
+            return Ok(());
+        }
+        let message = format!(
+            "the cursor lies beyond the end of this log, {}: the log has been put back to an older copy; begin \
+             again without a cursor and pass over what you have granted",
+            end.map_or(0, Position::number)
         );
         Err(ApiError::new(Code::OtherLog, message))
     }

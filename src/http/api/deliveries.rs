@@ -77,16 +77,22 @@ pub async fn deliveries(
     let after = params.take("after");
     let limit = params.take_number("limit", 1, limits::DELIVERIES_MAX)?.unwrap_or(limits::DELIVERIES);
     let wait = params.take_number("wait", 0, limits::DELIVERIES_WAIT_S_MAX)?.unwrap_or(0);
+    if params.take("as_of").is_some() {
+        let problem = "is not taken by the feed, whose cursor says where it stands: for the past ask \
+                       /v1/projections/orders/deliveries with as_of";
+        return Err(extract::wrong_parameter("as_of", problem));
+    }
     params.finish("env, after, limit and wait")?;
     let streams = negotiate::best(&headers, &[JSON, EVENT_STREAM])? == EVENT_STREAM;
-    let (log_id, end) = (service.projector.log_id(), *service.ledger.store().head().borrow());
+    let log_id = service.projector.log_id();
     let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     // Who connects again names the last event, and repeats the URL of the first time.
     let after = match (last_event_id.filter(|_| streams), after) {
-        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id, end)?,
-        (None, Some(after)) => Cursor::read(&after, "query.after", log_id, end)?,
+        (Some(id), _) => Cursor::read(id, "header.Last-Event-ID", log_id)?,
+        (None, Some(after)) => Cursor::read(&after, "query.after", log_id)?,
         (None, None) => Cursor::start(log_id),
     };
+    after.check_within(service.ledger.end_from(after.position).await?)?;
     let feed = Feed { service, holder, app, env };
     if streams {
         return feed.stream(after).await;

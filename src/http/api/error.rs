@@ -159,6 +159,7 @@ impl From<LedgerError> for ApiError {
                 Self::new(Code::StoreUnavailable, message).retry_after(limits::PROBE_INTERVAL)
             }
             LedgerError::OverQuota(_) => Self::new(Code::OverQuota, error.to_string()),
+            LedgerError::Stale { revision } => super::precondition::failed(*revision),
             LedgerError::Contended
             | LedgerError::Altered { .. }
             | LedgerError::NoSeal { .. }

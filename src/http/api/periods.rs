@@ -104,9 +104,9 @@ pub async fn prepare(
 ) -> Result<Response, ApiError> {
     let key = key(&service, &holder, Permission::ClosePeriods, place)?;
     let _floor = service.floor.periods.lock().await;
-    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
+    let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     questions::begun(&service).await?;
-    let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now()).await?;
+    let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now(), upon).await?;
     tell(&key, holder.name(), "prepared", prepared.recorded.recorded);
     let summary = serde_json::from_str(&prepared.summary).unwrap_or(Value::String(prepared.summary));
     let prepared = PeriodPrepared {
@@ -149,8 +149,8 @@ pub async fn close(
     let report = Sha256Hex::parse(&body.report_sha256)
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
     let _floor = service.floor.periods.lock().await;
-    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
-    let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now()).await?;
+    let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
+    let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now(), upon).await?;
     tell(&key, holder.name(), "closed", recorded.recorded);
     standing(&service, &key, recorded).await
 }
@@ -181,8 +181,8 @@ pub async fn reopen(
     let key = key(&service, &holder, Permission::ReopenPeriods, place)?;
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.periods.lock().await;
-    precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
-    let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now()).await?;
+    let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
+    let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now(), upon).await?;
     tell(&key, holder.name(), "reopened", recorded.recorded);
     standing(&service, &key, recorded).await
 }

@@ -7,26 +7,30 @@ use serde::Serialize;
 
 use super::code::Code;
 use super::error::ApiError;
+use crate::ledger::Upon;
 
 /// Words of the stream so far; 0 where nothing was said yet.
 fn tag(revision: u64) -> String {
     format!("\"{revision}\"")
 }
 
-/// Where If-Match was sent, it must name the revision that stands.
-pub fn check(headers: &HeaderMap, revision: u64) -> Result<(), ApiError> {
+/// Where If-Match was sent, it must name the revision that stands, and that must stand still when the word is
+/// recorded: what it is said upon. A tag that is none of ours is met by nothing.
+pub fn check(headers: &HeaderMap, revision: u64) -> Result<Upon, ApiError> {
     let mut wanted = headers.get_all(header::IF_MATCH).iter().peekable();
     if wanted.peek().is_none() {
-        return Ok(());
+        return Ok(Upon::Whatever);
     }
-    let tag = tag(revision);
     let wanted = wanted.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let is_met = |wanted: &str| wanted == tag || (wanted == "*" && revision > 0);
-    if wanted.map(str::trim).any(is_met) {
-        return Ok(());
-    }
-    let message = format!("something else has been said since: what stands has the ETag {tag}");
-    Err(ApiError::new(Code::Precondition, message))
+    let standing = tag(revision);
+    let is_met = |wanted: &str| wanted == standing || (wanted == "*" && revision > 0);
+    if wanted.map(str::trim).any(is_met) { Ok(Upon::Revision(revision)) } else { Err(failed(revision)) }
+}
+
+/// What stands is another revision.
+pub fn failed(revision: u64) -> ApiError {
+    let message = format!("something else has been said since: what stands has the ETag {}", tag(revision));
+    ApiError::new(Code::Precondition, message)
 }
 
 /// An answer with the revision that stands now.

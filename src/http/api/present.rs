@@ -20,6 +20,8 @@ pub const JSON: &str = "application/json";
 pub const CSV: &str = "text/csv";
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 pub const POSITION: HeaderName = HeaderName::from_static("x-ledger-position");
+/// The answer is older than what `as_of` means: its read model has stopped before the event at this position.
+pub const STOPPED: HeaderName = HeaderName::from_static("x-ledger-stopped");
 pub const LOG_ID: HeaderName = HeaderName::from_static("x-ledger-log-id");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ impl Format {
 #[derive(Clone, Copy)]
 pub struct AsOf {
     pub position: Option<Position>,
+    /// The event that the read model has stopped before, where that is why it is not as of what was asked.
+    pub stopped: Option<Position>,
     pub log_id: LogId,
     pub at: DateTime<Utc>,
 }
@@ -122,7 +126,7 @@ pub fn list(list: &List, format: Format, uri: &Uri, headers: &HeaderMap) -> Resu
     } else {
         let (content_type, extension, bytes) = match format {
             Format::Json => {
-                let AsOf { position, log_id, at } = list.as_of;
+                let AsOf { position, log_id, at, .. } = list.as_of;
                 let body = ListBody {
                     position: position.map(|position| position.to_string()),
                     log_id: log_id.0.to_string(),
@@ -162,7 +166,7 @@ pub fn order(row: Row<'_>, as_of: AsOf, headers: &HeaderMap) -> Result<Response,
     let mut response = if is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let AsOf { position, log_id, at } = as_of;
+        let AsOf { position, log_id, at, .. } = as_of;
         let position = position.map(|position| position.to_string());
         let body = OneBody { position, log_id: log_id.0.to_string(), as_of: stamp(at), order: row };
         let body = serde_json::to_vec(&body).map_err(internal)?;
@@ -175,6 +179,9 @@ pub fn order(row: Row<'_>, as_of: AsOf, headers: &HeaderMap) -> Result<Response,
 fn mark(response: &mut Response, as_of: AsOf, tag: &str) {
     if let Some(position) = as_of.position {
         insert(response, POSITION, &position.to_string());
+    }
+    if let Some(stopped) = as_of.stopped {
+        insert(response, STOPPED, &stopped.to_string());
     }
     insert(response, LOG_ID, &as_of.log_id.0.to_string());
     insert(response, header::ETAG, tag);

@@ -187,7 +187,7 @@ pub async fn question(
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
     }
-    within_log(service, wanted.min_position)?;
+    within_log(service, wanted.min_position).await?;
     let state = wanted.state(service).await?;
     let at = state.map_or_else(clock::now, |state| state.at);
     let question = Question {
@@ -199,7 +199,7 @@ pub async fn question(
         wait: limits::QUERY_POSITION_WAIT,
     };
     let mut answer = match &state {
-        Some(state) => service.projector.ask_as_of(&question, state).await?,
+        Some(state) => service.projector.ask_as_of(&question, state, holder.name()).await?,
         None => service.projector.ask(&question).await?,
     };
     if declaration.is_none() {
@@ -211,7 +211,8 @@ pub async fn question(
     if !holder.sees_open_ids() {
         mask::table(&mut answer.table);
     }
-    let as_of = AsOf { position: answer.position, log_id: service.projector.log_id(), at };
+    let as_of =
+        AsOf { position: answer.position, stopped: answer.stopped, log_id: service.projector.log_id(), at };
     Ok((answer, as_of))
 }
 
@@ -225,8 +226,8 @@ pub async fn begun(service: &Service) -> Result<(), ApiError> {
 }
 
 /// Every position that was ever given lies within the log: waiting for another is in vain.
-pub fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
-    let end = *service.ledger.store().head().borrow();
+pub async fn within_log(service: &Service, wanted: Option<Position>) -> Result<(), ApiError> {
+    let end = service.ledger.end_from(wanted).await?;
     if wanted <= end {
         return Ok(());
     }
@@ -282,12 +283,61 @@ impl From<AskError> for ApiError {
                 None => Self::new(Code::Parameter, message),
             },
             AskError::NotBuilt { .. } => again(Code::NotBuilt, message),
-            AskError::Behind { .. } => again(Code::Behind, message),
+            AskError::Behind { .. } | AskError::Stopped { .. } => again(Code::Behind, message),
+            AskError::NoRoom { .. } => {
+                Self::new(Code::NoRoom, message).retry_after(limits::AS_OF_ROOM_RETRY_AFTER)
+            }
+            AskError::PastFailed { again_after, .. } => {
+                Self::new(Code::AsOfFailed, message).retry_after(*again_after)
+            }
+            AskError::Closing => again(Code::Closing, message),
             AskError::Busy => again(Code::TooManyReports, message),
             AskError::TooSlow(_) => Self::new(Code::TooSlow, message),
             AskError::TooLarge => Self::new(Code::TooLarge, message),
             AskError::Sink(error) => Self::of_spool(error),
             AskError::Fault { .. } => Self::internal(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::header;
+
+    use super::*;
+    use crate::projector::past::NoRoom;
+
+    #[test]
+    fn who_cannot_be_answered_about_then_is_told_when_to_come_again() {
+        let projection = || "orders".to_owned();
+        let again_after = Duration::from_secs(12);
+        for (error, code, seconds) in [
+            (AskError::NotBuilt { projection: projection(), done: "50 % done".into() }, "not_built", "1"),
+            (
+                AskError::Stopped {
+                    projection: projection(),
+                    at: 1,
+                    wanted: 3,
+                    problem: "position 2".into(),
+                },
+                "behind",
+                "1",
+            ),
+            (AskError::NoRoom { projection: projection(), why: NoRoom::Full }, "no_room", "5"),
+            (
+                AskError::PastFailed { projection: projection(), at: 3, problem: "so".into(), again_after },
+                "as_of_failed",
+                "12",
+            ),
+            (AskError::Closing, "closing", "1"),
+        ] {
+            let error = ApiError::from(error);
+            assert_eq!(error.code().as_str(), code);
+            let response = error.render("id");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{code}");
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds, "{code}");
         }
     }
 }

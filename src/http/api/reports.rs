@@ -45,7 +45,7 @@ pub const FILED_PATH: &str = "/v1/reports/{sha256}";
         ("from" = String, Query, description = "The first accounting day, in Beijing", format = Date, example = "2026-01-01"),
         ("to" = String, Query, description = "The last one", format = Date, example = "2026-01-31"),
         ("status" = Option<String>, Query, description = "Only rows of this status; the sums are of all", pattern = "^[a-z_]{1,40}$", example = "missing_in_bill"),
-        ("as_of" = Option<String>, Query, description = "The state as of a position or a moment, which ages are counted to; default: now", example = "2026-02-01T00:00:00Z"),
+        ("as_of" = Option<String>, Query, description = "The state as of a position or a moment, which ages are counted to; default: now. X-Ledger-Stopped tells where the read model has stopped before a moment", example = "2026-02-01T00:00:00Z"),
         ("min_position" = Option<String>, Query, description = "The answer must know of this position; waits a little, then 503 `behind`", pattern = "^(0|[1-9][0-9]{0,18})$"),
         ("format" = Option<String>, Query, description = "json, csv or xlsx; goes before Accept", pattern = "^(json|csv|xlsx)$"),
         ("bom" = Option<String>, Query, description = "Of CSV: begin with the mark by which Excel knows UTF-8", pattern = "^(true|false)$"),
@@ -75,18 +75,18 @@ pub async fn report(
     let mut scope = take_scope(&mut params)?;
     params.finish("merchant, from, to, status, as_of, min_position, format and bom")?;
     questions::begun(&service).await?;
-    questions::within_log(&service, wanted.min_position)?;
+    questions::within_log(&service, wanted.min_position).await?;
     known_merchant(&service.keys.load().routes, &scope.merchant)?;
     let wait = limits::QUERY_POSITION_WAIT;
     let (state, min_position) = (wanted.state(&service).await?, wanted.min_position);
     let snapshot = match &state {
         Some(state) => {
             scope.as_of = state.at;
-            service.projector.snapshot_as_of(PROJECTION, min_position, state, wait).await?
+            service.projector.snapshot_as_of(PROJECTION, min_position, state, (holder.name(), wait)).await?
         }
         None => service.projector.snapshot(PROJECTION, min_position, wait).await?,
     };
-    let position = snapshot.position();
+    let (position, stopped) = (snapshot.position(), snapshot.stopped());
     let taken = Sealed::of(snapshot, service.ledger.store().as_ref()).await?;
     let name = format!("reconciliation-{}-{}-{}", scope.merchant, scope.from, scope.to);
     let (spool, span) = (service.spool.clone(), Span::current());
@@ -110,6 +110,9 @@ pub async fn report(
     };
     if let Some(position) = position {
         insert(&mut response, present::POSITION, &position.to_string());
+    }
+    if let Some(stopped) = stopped {
+        insert(&mut response, present::STOPPED, &stopped.to_string());
     }
     insert(&mut response, present::LOG_ID, &service.projector.log_id().0.to_string());
     insert(&mut response, header::ETAG, &tag);

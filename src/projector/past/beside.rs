@@ -63,9 +63,13 @@ impl PastFolds {
     pub fn fold(&self, all: &[Wanted], tell: TellOfEach<'_>) -> Result<Vec<Option<FoldFailure>>, PastError> {
         let one = |place: usize, wanted: &Wanted| {
             yield_to_pushes();
-            let tell = |at| tell(place, at);
+            let tell = |at| {
+                tell(place, at);
+                Ok(())
+            };
             let Wanted { definition, path, until } = wanted;
-            PastFold { feed: &self.feed, definition, stop: &self.stop, tell: &tell }.to(path, *until)
+            PastFold { feed: &self.feed, definition, stop: &self.stop, tell: &tell, from: None }
+                .to(path, *until)
         };
         std::thread::scope(|scope| {
             let begin = |(place, wanted)| {

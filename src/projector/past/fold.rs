@@ -1,13 +1,17 @@
-//! Folds a projection from the log's beginning up to a position, and exactly there it ends: a state of the past.
+//! Folds a projection up to a position, from the log's beginning or from an earlier state, and exactly there it ends:
+//! a state of the past.
 
 use std::path::Path;
 use std::sync::Arc;
+
+use tracing::warn;
 
 use super::super::definition::Definition;
 use super::super::feed::{Feed, Stop};
 use super::super::file::{self, FileError};
 use super::super::fold::{FoldError, FoldFailure, Folding, Plan};
 use super::super::stretch::{Reached, Stretch};
+use super::room::NoRoom;
 use crate::limits;
 use crate::store::{Fault, Position};
 
@@ -22,10 +26,12 @@ pub enum PastError {
     File(#[from] FileError),
     #[error("a thread that folds cannot be begun, or has panicked: {0}")]
     Thread(String),
+    #[error("{0}")]
+    NoRoom(NoRoom),
 }
 
-/// Told of how far it has come.
-pub type Tell<'a> = &'a (dyn Fn(Position) + Sync);
+/// Told of how far it has come; an error ends it.
+pub type Tell<'a> = &'a (dyn Fn(Position) -> Result<(), PastError> + Sync);
 
 /// What a fold of the past needs beside its file.
 pub struct PastFold<'a> {
@@ -33,6 +39,20 @@ pub struct PastFold<'a> {
     pub definition: &'a Definition,
     pub stop: &'a Stop,
     pub tell: Tell<'a>,
+    /// A finished state before `until` of the same definition, which nobody removes meanwhile; what follows it is
+    /// folded into a copy.
+    pub from: Option<&'a Path>,
+}
+
+/// A file that is being built; what is left of it goes, whatever ends the build.
+struct Half<'p>(&'p Path);
+
+impl Drop for Half<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = file::remove(self.0) {
+            warn!(%error, "what is left of a state of the past cannot be removed");
+        }
+    }
 }
 
 /// How a run ended.
@@ -63,15 +83,32 @@ impl PastFold<'_> {
 
     fn make(&self, path: &Path, up_to: Position) -> Result<End, PastError> {
         let built = file::building(path);
-        let connection = file::create(&built, self.definition, self.feed.log().log_id())?;
-        let end = self.fill(connection, up_to).map_err(|error| error.at(&built));
-        if let Ok(End::Bound) = end {
+        // Nothing can be taken back there: it is thrown away where it does not come to its end.
+        let _half = Half(&built);
+        let end = match self.from {
+            Some(from) => self.fill_on(file::copy(from, &built)?, up_to),
+            None => self.fill(file::create(&built, self.definition, self.feed.log().log_id())?, up_to),
+        };
+        let end = end.map_err(|error| error.at(&built))?;
+        if let End::Bound = end {
             file::finish(&built, path)?;
-        } else {
-            // Nothing can be taken back there: it is thrown away.
-            let _gone = std::fs::remove_file(&built);
         }
-        end
+        Ok(end)
+    }
+
+    /// Goes on in the copy of an earlier state.
+    fn fill_on(&self, connection: rusqlite::Connection, up_to: Position) -> Result<End, Broken> {
+        let folding = Folding::over(connection, self.stop)?;
+        let mut plan = Plan::prepare(&folding, self.definition)?;
+        let at = file::checkpoint(&folding.connection, "main")?.and_then(|checkpoint| checkpoint.position);
+        let mut stretch = Stretch::from(self.feed, at, Some(up_to));
+        stretch.is_build = true;
+        folding.begin()?;
+        let end = self.run(&folding, &mut plan, &mut stretch)?;
+        if let End::Bound = end {
+            folding.commit()?;
+        }
+        Ok(end)
     }
 
     fn fill(&self, connection: rusqlite::Connection, up_to: Position) -> Result<End, Broken> {
@@ -125,7 +162,7 @@ impl PastFold<'_> {
                 Err(FoldError::Told) => return Err(Broken::Told),
                 Err(FoldError::File(error)) => return Err(Broken::Sqlite(error)),
             }
-            (self.tell)(batch.last);
+            (self.tell)(batch.last).map_err(Broken::Ended)?;
             if stretch.is_build && stretch.work - committed >= limits::BUILD_TRANSACTION_EVENTS {
                 folding.commit()?;
                 folding.begin()?;
@@ -137,6 +174,7 @@ impl PastFold<'_> {
 
 enum Broken {
     Told,
+    Ended(PastError),
     Log(Fault),
     Sqlite(rusqlite::Error),
 }
@@ -151,6 +189,7 @@ impl Broken {
     fn at(self, path: &Path) -> PastError {
         match self {
             Self::Told => PastError::Told,
+            Self::Ended(error) => error,
             Self::Log(fault) => PastError::Log(fault),
             Self::Sqlite(error) => FileError::Sqlite { path: path.to_owned(), error }.into(),
         }

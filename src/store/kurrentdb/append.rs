@@ -199,7 +199,7 @@ enum Sent {
 
 /// The texts as they are: what the server hands out later is compared byte by byte. Text that is no JSON, as in a copy
 /// of a damaged log, is sent as bytes, for the client takes no other text for JSON.
-fn proposed(event: &impl Written) -> EventData {
+pub(super) fn proposed(event: &impl Written) -> EventData {
     let data = event.data();
     let json = RawValue::from_string(data.to_owned()).ok().filter(|json| json.get() == data);
     let proposed = json.and_then(|json| EventData::json(event.event_type(), &json).ok());

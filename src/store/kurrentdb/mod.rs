@@ -8,6 +8,8 @@
 //!   log has no gaps that are filled later.
 
 mod append;
+#[cfg(feature = "bench")]
+pub mod bare;
 mod connection;
 mod copying;
 mod flights;
@@ -289,6 +291,10 @@ impl EventStore for KurrentStore {
         let outcome = appending.run(&self.flights).await;
         self.note(&outcome, append.events.len());
         outcome
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn head(&self) -> watch::Receiver<Option<Position>> {

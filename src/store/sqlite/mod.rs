@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod copying;
+mod effort;
 mod file;
 mod reader;
 mod writer;
@@ -31,6 +32,7 @@ use super::{
     StreamName, Urgency, VersionAt,
 };
 use crate::limits;
+use effort::Effort;
 use file::{open_beside, open_for_writing};
 use writer::{Waiting, Writer};
 
@@ -60,6 +62,7 @@ pub struct SqliteStore {
     head: watch::Receiver<Option<Position>>,
     condition: Arc<Condition>,
     counters: Arc<Counters>,
+    effort: Arc<Effort>,
     append_wait: Duration,
     closing: watch::Sender<bool>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -86,7 +89,7 @@ impl SqliteStore {
         let (head_sender, head) = watch::channel(opened.head);
         let condition = Arc::new(Condition::default());
         let (closing, closed) = watch::channel(false);
-        let counters = Arc::new(Counters::default());
+        let (counters, effort) = (Arc::new(Counters::default()), Arc::new(Effort::default()));
         let writer = Writer {
             path: settings.path.clone(),
             connection: opened.connection,
@@ -97,6 +100,7 @@ impl SqliteStore {
             head: head_sender,
             condition: condition.clone(),
             counters: counters.clone(),
+            effort: effort.clone(),
             health: condition.watch(),
             groups_since_command: 0,
             probe_at: None,
@@ -112,6 +116,7 @@ impl SqliteStore {
             head,
             condition,
             counters,
+            effort,
             append_wait: settings.append_wait,
             closing,
             writer: Mutex::new(Some(thread)),
@@ -193,6 +198,10 @@ impl ReadLog for SqliteStore {
 
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.noting(self.readers.last()).await
+    }
+
+    fn write_effort(&self) -> Duration {
+        self.effort.now()
     }
 
     fn log_id(&self) -> LogId {

@@ -12,6 +12,7 @@ use tracing::error;
 use super::super::condition::Condition;
 use super::super::{Append, AppendOutcome, Counters, Fault, Health, NewEvent, Position, StreamName, signed};
 use super::checkpoint::Checkpoints;
+use super::effort::Effort;
 use super::{end_process_if_sync_failed, fault};
 use crate::limits;
 
@@ -31,6 +32,7 @@ pub struct Writer {
     pub head: watch::Sender<Option<Position>>,
     pub condition: Arc<Condition>,
     pub counters: Arc<Counters>,
+    pub effort: Arc<Effort>,
     pub health: watch::Receiver<Health>,
     pub groups_since_command: u32,
     pub probe_at: Option<Instant>,
@@ -154,7 +156,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        match write(&mut self.connection, group) {
+        match self.effort.of(|| write(&mut self.connection, group)) {
             Ok(written) => {
                 // A repeat or a conflict writes nothing and shows nothing of the disk.
                 if written.events > 0 {

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::super::judged::Judged;
 use super::super::month::{Expected, Sides, Sum};
 use super::super::{median, ms};
+use super::Run;
 use super::log::open;
 use super::phases::{RECONCILIATION, caught_up, reconciliation};
-use super::{Judged, Run};
 use crate::projector::{Projector, Question};
 use crate::reconcile::report::{Format, write};
 use crate::reconcile::scope::Scope;

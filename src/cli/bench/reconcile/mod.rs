@@ -14,6 +14,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
+use super::judged::{self, Size};
 use super::month::{Month, ORDERS_PER_DAY_MIN};
 use super::{machine, server};
 use crate::cli::{ConfigFile, load_config};
@@ -66,12 +67,6 @@ const SEED: u64 = 20_260_101;
 const SMALL_ORDERS: u32 = 6_000;
 const SMALL_DAYS: u32 = 30;
 const SMALL_LINES: u32 = 20_000;
-
-/// What a phase found out, compared with what it must be.
-pub struct Judged {
-    pub met: bool,
-    pub target: String,
-}
 
 /// Where a run keeps everything.
 pub struct Run {
@@ -141,16 +136,7 @@ fn one_phase(phase: Phase, args: &ReconcileArgs, folder: PathBuf) -> anyhow::Res
         }
     })?;
     println!("  memory of this phase {} MiB", memory_kib()? / 1024);
-    Ok(told(&judged, args))
-}
-
-/// In the small size only what is wrong counts, not what is slow.
-fn told(judged: &[Judged], args: &ReconcileArgs) -> ExitCode {
-    for Judged { met, target } in judged {
-        println!("  {} {target}", if *met { "met:   " } else { "MISSED:" });
-    }
-    let missed = !args.small && judged.iter().any(|judged| !judged.met);
-    if missed { crate::cli::FOUND_WRONG.into() } else { ExitCode::SUCCESS }
+    Ok(judged::tell(&judged, Size::of(args.small)))
 }
 
 fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
@@ -180,10 +166,7 @@ fn all_phases(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     println!("\nPushes");
     let run = Run { month: month(folder.path(), args)?, folder: folder.path().to_owned(), lines: args.lines };
     let judged = pushes::pushes(&folder, &run, args.rate)?;
-    is_well &= told(&judged, args) == ExitCode::SUCCESS;
-    if args.small {
-        println!("\nthe benchmark works; this size says nothing about speed");
-    }
+    is_well &= judged::tell(&judged, Size::of(args.small)) == ExitCode::SUCCESS;
     Ok(if is_well { ExitCode::SUCCESS } else { crate::cli::FOUND_WRONG.into() })
 }
 

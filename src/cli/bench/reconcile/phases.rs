@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tokio::runtime::Handle;
 
+use super::super::judged::Judged;
 use super::super::month::{Layout, file};
 use super::log::{append_all, bill_files, open, write_bills};
-use super::{Judged, Run, memory_kib};
+use super::{Run, memory_kib};
 use crate::bill::{self, Hints, Profiles};
 use crate::import::{self, ImportRequest, Routes};
 use crate::ledger::Ledger;

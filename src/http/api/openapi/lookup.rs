@@ -14,7 +14,8 @@ pub fn operation() -> Value {
         "summary": "Find an id and say what became of it",
         "description": "Looks for an OutTradeNo, TransactionId, MchOrderNo, RefundId, gift number, OpenId or id in \
                         quarantine among orders, refunds, gifts, quarantine, conflicts, mocks, players, the \
-                        lines of imported bills and the requests that were refused in the last 7 days. Needs the role support, audit or admin; \
+                        lines of imported bills and the requests that were refused in the last 7 days; with \
+                        as_of all but those, as of then. Needs the role support, audit or admin; \
                         support sees players masked.",
         "operationId": "lookup",
         "security": [{"bearer": []}],
@@ -22,6 +23,7 @@ pub fn operation() -> Value {
             {"name": "id", "in": "query", "required": true, "description": "The id, whole", "schema": id,
              "example": "4200000202601010000000001"},
             {"name": "app", "in": "query", "required": false, "description": "Only of this app", "schema": app},
+            super::questions::as_of(),
         ],
         "responses": {
             "200": {"description": "The verdict; `no_trace` too", "content": {"application/json": {"schema": answer()}}},

@@ -147,7 +147,8 @@ fn feed(row: &str) -> Value {
         "tags": ["deliveries"],
         "summary": "Goods, gifts, coins and refunds in the order of the log",
         "description": "With Accept: text/event-stream the same as Server-Sent Events: `id` is the cursor, `event` \
-                        the kind, `data` the item; Last-Event-ID goes before `after`.",
+                        the kind, `data` the item; Last-Event-ID goes before `after`. It takes no `as_of`: for the \
+                        past ask /v1/projections/orders/deliveries.",
         "operationId": "deliveries",
         "security": [{"bearer": []}],
         "parameters": parameters,
@@ -212,11 +213,13 @@ fn min_position() -> Value {
 }
 
 /// Which state is asked.
-fn as_of() -> Value {
+pub fn as_of() -> Value {
     in_query(
         "as_of",
         "The state after this position, or after what was recorded up to this moment, to which ages are counted. \
-         Folded when it is first asked for: 503 `not_built` until then",
+         Folded when it is first asked for: 503 `not_built` until then, one at a time for each access token. An \
+         answer is as of then, or says in X-Ledger-Stopped that its read model has stopped before a moment that is \
+         over",
         as_of_schema(),
     )
 }
@@ -317,6 +320,7 @@ fn answer_headers() -> Value {
     json!({
         "X-Ledger-Position": header("What the answer is as of"),
         "X-Ledger-Log-Id": header("Names the log"),
+        "X-Ledger-Stopped": header("With as_of: the position before which the read model has stopped for good"),
         "ETag": header("Weak: changes where the content does"),
         "X-Request-Id": header("The request's id"),
     })

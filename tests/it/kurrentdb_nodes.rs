@@ -1,0 +1,193 @@
+//! Several nodes of ours on one log in KurrentDB: whatever comes to whichever, all of them tell the same.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use kurrentdb_stand_in::Cluster;
+use order_ledger::audit::seal::Sealer;
+use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
+use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
+use order_ledger::domain::quarantine::{Reason, Resolution};
+use order_ledger::ed25519::{SigningKey, key_file};
+use order_ledger::ledger::{Ledger, LedgerError, Upon, seals};
+use order_ledger::quota::Quotas;
+use order_ledger::store::EventStore;
+use order_ledger::store::kurrentdb::KurrentStore;
+use serde_json::Value;
+
+use super::asking::Client;
+use super::billed::merchant;
+use super::by_hand::{self, SUCCESS_JSON};
+use super::digests::digests;
+use super::exactly_once::{numbers, push_all, pushes_by_chance};
+use super::folded::{at, demo, evidence};
+use super::kurrentdb_chances::settings;
+use super::server::{Home, Server, busy, until};
+use super::told::goods;
+
+fn home(cluster: &Cluster) -> Home {
+    let section = format!("[store]\nkind = \"kurrentdb\"\nurl = \"{}\"\n", cluster.url());
+    Home::with(|text| text.replace("[store]\n", &section))
+}
+
+struct Nodes {
+    cluster: Cluster,
+    homes: Vec<Home>,
+    servers: Vec<Server>,
+}
+
+impl Nodes {
+    /// Two servers, each with read models of its own.
+    async fn serve() -> Self {
+        let cluster = Cluster::start(1).await.unwrap();
+        let homes = vec![home(&cluster), home(&cluster)];
+        let servers = homes.iter().map(Home::serve).collect();
+        Self { cluster, homes, servers }
+    }
+
+    fn clients(&self) -> Vec<Client> {
+        self.servers.iter().map(|server| server.client("test-admin")).collect()
+    }
+
+    async fn push(&self, node: usize, number: &str) {
+        let goods = by_hand::push_of(by_hand::GOODS, &by_hand::goods(number, 0));
+        assert_eq!(self.servers[node].push(&goods).await.body, SUCCESS_JSON);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_answered_alike() {
+    let _turn = busy().await;
+    let nodes = Nodes::serve().await;
+    let addresses: Vec<_> = nodes.servers.iter().map(|server| server.push).collect();
+    push_all(nodes.homes[0].app(), pushes_by_chance(), &addresses).await;
+    for number in numbers() {
+        let stream = nodes.cluster.log().stream(&format!("order-demo.{number}"));
+        let types: Vec<_> = stream.iter().map(|record| record.event.event_type.as_str()).collect();
+        assert_eq!(types, ["GoodsDelivered"], "{number}");
+    }
+    // Both nodes come to know all of it, and tell it alike.
+    let [one, other] = &nodes.clients()[..] else { unreachable!() };
+    let last = one.get("/v1/apps/demo/deliveries?limit=1").await.json();
+    assert!(last["position"].is_string(), "{last}");
+    let same = || digests(&nodes.homes[0].views()) == digests(&nodes.homes[1].views());
+    until("both nodes have folded all", || {
+        let known = |home: &Home| digests(&home.views()).get("orders.orders").cloned();
+        known(&nodes.homes[0]).is_some_and(|rows| rows.starts_with("50000 ")) && same()
+    })
+    .await;
+    let orders = "/v1/apps/demo/orders?limit=100";
+    assert_eq!(one.get(orders).await.json()["items"], other.get(orders).await.json()["items"]);
+}
+
+/// What one node has told is known to the other, or waited for; it is never taken for another log's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_has_told_the_other_knows_of() {
+    let nodes = Nodes::serve().await;
+    let clients = nodes.clients();
+    for turn in 0..20 {
+        let (here, there) = (turn % 2, (turn + 1) % 2);
+        let number = format!("TOLD-{turn}");
+        nodes.push(here, &number).await;
+        let granted =
+            clients[here].send("POST", &format!("/v1/apps/demo/orders/{number}/grant"), &Value::Null).await;
+        assert_eq!(granted.status, 200, "{granted:?}");
+        let position = granted.json()["position"].as_str().unwrap().to_owned();
+        let path = format!("/v1/apps/demo/orders?min_position={position}&limit=100");
+        let list = clients[there].get(&path).await;
+        assert_eq!(list.status, 200, "{list:?}");
+        assert!(list.text().contains(&number), "{list:?}");
+        let cursor = clients[here].get("/v1/apps/demo/deliveries?wait=1").await.json()["cursor"].clone();
+        let path = format!("/v1/apps/demo/deliveries?after={}", cursor.as_str().unwrap());
+        let page = clients[there].get(&path).await;
+        assert_eq!(page.status, 200, "a cursor of the other node is one of this log: {page:?}");
+    }
+}
+
+async fn ledger(cluster: &Cluster) -> Ledger {
+    let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings(cluster)).await.unwrap());
+    Ledger::open(store, Quotas::new(u64::MAX, u64::MAX)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_at_two_nodes_who_saw_the_same_case_or_period_one_is_recorded() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let (one, other) = (ledger(&cluster).await, ledger(&cluster).await);
+    for number in 0..10 {
+        let key = CaseKey::new(merchant(), CaseKind::Order, &format!("demo.{number}")).unwrap();
+        let judged = |reason: &str| Judgement {
+            status: "amount_differs".into(),
+            facts: "{}".into(),
+            reason: reason.into(),
+        };
+        let (lin, chen) = (judged("a coupon"), judged("a mistake"));
+        let (first, second) = tokio::join!(
+            one.resolve_case(&key, &lin, "lin", at(0), Upon::Revision(0)),
+            other.resolve_case(&key, &chen, "chen", at(0), Upon::Revision(0))
+        );
+        assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+        let stale = first.err().or(second.err()).unwrap();
+        assert!(matches!(stale, LedgerError::Stale { revision: 1 }), "{stale}");
+        assert_eq!(one.case(&key).await.unwrap(), other.case(&key).await.unwrap());
+    }
+    let month = PeriodKey { merchant: merchant(), month: Month::parse("2026-01").unwrap() };
+    let report = |digit: &str, by: &str| PreparedReport {
+        sha256: order_ledger::domain::bill::Sha256Hex::parse(&digit.repeat(64)).unwrap(),
+        position: 1,
+        summary: "{}".into(),
+        by: by.into(),
+    };
+    let (a, b) = (report("a", "lin"), report("b", "chen"));
+    let (first, second) = tokio::join!(
+        one.prepare_period(&month, &a, at(0), Upon::Revision(0)),
+        other.prepare_period(&month, &b, at(0), Upon::Revision(0))
+    );
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(one.period(&month).await.unwrap().revision, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_dismissed_at_one_node_stays_dismissed_at_the_other() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let (one, other) = (ledger(&cluster).await, Arc::new(ledger(&cluster).await));
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let following = tokio::spawn({
+        let other = other.clone();
+        async move { other.follow_decisions(stopping).await }
+    });
+    let push = goods("HELD-1").0;
+    let proof = evidence(&push, at(0));
+    one.quarantine(&demo(), &Reason::OtherEnvironmentKey, None, &proof).await.unwrap();
+    let id = order_ledger::codec::quarantine_id(&demo(), &proof.event, &proof.payload);
+    assert!(one.resolve(&id, Resolution::Dismissed, "lin", "a test of ours", at(0)).await.unwrap());
+    until("the other node has learnt of it", || other.is_decided(&demo(), &proof)).await;
+    other.record(&demo(), &push, &proof).await.unwrap();
+    assert!(cluster.log().stream("order-demo.HELD-1").is_empty(), "it was delivered all the same");
+    stop.send_replace(true);
+    following.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealers_of_several_nodes_make_one_chain() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let nodes = join_all((0..3).map(|_| ledger(&cluster))).await;
+    for round in 0..10 {
+        for (number, node) in nodes.iter().enumerate() {
+            let push = goods(&format!("SEALED-{round}-{number}")).0;
+            node.record(&demo(), &push, &evidence(&push, at(0))).await.unwrap();
+        }
+        let sealing = nodes.iter().map(|node| {
+            let sealer = Sealer::new(SigningKey::parse(&key_file(&[7; 32])).unwrap());
+            async move { sealer.seal(node, &|| at(round)).await }
+        });
+        for sealed in join_all(sealing).await {
+            sealed.unwrap();
+        }
+    }
+    let placed = seals(nodes[0].store().as_ref(), 1, 100).await.unwrap();
+    let revisions: Vec<_> = placed.iter().map(|placed| placed.seal.revision).collect();
+    assert_eq!(revisions, (1..=revisions.len() as u64).collect::<Vec<_>>());
+    let counts: BTreeSet<_> = placed.iter().map(|placed| placed.seal.count).collect();
+    assert_eq!(counts.len(), placed.len(), "no seal covers what another covers");
+}

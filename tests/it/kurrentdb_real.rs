@@ -1,0 +1,98 @@
+//! What `scripts/test-kurrentdb` runs against a real KurrentDB or EventStoreDB; here it runs over the stand-in.
+//! Each scenario writes streams of its own, whose names begin with a prefix that nobody else has.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kurrentdb_stand_in::{Cluster, Options};
+use order_ledger::store::address::Address;
+use order_ledger::store::kurrentdb::{KurrentStore, Settings};
+use order_ledger::store::{EventStore, contract};
+
+use super::copying::{copied, copying};
+use super::crash::{Load, holds_once};
+use super::log_file::LogFile;
+use super::server::{Home, busy};
+
+/// Names the server for the scenarios that need a real one.
+const URL: &str = "ORDER_LEDGER_TEST_KURRENTDB";
+const KILLS: usize = 8;
+const PUSHES_BETWEEN: usize = 200;
+
+fn new_prefix() -> String {
+    format!("test_{}_", uuid::Uuid::new_v4().simple()).chars().take(20).collect()
+}
+
+fn real() -> String {
+    std::env::var(URL).unwrap_or_else(|_| panic!("{URL} must name a server: run scripts/test-kurrentdb URL"))
+}
+
+/// Takes events of the size that the contract tries, and has the server's other limits.
+async fn stand_in() -> Cluster {
+    let options = Options { nodes: 3, append_bytes_max: 64 * 1024 * 1024, ..Options::default() };
+    Cluster::start_with(options).await.unwrap()
+}
+
+async fn the_contract_holds(url: &str) {
+    let settings = Settings {
+        address: Address::parse(url).unwrap(),
+        prefix: new_prefix(),
+        categories: &[],
+        appends_max: 1000,
+    };
+    contract::check_all(async || {
+        let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings).await.unwrap());
+        store
+    })
+    .await;
+}
+
+/// A server of ours is killed again and again under load; what it answered stands once, as a copy of the log shows.
+async fn what_was_answered_survives_kills(url: &str) {
+    let prefix = new_prefix();
+    let section = format!("[store]\nkind = \"kurrentdb\"\nurl = \"{url}\"\nprefix = \"{prefix}\"\n");
+    let home = Home::with(|text| text.replace("[store]\n", &section));
+    let mut server = home.serve();
+    let load = Load::start(server.push);
+    for _ in 0..KILLS {
+        load.until_answered(load.answered() + PUSHES_BETWEEN).await;
+        server.kill();
+        server = home.serve();
+        load.place.send_replace(Some(server.push));
+    }
+    load.until_answered(load.answered() + PUSHES_BETWEEN).await;
+    let (sure, _) = load.stop().await;
+    assert!(server.terminate().success());
+    let verified = home.run(&["verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let from = PathBuf::from(format!("{url}{separator}streamPrefix={prefix}"));
+    let copy = home.folder().join("copy/events.db");
+    let output = copying(&from, &copy).output().unwrap();
+    assert!(copied(&output)["events"].as_u64().unwrap() >= sure.len() as u64, "{output:?}");
+    let log = LogFile::open(&copy);
+    holds_once(&log, &sure);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_holds_over_the_stand_in() {
+    the_contract_holds(&stand_in().await.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_stand_in_what_was_answered_survives_kills() {
+    let _turn = busy().await;
+    what_was_answered_survives_kills(&stand_in().await.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: scripts/test-kurrentdb URL"]
+async fn the_contract_holds_over_a_real_server() {
+    the_contract_holds(&real()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: scripts/test-kurrentdb URL"]
+async fn over_a_real_server_what_was_answered_survives_kills() {
+    what_was_answered_survives_kills(&real()).await;
+}
