@@ -180,3 +180,25 @@ fn nothing_is_sent_in_the_clear_to_other_machines() {
     assert!(output.status.success(), "{output:?}");
     assert!(said(&output).contains("store kurrentdb://db.example:2113"), "{output:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_a_cluster_is_sealed_and_verified_though_its_positions_are_no_counts() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = home(&cluster);
+    let key = home.folder().join("seal.key");
+    let made = home.run(&["seal", "--new-key", key.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    home.reconfigure(|text| format!("{text}[seal]\nkey_file = \"seal.key\"\n"));
+    let server = home.serve();
+    accepted(&home, &server, &["A", "B", "C"]).await;
+    // Through the server, which is on this machine, and by itself.
+    for server in [Some(server), None] {
+        let sealed = home.run(&["seal", "--json"]);
+        assert!(sealed.status.success(), "{}", said(&sealed));
+        drop(server);
+        verified(&home, &[]);
+    }
+    let verified = home.run(&["verify", "--json"]);
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert!(verified["seals"].as_u64().is_some_and(|seals| seals > 0), "{verified}");
+}
