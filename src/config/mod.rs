@@ -85,7 +85,7 @@ impl Config {
         let fixed = |config: &Self| {
             let Self { push_listen, admin_listen, store, store_path, refused_path, views_dir, .. } =
                 config.clone();
-            let (limits, seal) = (config.limits.clone(), config.seal.clone());
+            let (limits, seal) = (config.limits, config.seal.clone());
             (push_listen, admin_listen, store, store_path, refused_path, views_dir, limits, seal)
         };
         fixed(self) != fixed(before)

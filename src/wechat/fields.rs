@@ -100,7 +100,7 @@ impl<'a, O: Object> Fields<'a, O> {
         let found = match self.get(name) {
             None => return Ok(None),
             Some(Kind::Number(number)) => number.as_i64(),
-            Some(Kind::Text(text)) if text.is_empty() => return Ok(None),
+            Some(Kind::Text("")) => return Ok(None),
             Some(Kind::Text(text)) => text.parse().ok().filter(|_| !text.starts_with('+')),
             Some(other) => return Err(self.error(name, not("a whole number", &other))),
         };
@@ -128,8 +128,8 @@ impl<'a, O: Object> Fields<'a, O> {
             Some(Kind::Bool(flag)) => Ok(flag),
             Some(Kind::Number(number)) if number.as_i64() == Some(0) => Ok(false),
             Some(Kind::Number(number)) if number.as_i64() == Some(1) => Ok(true),
-            Some(Kind::Text(text)) if matches!(text, "false" | "0" | "") => Ok(false),
-            Some(Kind::Text(text)) if matches!(text, "true" | "1") => Ok(true),
+            Some(Kind::Text("false" | "0" | "")) => Ok(false),
+            Some(Kind::Text("true" | "1")) => Ok(true),
             Some(_) => Err(self.error(name, "must be true or false")),
         }
     }

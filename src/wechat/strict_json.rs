@@ -133,17 +133,17 @@ impl<'de> Visitor<'de> for Name {
 
 /// The names of an object so far: few are looked through, many are hashed.
 #[derive(Default)]
-struct Names<'de>(HashSet<Cow<'de, str>>);
+struct Names(HashSet<String>);
 
-impl<'de> Names<'de> {
-    fn is_new(&mut self, name: &Cow<'de, str>, fields: &JsonObject<'de>) -> bool {
+impl Names {
+    fn is_new(&mut self, name: &str, fields: &JsonObject<'_>) -> bool {
         if fields.len() < limits::FIELDS_LOOKED_THROUGH_MAX {
             return fields.iter().all(|(known, _)| known != name);
         }
         if self.0.is_empty() {
-            self.0.extend(fields.iter().map(|(known, _)| known.clone()));
+            self.0.extend(fields.iter().map(|(known, _)| known.clone().into_owned()));
         }
-        self.0.insert(name.clone())
+        self.0.insert(name.to_owned())
     }
 }
 

@@ -15,7 +15,6 @@ impl Dense {
         for claim in claims {
             let here = claim.own_position().map(|position| (claim.count, position));
             if let (Some((count, last)), Some((covered, position))) = (before, here)
-                && claim.follows
                 && position > last
                 && position - last == covered.saturating_sub(count)
             {

@@ -229,6 +229,15 @@ impl Walk {
     /// What this walker supposes is so.
     fn found_intact(&mut self, index: usize, claim: usize, findings: &mut Findings) {
         self.doubted.retain(|doubted| doubted.claim != claim);
+        // So many events have gone that the one that was believed has not come to the ends of segments before.
+        let believed = self.walkers.first().map_or(claim, |walker| walker.next);
+        for passed in believed..claim {
+            let Some(altered_claim) = self.claims.get(passed).filter(|claim| claim.follows) else { continue };
+            let from = self.segment_begins_at.unwrap_or(self.last_position);
+            let to =
+                altered_claim.own_position().unwrap_or(self.last_position).clamp(from, self.last_position);
+            findings.add(altered(&self.claims, &Doubted { claim: passed, from, to }));
+        }
         self.walkers = vec![self.walkers.swap_remove(index)];
         self.segment_begins_at = None;
         self.tell_doubted(findings);
