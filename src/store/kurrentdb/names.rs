@@ -58,6 +58,14 @@ impl Names {
         format!("{}{ID_STREAM}", self.prefix)
     }
 
+    /// How many events may come through the filter that are not the log's: the one with its id.
+    pub fn beside_ours(&self) -> usize {
+        match self.ours {
+            Ours::All => 1,
+            Ours::Categories(_) | Ours::Beside => 0,
+        }
+    }
+
     /// What the server looks for when it reads the whole log.
     pub fn filter(&self) -> SubscriptionFilter {
         let filter = SubscriptionFilter::on_stream_name().max(crate::limits::KURRENTDB_SEARCH_WINDOW);

@@ -152,11 +152,15 @@ impl Log {
         filter: &SubscriptionFilter,
     ) -> Result<Piece, Fault> {
         let limit = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
-        let (at, count) = match begin {
-            Begin::Start => (StreamPosition::Start, limit),
+        let (at, count) = match (begin, after) {
+            (Begin::Start, None) => (StreamPosition::Start, limit),
+            // What comes before is passed over.
+            (Begin::Start, Some(_)) => (StreamPosition::Start, limits::READ_PAGE_EVENTS_MAX),
+            (Begin::At(number), Some(after)) if number < after => (at(number), limits::READ_PAGE_EVENTS_MAX),
             // The server begins with the event that stands there.
-            Begin::At(number) => (at(number), limit + 1),
+            (Begin::At(number), _) => (at(number), limit + 1),
         };
+        let count = count + self.names.beside_ours();
         let of = Of::All { at, filter: Some(filter.clone()), way: Way::Forwards };
         let mut piece = self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
         let is_after = |place: Position| after.is_none_or(|after| place.number() > after);
