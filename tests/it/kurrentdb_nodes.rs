@@ -14,7 +14,7 @@ use order_ledger::ledger::{Ledger, LedgerError, Upon, seals};
 use order_ledger::quota::Quotas;
 use order_ledger::store::EventStore;
 use order_ledger::store::kurrentdb::KurrentStore;
-use serde_json::Value;
+use serde_json::json;
 
 use super::asking::Client;
 use super::billed::merchant;
@@ -91,7 +91,7 @@ async fn what_one_node_has_told_the_other_knows_of() {
         let number = format!("TOLD-{turn}");
         nodes.push(here, &number).await;
         let granted =
-            clients[here].send("POST", &format!("/v1/apps/demo/orders/{number}/grant"), &Value::Null).await;
+            clients[here].send("POST", &format!("/v1/apps/demo/orders/{number}/grant"), &json!({})).await;
         assert_eq!(granted.status, 200, "{granted:?}");
         let position = granted.json()["position"].as_str().unwrap().to_owned();
         let path = format!("/v1/apps/demo/orders?min_position={position}&limit=100");

@@ -1,10 +1,11 @@
-//! What `scripts/test-kurrentdb` runs against a real KurrentDB or EventStoreDB; here it runs over the stand-in.
+//! What `scripts/test-kurrentdb` runs against a real KurrentDB or EventStoreDB. Over the stand-in the store's own tests
+//! run the contract, and the kills are tried here.
 //! Each scenario writes streams of its own, whose names begin with a prefix that nobody else has.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kurrentdb_stand_in::{Cluster, Options};
+use kurrentdb_stand_in::Cluster;
 use order_ledger::store::address::Address;
 use order_ledger::store::kurrentdb::{KurrentStore, Settings};
 use order_ledger::store::{EventStore, contract};
@@ -25,12 +26,6 @@ fn new_prefix() -> String {
 
 fn real() -> String {
     std::env::var(URL).unwrap_or_else(|_| panic!("{URL} must name a server: run scripts/test-kurrentdb URL"))
-}
-
-/// Takes events of the size that the contract tries, and has the server's other limits.
-async fn stand_in() -> Cluster {
-    let options = Options { nodes: 3, append_bytes_max: 64 * 1024 * 1024, ..Options::default() };
-    Cluster::start_with(options).await.unwrap()
 }
 
 async fn the_contract_holds(url: &str) {
@@ -75,14 +70,9 @@ async fn what_was_answered_survives_kills(url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_contract_holds_over_the_stand_in() {
-    the_contract_holds(&stand_in().await.url()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn over_the_stand_in_what_was_answered_survives_kills() {
     let _turn = busy().await;
-    what_was_answered_survives_kills(&stand_in().await.url()).await;
+    what_was_answered_survives_kills(&Cluster::start(3).await.unwrap().url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
