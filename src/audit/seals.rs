@@ -24,6 +24,13 @@ pub struct Counted {
     pub count: u64,
 }
 
+/// A segment: up to its begin, and up to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub begin: Counted,
+    pub end: Counted,
+}
+
 /// The keys whose seals count. Where none is configured, any does.
 pub struct Trusted(pub Vec<PublicKey>);
 
@@ -116,6 +123,34 @@ impl Seals {
     /// The same, before the segment of the seal at this place.
     pub fn counted_before_segment(&self, place: usize) -> Counted {
         (0..place).rev().find_map(|place| self.end(place)).unwrap_or_default()
+    }
+
+    /// Where the segment of the seal at this place stood in the log in which the one before it was made.
+    pub fn span_elsewhere(&self, place: usize) -> Option<Span> {
+        let counted = |anchor: &Anchor| {
+            let last = Some(Position::from_number(anchor.seal.position)).filter(|last| last.number() > 0);
+            Counted { last, count: anchor.seal.count }
+        };
+        let end = counted(self.anchors.get(place)?);
+        let begin = match place.checked_sub(1) {
+            Some(before) => counted(self.anchors.get(before)?),
+            None => Counted::default(),
+        };
+        (begin < end).then_some(Span { begin, end })
+    }
+
+    /// The seal in whose segment an event stands if it has the position that it had in the log in which that was made,
+    /// or else the last; `None` where that says nothing new beside what is counted.
+    pub fn supposed(&self, position: Position, counted: Counted) -> Option<usize> {
+        let is_behind = |anchor: &Anchor| anchor.seal.position >= position.number();
+        let found = self.anchors.iter().position(is_behind);
+        match found {
+            Some(place) => (self.count_before(place) > counted.count).then_some(place),
+            None => {
+                let last = self.anchors.len().checked_sub(1)?;
+                self.newest().filter(|newest| newest.seal.count > counted.count).map(|_| last)
+            }
+        }
     }
 
     /// Whether the segment of the seal at this place goes so far.

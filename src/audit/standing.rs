@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::seals::{Counted, Seals};
+use super::chain::{self, Segment};
+use super::seals::{Counted, Seals, Span};
 use super::verify::{Dense, Reader};
+use crate::domain::bill::Sha256Hex;
 use crate::limits;
 use crate::store::{Fault, Position, ReadLog};
 
@@ -32,8 +34,7 @@ pub async fn of(
         let ordinal = if dense.holds(last, position.number()) {
             before.count.saturating_add(position.number() - last)
         } else {
-            counter.go_on_from(before);
-            counter.ordinal(*position).await?
+            counter.ordinal(seals, *position).await?
         };
         let seal = seals.covering(seals.candidates(*position), ordinal);
         stands.insert(*position, Stand { ordinal, seal });
@@ -53,8 +54,7 @@ pub async fn covered(
     for position in events {
         let candidates = seals.candidates(*position);
         let seal = if seals.needs_count(&candidates) {
-            counter.go_on_from(seals.counted_before(*position));
-            seals.covering(candidates, counter.ordinal(*position).await?)
+            seals.covering(candidates, counter.ordinal(seals, *position).await?)
         } else {
             candidates.last()
         };
@@ -74,20 +74,61 @@ impl<'a> Counter<'a> {
         Self { log, at: Counted::default() }
     }
 
-    /// Counts from there, unless it is further.
-    pub fn go_on_from(&mut self, counted: Counted) {
-        self.at = self.at.max(counted);
-    }
-
-    /// Where so many events end; where fewer stand in the log, its end.
-    pub async fn end_of(&mut self, count: u64) -> Result<Counted, Fault> {
+    /// Where the segment of the seal at this place begins; where fewer events stand in the log, its end.
+    pub async fn begin_of(&mut self, seals: &Seals, place: usize) -> Result<Counted, Fault> {
+        self.go_on_from(seals.counted_before_segment(place));
+        let count = seals.count_before(place);
+        if self.at.count < count
+            && let Some(span) = self.kept(seals, place).await?
+        {
+            self.go_on_from(span.begin);
+        }
         if self.at.count < count {
             self.go_on(|next| next.count <= count).await?;
         }
         Ok(self.at)
     }
 
-    async fn ordinal(&mut self, position: Position) -> Result<u64, Fault> {
+    /// The segment of a seal that was made in another log, where it stands at the positions that it had there: it hashes
+    /// to what was sealed. This spares counting from the beginning in a copy that keeps positions.
+    async fn kept(&self, seals: &Seals, place: usize) -> Result<Option<Span>, Fault> {
+        let Some(span) = seals.span_elsewhere(place) else { return Ok(None) };
+        let (mut segment, mut at) = (Segment::default(), span.begin);
+        while at.last < span.end.last {
+            let page = match self.log.read_all(at.last, limits::READ_PAGE_EVENTS_MAX).await {
+                Err(Fault::Unreadable(_)) => return Ok(None),
+                page => page?,
+            };
+            if page.is_empty() {
+                break;
+            }
+            for event in page.iter().take_while(|event| Some(event.position) <= span.end.last) {
+                at = at.and(event.position);
+                segment.add(&chain::digest(event));
+            }
+            let is_over = page.last().is_some_and(|last| Some(last.position) >= span.end.last);
+            if is_over || at.count > span.end.count {
+                break;
+            }
+        }
+        let is_it = seals.all().get(place).is_some_and(|anchor| {
+            at.count == span.end.count && Sha256Hex::of_digest(&segment.hash()) == anchor.seal.segment
+        });
+        Ok(is_it.then_some(span))
+    }
+
+    /// Counts from there, unless it is further.
+    pub fn go_on_from(&mut self, counted: Counted) {
+        self.at = self.at.max(counted);
+    }
+
+    async fn ordinal(&mut self, seals: &Seals, position: Position) -> Result<u64, Fault> {
+        self.go_on_from(seals.counted_before(position));
+        if let Some(place) = seals.supposed(position, self.at)
+            && let Some(span) = self.kept(seals, place).await?
+        {
+            self.go_on_from(if span.end.last < Some(position) { span.end } else { span.begin });
+        }
         if self.at.last < Some(position) {
             self.go_on(|next| next.last <= Some(position)).await?;
         }

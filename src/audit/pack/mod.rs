@@ -175,8 +175,7 @@ async fn write_segment<W: Write>(
     counter: &mut Counter<'_>,
     archive: &mut Archive<W>,
 ) -> Result<Sha256Hex, PackError> {
-    counter.go_on_from(seals.counted_before_segment(place));
-    let (mut segment, mut at) = (Segment::default(), counter.end_of(seals.count_before(place)).await?);
+    let (mut segment, mut at) = (Segment::default(), counter.begin_of(seals, place).await?);
     loop {
         let page = log.read_all(at.last, limits::READ_PAGE_EVENTS_MAX).await?;
         for event in &page {
