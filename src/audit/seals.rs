@@ -143,14 +143,10 @@ impl Seals {
     /// or else the last; `None` where that says nothing new beside what is counted.
     pub fn supposed(&self, position: Position, counted: Counted) -> Option<usize> {
         let is_behind = |anchor: &Anchor| anchor.seal.position >= position.number();
-        let found = self.anchors.iter().position(is_behind);
-        match found {
-            Some(place) => (self.count_before(place) > counted.count).then_some(place),
-            None => {
-                let last = self.anchors.len().checked_sub(1)?;
-                self.newest().filter(|newest| newest.seal.count > counted.count).map(|_| last)
-            }
-        }
+        let all = self.anchors.len();
+        let supposed = self.anchors.iter().position(is_behind).unwrap_or(all);
+        let is_new = self.count_before(supposed) > counted.count;
+        is_new.then_some(supposed.min(all.saturating_sub(1)))
     }
 
     /// Whether the segment of the seal at this place goes so far.

@@ -247,9 +247,12 @@ async fn history_names_the_seal_and_a_pack_verifies_in_logs_whose_positions_are_
     }
 }
 
+/// Of another's event in the same segment.
+type Alteration = fn(&ByHand, &RecordedEvent);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_of_such_a_log_that_was_altered_makes_a_pack_that_does_not_verify() {
-    let alterations: [(&str, fn(&ByHand, &RecordedEvent)); 3] = [
+    let alterations: [(&str, Alteration); 3] = [
         ("changed", |log, event| {
             let metadata = event.metadata.replace("plain", "encrypted");
             log.put(&RecordedEvent { metadata, ..event.clone() });
