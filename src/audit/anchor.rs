@@ -14,7 +14,7 @@ use crate::ed25519::PublicKey;
 use crate::ledger::{LedgerError, PlacedSeal, seals};
 use crate::limits;
 use crate::moment::{parse_stamp, stamp};
-use crate::store::ReadLog;
+use crate::store::{Position, ReadLog};
 
 /// A seal with the root before it: all that its signature is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +124,15 @@ pub fn hash_of(sha256: &Sha256Hex) -> Hash {
 /// The seals of a log from a revision on, which begin at 1, in their order; an empty page says that there are no
 /// more.
 pub async fn of_log(log: &dyn ReadLog, from: u64, limit: usize) -> Result<Vec<Anchor>, LedgerError> {
+    Ok(placed(log, from, limit).await?.into_iter().map(|(anchor, _)| anchor).collect())
+}
+
+/// The same, each with where its seal stands.
+pub async fn placed(
+    log: &dyn ReadLog,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<(Anchor, Position)>, LedgerError> {
     let first = from.max(1);
     // The one before, for its root, where there is one.
     let read = match first {
@@ -132,10 +141,10 @@ pub async fn of_log(log: &dyn ReadLog, from: u64, limit: usize) -> Result<Vec<An
     };
     let mut previous_root = NO_ROOT;
     let mut anchors = Vec::with_capacity(read.len());
-    for PlacedSeal { seal, .. } in read {
+    for PlacedSeal { seal, position } in read {
         let root = hash_of(&seal.root);
         if seal.revision >= first {
-            anchors.push(Anchor { seal, previous_root });
+            anchors.push((Anchor { seal, previous_root }, position));
         }
         previous_root = root;
     }

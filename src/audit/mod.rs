@@ -12,4 +12,5 @@ pub mod quarantined;
 pub mod seal;
 pub mod seals;
 pub mod signing;
+pub mod standing;
 pub mod verify;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::copying::{copied, copying};
 use super::expecting::{accepted, order};
+use super::pack::{seal, unpacked, verified as verified_pack};
 use super::server::{ADMIN_TOKEN, Home, Server, until};
 
 /// A home whose log is in a cluster; what stands in the password's place is no secret of the stand-in.
@@ -203,4 +204,50 @@ async fn a_log_in_a_cluster_is_sealed_and_verified_though_its_positions_are_no_c
     let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
     // The last seal covers all but itself.
     assert_eq!((&verified["unsealed"], &verified["findings"]), (&1.into(), &0.into()), "{verified}");
+}
+
+/// The revision of the seal that covers an order's event, and what an auditor is told of its pack.
+fn packed(home: &Home, number: &str) -> (Option<u64>, String) {
+    let pack = home.folder().join("pack.zip");
+    let args = ["history", number, "--log-only", "--json", "--pack", pack.to_str().unwrap()];
+    let output = home.run(&args);
+    assert!(output.status.success(), "{}", said(&output));
+    let known: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let exported = home.run(&["seal", "--export"]);
+    let newest = exported.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
+    let newest: Value = serde_json::from_slice(newest.unwrap()).unwrap();
+    let root = newest["root"].as_str().unwrap();
+    let (code, told) = verified_pack(unpacked(&pack).path(), &["--root", root], "");
+    assert_ne!(code, 1, "{told}");
+    (known["events"][0]["seal"]["revision"].as_u64(), told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_a_cluster_are_sealed_told_and_packed_and_so_are_they_in_a_copy() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = home(&cluster);
+    for numbers in [["A", "B"], ["C", "D"]] {
+        let server = home.serve();
+        accepted(&home, &server, &numbers).await;
+        assert!(server.terminate().success());
+        seal(&home);
+    }
+    let server = home.serve();
+    accepted(&home, &server, &["E"]).await;
+    assert!(server.terminate().success());
+    let copy = Home::new();
+    let output = copying(&place(&cluster, ""), &copy.store()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    for home in [&home, &copy] {
+        for (number, revision) in [("A", Some(1)), ("D", Some(2)), ("E", None)] {
+            let (covering, told) = packed(home, number);
+            assert_eq!(covering, revision, "{number}: {told}");
+            let result = if revision.is_some() {
+                "result: the pack verifies"
+            } else {
+                "not sealed yet, so nothing proves"
+            };
+            assert!(told.contains(result), "{number}: {told}");
+        }
+    }
 }

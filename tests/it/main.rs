@@ -110,6 +110,7 @@ mod roles;
 mod sealed;
 mod seals;
 mod server;
+mod standing;
 mod store_damage;
 mod store_faults;
 mod told;

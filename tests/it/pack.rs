@@ -15,7 +15,7 @@ use super::pack_script::python;
 use super::server::{Home, PRODUCTION_KEY, SANDBOX_KEY};
 
 /// Seals all that the log has. The server has no key, so that it does not seal meanwhile.
-fn seal(home: &Home) {
+pub fn seal(home: &Home) {
     let key = home.folder().join("seal.key");
     if !key.exists() {
         done(home, &["seal", "--new-key", key.to_str().unwrap()]);
@@ -24,7 +24,7 @@ fn seal(home: &Home) {
     assert!(output.status.success(), "{output:?}");
 }
 
-fn done(home: &Home, args: &[&str]) -> String {
+pub fn done(home: &Home, args: &[&str]) -> String {
     let output = home.run(args);
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(0), "{args:?}: {told}");
@@ -57,20 +57,20 @@ fn packed(home: &Home, id: &str) -> (PathBuf, String) {
     (pack, anchors(home).last().unwrap()["root"].as_str().unwrap().to_owned())
 }
 
-fn anchors(home: &Home) -> Vec<Value> {
+pub fn anchors(home: &Home) -> Vec<Value> {
     let exported = home.run(&["seal", "--export"]).stdout;
     let exported = String::from_utf8(exported).unwrap();
     exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// All seals, exported to a file.
-fn kept_anchors(home: &Home) -> PathBuf {
+pub fn kept_anchors(home: &Home) -> PathBuf {
     let file = home.folder().join("anchors.jsonl");
     done(home, &["seal", "--export", file.to_str().unwrap()]);
     file
 }
 
-fn files(pack: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn files(pack: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut archive = zip::ZipArchive::new(std::fs::File::open(pack).unwrap()).unwrap();
     let mut files = BTreeMap::new();
     for place in 0..archive.len() {
@@ -82,7 +82,7 @@ fn files(pack: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn unpacked(pack: &Path) -> tempfile::TempDir {
+pub fn unpacked(pack: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files(pack) {
         let path = folder.path().join(name);
@@ -93,7 +93,7 @@ fn unpacked(pack: &Path) -> tempfile::TempDir {
 }
 
 /// The script of an unpacked pack: its exit code and what it said.
-fn verified(folder: &Path, args: &[&str], typed: &str) -> (i32, String) {
+pub fn verified(folder: &Path, args: &[&str], typed: &str) -> (i32, String) {
     let script = folder.join("verify.py").display().to_string();
     let output = python(&[&[script.as_str()], args].concat(), typed);
     let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();

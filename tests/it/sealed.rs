@@ -116,19 +116,31 @@ impl Sealed {
         let spread = Self { folder: tempfile::tempdir().unwrap(), app: self.app.clone(), anchors: vec![] };
         let orders = self.events().into_iter().filter(|event| event.event_type != "LedgerSealed");
         written(&spread.path(), orders, |position| position * 700 + 13).await;
-        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&Settings::at(spread.path())).unwrap());
+        spread.went_on('S').await
+    }
+
+    /// The same log, seals and all, as another store holds it and goes on with it under seals of its own.
+    pub async fn taken_over(&self) -> Self {
+        let taken = Self { folder: tempfile::tempdir().unwrap(), app: self.app.clone(), anchors: vec![] };
+        self.moved(&taken.path(), |position| position * 300 + 7).await;
+        taken.went_on('T').await
+    }
+
+    /// Seals, and records some orders behind each seal, whose numbers begin with a letter.
+    async fn went_on(self, letter: char) -> Self {
+        let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(&Settings::at(self.path())).unwrap());
         let ledger = Ledger::open(store.clone(), Quotas::default()).await.unwrap();
         let sealer = Sealer::new(key(1));
         for seal in 0..SEALS {
             let minutes = i64::try_from(seal).unwrap() + 2000;
             assert_eq!(sealer.seal(&ledger, &|| at(minutes)).await.unwrap().added, 1);
             for number in 0..2 {
-                record(&ledger, &spread.app, &format!("S{seal}-{number}"), minutes).await;
+                record(&ledger, &self.app, &format!("{letter}{seal}-{number}"), minutes).await;
             }
         }
         let anchors = anchor::of_log(store.as_ref(), 1, 1000).await.unwrap();
         store.close().await;
-        Self { anchors, ..spread }
+        Self { anchors, ..self }
     }
 
     /// The log as another store holds it.
@@ -176,7 +188,7 @@ impl Sealed {
 }
 
 /// A new log of these events, at other positions.
-async fn written(path: &Path, events: impl Iterator<Item = RecordedEvent>, position: fn(u64) -> u64) {
+pub async fn written(path: &Path, events: impl Iterator<Item = RecordedEvent>, position: fn(u64) -> u64) {
     let mut copy = CopyFile::open(path).unwrap();
     let moved = |event: RecordedEvent| {
         let position = Position::from_number(position(event.position.number()));
@@ -196,7 +208,7 @@ async fn record(ledger: &Ledger, app: &App, number: &str, minutes: i64) {
 pub struct ByHand(Connection);
 
 impl ByHand {
-    fn open(path: &Path) -> Self {
+    pub fn open(path: &Path) -> Self {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
         Self(connection)

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::chain::{Segment, digest};
 use super::seals::Seals;
+use super::standing::{Counter, Stand};
 use crate::domain::bill::Sha256Hex;
 use crate::limits;
 use crate::moment::stamp;
@@ -30,7 +31,7 @@ pub struct Contents<'a> {
     /// The log's end.
     pub position: Option<Position>,
     /// In the order of the log, each once.
-    pub events: &'a [&'a RecordedEvent],
+    pub events: &'a [(&'a RecordedEvent, Stand)],
     pub seals: &'a Seals,
     /// JSON: rows of the reconciliation and the lines of bills behind them.
     pub bill: &'a str,
@@ -107,9 +108,8 @@ pub async fn write<W: Write + Send>(
     out: W,
 ) -> Result<Packed, PackError> {
     let Contents { events, seals, .. } = contents;
-    let covering: Vec<_> = events.iter().map(|event| seals.place_of(event.position)).collect();
-    let unsealed = covering.iter().filter(|place| place.is_none()).count();
-    let needed: BTreeSet<usize> = covering.into_iter().flatten().collect();
+    let unsealed = events.iter().filter(|(_, stand)| stand.seal.is_none()).count();
+    let needed: BTreeSet<usize> = events.iter().filter_map(|(_, stand)| stand.seal).collect();
     // Where nothing is sealed yet, the newest seal tells how far the log is.
     let first = needed.first().copied().unwrap_or(seals.all().len().saturating_sub(1));
     let shown = seals.all().get(first..).unwrap_or_default();
@@ -118,18 +118,18 @@ pub async fn write<W: Write + Send>(
     archive.file("README.txt", README.as_bytes())?;
     archive.file("verify.py", SCRIPT.as_bytes())?;
     archive.open("events.jsonl")?;
-    for event in *events {
-        archive.line(&event_line(event)?)?;
+    for (event, stand) in *events {
+        archive.line(&event_line(event, *stand)?)?;
     }
     archive.open("seals.jsonl")?;
     for anchor in shown {
         archive.line(&anchor.to_line()?)?;
     }
-    let mut altered = Vec::new();
+    let (mut altered, mut counter) = (Vec::new(), Counter::new(log));
     for place in needed {
         let Some(anchor) = seals.all().get(place) else { continue };
         archive.open(&format!("segments/{}.txt", anchor.seal.revision))?;
-        let hash = write_segment(log, seals.count_before(place), anchor.seal.count, &mut archive).await?;
+        let hash = write_segment(log, seals, place, &mut counter, &mut archive).await?;
         if hash != anchor.seal.segment {
             altered.push(anchor.seal.revision);
         }
@@ -153,11 +153,11 @@ pub async fn write<W: Write + Send>(
     Ok(Packed { sha256: archive.finish(&manifest)?, unsealed, altered })
 }
 
-fn event_line(event: &RecordedEvent) -> Result<String, serde_json::Error> {
+fn event_line(event: &RecordedEvent, stand: Stand) -> Result<String, serde_json::Error> {
     let RecordedEvent { position, stream, version, id, event_type, data, metadata } = event;
     serde_json::to_string(&EventLine {
         position: position.number(),
-        ordinal: position.number(),
+        ordinal: stand.ordinal,
         stream: stream.as_str(),
         version: *version,
         id: id.hyphenated().to_string(),
@@ -167,24 +167,31 @@ fn event_line(event: &RecordedEvent) -> Result<String, serde_json::Error> {
     })
 }
 
-/// The digests of all events behind the first `before` up to the `last`, one a line, and what they hash to.
+/// The digests of all events that the seal at this place sealed, one a line, and what they hash to.
 async fn write_segment<W: Write>(
     log: &dyn ReadLog,
-    before: u64,
-    last: u64,
+    seals: &Seals,
+    place: usize,
+    counter: &mut Counter<'_>,
     archive: &mut Archive<W>,
 ) -> Result<Sha256Hex, PackError> {
-    let (mut segment, mut at) = (Segment::default(), before);
-    while at < last {
-        let after = Some(Position::from_number(at)).filter(|after| after.number() > 0);
-        let page = log.read_all(after, limits::READ_PAGE_EVENTS_MAX).await?;
-        let Some(end) = page.last() else { break };
-        at = end.position.number();
-        for event in page.iter().take_while(|event| event.position.number() <= last) {
+    let (mut segment, mut at) = (Segment::default(), counter.begin_of(seals, place).await?);
+    loop {
+        let page = log.read_all(at.last, limits::READ_PAGE_EVENTS_MAX).await?;
+        for event in &page {
+            let next = at.and(event.position);
+            if !seals.reaches(place, next) {
+                break;
+            }
+            at = next;
             let digest = digest(event);
             segment.add(&digest);
             archive.line(&hex::encode(digest))?;
         }
+        if page.last().is_none_or(|last| at.last != Some(last.position)) {
+            break;
+        }
     }
+    counter.go_on_from(at);
     Ok(Sha256Hex::of_digest(&segment.hash()))
 }

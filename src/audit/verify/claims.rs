@@ -201,22 +201,3 @@ fn stands_too_early(seal: &LogSeal, count: u64) -> bool {
     let may_be_gone = limits::VERIFY_LOOK_BACK_EVENTS as u64;
     count > seal.at.number().saturating_add(may_be_gone)
 }
-
-#[cfg(test)]
-impl Claim {
-    /// One that covers so many events; `None` where another log's seal tells of it.
-    pub fn sample(count: u64, position: Option<u64>) -> Self {
-        let (segment, root) = (Hash::default(), Hash::default());
-        Self {
-            revision: count,
-            count,
-            position: position.unwrap_or(count),
-            segment,
-            root,
-            follows: true,
-            stands_at: None,
-            is_own: position.is_some(),
-            is_anchored: false,
-        }
-    }
-}

@@ -2,18 +2,18 @@
 //! general ascend and no more; but where a seal says of its own log that so many events stand at so many positions,
 //! none was left out when it was made, and none is behind the newest such seal.
 
-use super::claims::Claim;
-
 /// Ranges of positions, behind the first and up to the second, ascending and apart from one another.
 pub struct Dense(Vec<(u64, u64)>);
 
 impl Dense {
-    pub fn of(claims: &[Claim]) -> Self {
+    /// Of seals in their order: how many events each covers, and where the last of them stands; `None` where it was made
+    /// in another log.
+    pub fn of(seals: impl IntoIterator<Item = (u64, Option<u64>)>) -> Self {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         // Up to where events are counted and where the last of them stands, as far as that is known.
         let mut before = Some((0, 0));
-        for claim in claims {
-            let here = claim.own_position().map(|position| (claim.count, position));
+        for (count, position) in seals {
+            let here = position.map(|position| (count, position));
             if let (Some((count, last)), Some((covered, position))) = (before, here)
                 && position > last
                 && position - last == covered.saturating_sub(count)
@@ -34,6 +34,11 @@ impl Dense {
         Self(ranges)
     }
 
+    /// Whether each position behind one, up to another, holds an event, or held one when it was sealed.
+    pub fn holds(&self, after: u64, until: u64) -> bool {
+        self.0.iter().any(|(begin, end)| *begin <= after && until <= *end)
+    }
+
     /// The positions between two events, both left aside, that should hold one.
     pub fn missing(&self, after: u64, before: u64) -> Option<(u64, u64)> {
         let at = self.0.partition_point(|(_, to)| *to <= after);
@@ -49,8 +54,7 @@ mod tests {
 
     /// Counts and positions of seals; `None` where they were made in another log.
     fn dense(seals: &[(u64, Option<u64>)]) -> Dense {
-        let claim = |(count, position): &(u64, Option<u64>)| Claim::sample(*count, *position);
-        Dense::of(&seals.iter().map(claim).collect::<Vec<_>>())
+        Dense::of(seals.iter().copied())
     }
 
     #[test]
@@ -69,6 +73,23 @@ mod tests {
             (&[], 2, 4, None),
         ] {
             assert_eq!(dense(seals).missing(after, before), missing, "{seals:?}, {after} to {before}");
+        }
+    }
+
+    #[test]
+    fn positions_are_counts_where_seals_of_this_log_say_so_and_behind_them() {
+        let copied = [(5, None), (9, Some(9)), (12, Some(12))];
+        let spread = [(5, Some(700)), (9, Some(704))];
+        for (seals, after, until, holds) in [
+            (&copied[..], 9, 12, true),
+            (&copied, 12, 99, true),
+            (&copied, 0, 12, false),
+            (&spread, 0, 4, false),
+            (&spread, 700, 704, true),
+            (&spread[..1], 700, 701, false),
+            (&[], 0, 1, false),
+        ] {
+            assert_eq!(dense(seals).holds(after, until), holds, "{seals:?}, {after} to {until}");
         }
     }
 }

@@ -27,8 +27,10 @@ use crate::limits;
 use crate::store::{Fault, Position, ReadLog, StreamName};
 use crate::wechat::App;
 
+pub(super) use dense::Dense;
 pub use event::Proofs;
 pub use finding::{Finding, Findings, Kind};
+pub(super) use pipeline::Reader;
 pub use state::State;
 
 use claims::{Claims, LogSeal};

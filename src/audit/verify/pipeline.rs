@@ -120,14 +120,14 @@ impl Reader {
     }
 
     /// The positions of the next events, up to the end of the log.
-    pub async fn positions(&mut self, log: &dyn ReadLog) -> Result<Option<Vec<u64>>, VerifyError> {
+    pub async fn positions(&mut self, log: &dyn ReadLog) -> Result<Option<Vec<u64>>, Fault> {
         Ok(self.next(log, u64::MAX).await?.map(|work| match work {
             Work::Page(events) => events.iter().map(|event| event.position.number()).collect(),
             Work::Unreadable { position, .. } => vec![position.number()],
         }))
     }
 
-    async fn next(&mut self, log: &dyn ReadLog, until: u64) -> Result<Option<Work>, VerifyError> {
+    async fn next(&mut self, log: &dyn ReadLog, until: u64) -> Result<Option<Work>, Fault> {
         while self.after < until {
             let after = Some(Position::from_number(self.after)).filter(|_| self.after > 0);
             match log.read_all(after, self.limit).await {

@@ -68,7 +68,7 @@ impl Walk {
         let next = claims.iter().position(|claim| claim.count > begin.count).unwrap_or(claims.len());
         let to_pass = claims.iter().take_while(|claim| claim.count <= begin.count).count();
         Self {
-            dense: Dense::of(&claims),
+            dense: Dense::of(claims.iter().map(|claim| (claim.count, claim.own_position()))),
             to_pass,
             claims,
             begin,

@@ -13,9 +13,11 @@ use std::process::ExitCode;
 use super::folding::Projections;
 use super::log::LogPlace;
 use super::{ConfigFile, FOUND_WRONG};
+use crate::audit::anchor::Anchor;
 use crate::audit::billed::{self, BilledFile};
 use crate::audit::history::{self, Entry};
 use crate::audit::seals::{SealProblem, Seals, Trusted};
+use crate::audit::standing;
 use crate::config::{AppConfig, Config};
 use crate::store::{LogId, Position, ReadLog};
 use packed::Existing;
@@ -72,26 +74,36 @@ struct History {
     related: Related,
     billed: Vec<BilledFile>,
     seals: Seals,
+    /// Which of them covers each event, where one does.
+    covered: BTreeMap<Position, usize>,
     trusted: Trusted,
 }
 
 impl History {
     fn is_altered(&self) -> bool {
-        let of_bills = self.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
-        self.entries.iter().chain(of_bills).any(Entry::is_altered)
+        told(&self.entries, &self.billed).any(Entry::is_altered)
+    }
+
+    /// The first seal that covers it.
+    fn seal_of(&self, entry: &Entry) -> Option<&Anchor> {
+        self.seals.all().get(*self.covered.get(&entry.recorded.position)?)
     }
 
     /// The seals that cover what is told, and say nothing: each with why. An event without a seal is no fault.
     fn doubted(&self) -> BTreeMap<u64, SealProblem> {
-        let of_bills = self.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
-        let covering = |entry: &Entry| self.seals.covering(entry.recorded.position);
-        let covering = self.entries.iter().chain(of_bills).filter_map(covering);
+        let covering = told(&self.entries, &self.billed).filter_map(|entry| self.seal_of(entry));
         covering.filter_map(|anchor| Some((anchor.seal.revision, self.trusted.problem(anchor)?))).collect()
     }
 
     fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.related.rows.rows.is_empty()
     }
+}
+
+/// All events that are told of, those too that name the files of bills.
+fn told<'a>(entries: &'a [Entry], billed: &'a [BilledFile]) -> impl Iterator<Item = &'a Entry> {
+    let of_bills = billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
+    entries.iter().chain(of_bills)
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -182,8 +194,10 @@ async fn read(
     for wanted in &related.billed {
         files.extend(billed::of(log, &wanted.key, &wanted.sha256, &wanted.lines).await?);
     }
-    let entries = entries.into_values().collect();
+    let entries: Vec<_> = entries.into_values().collect();
     let seals = Seals::read(log).await?;
-    let trusted = Trusted(config.seal.trusted());
-    Ok(History { id, log_id: log.log_id(), position, entries, related, billed: files, seals, trusted })
+    let positions = told(&entries, &files).map(|entry| entry.recorded.position).collect();
+    let covered = standing::covered(log, &seals, &positions).await?;
+    let (log_id, trusted) = (log.log_id(), Trusted(config.seal.trusted()));
+    Ok(History { id, log_id, position, entries, related, billed: files, seals, covered, trusted })
 }

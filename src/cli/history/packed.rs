@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::History;
 use super::shown::{Bill, Cases};
+use super::{History, told};
 use crate::audit::pack::{self, Contents, Packed};
+use crate::audit::standing;
 use crate::cli::output::OutFile;
 use crate::clock;
 use crate::store::ReadLog;
@@ -43,17 +44,16 @@ pub fn may_write(file: &Path, existing: Existing) -> anyhow::Result<()> {
 
 /// Whether the log is what was sealed, as far as the pack has it.
 pub async fn write(log: &dyn ReadLog, history: &History, file: &Path) -> anyhow::Result<bool> {
-    let of_bills = history.billed.iter().flat_map(|file| file.sealed.iter().chain([&file.opened]));
-    let events: BTreeMap<_, _> = history
-        .entries
-        .iter()
-        .chain(of_bills)
+    let events: BTreeMap<_, _> = told(&history.entries, &history.billed)
         .map(|entry| (entry.recorded.position, &entry.recorded))
         .collect();
-    let events: Vec<_> = events.into_values().collect();
+    let stands = standing::of(log, &history.seals, &events.keys().copied().collect()).await?;
+    let number = |position| stands.get(&position).map_or(0, |stand| stand.ordinal);
+    let stand = |(position, event)| Some((event, *stands.get(&position)?));
+    let events: Vec<_> = events.into_iter().filter_map(stand).collect();
     let notes = history.related.notes.iter().map(String::as_str).collect();
-    let bill = serde_json::to_string(&BillFile { bill: Bill::of(history), notes })?;
-    let cases = serde_json::to_string(&Cases::of(history))?;
+    let bill = serde_json::to_string(&BillFile { bill: Bill::of(history, number), notes })?;
+    let cases = serde_json::to_string(&Cases::of(history, number))?;
     let contents = Contents {
         id: &history.id,
         made_at: clock::now(),
@@ -67,10 +67,10 @@ pub async fn write(log: &dyn ReadLog, history: &History, file: &Path) -> anyhow:
     let mut out = OutFile::begin_private(file)?;
     let packed = pack::write(log, &contents, &mut out).await?;
     out.finish()?;
-    Ok(told(&packed, history, file, events.len()))
+    Ok(say(&packed, history, file, events.len()))
 }
 
-fn told(packed: &Packed, history: &History, file: &Path, events: usize) -> bool {
+fn say(packed: &Packed, history: &History, file: &Path, events: usize) -> bool {
     let Packed { sha256, unsealed, altered } = packed;
     eprintln!("{}: an audit pack of {events} events, pack.json has the SHA-256 {sha256}", file.display());
     match history.seals.newest() {

@@ -15,6 +15,7 @@ use crate::domain::case::{CaseEvent, CaseKey};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::moment::{beijing, stamp};
+use crate::store::Position;
 use crate::table::{Row, json};
 
 #[derive(Serialize)]
@@ -39,8 +40,8 @@ impl<'a> History<'a> {
             log_id: known.log_id.0.to_string(),
             position: known.position.map(|position| position.to_string()),
             events: known.entries.iter().map(event).collect::<anyhow::Result<_>>()?,
-            bill: Bill::of(known),
-            cases: Cases::of(known),
+            bill: Bill::of(known, Position::number),
+            cases: Cases::of(known, Position::number),
             notes: known.related.notes.iter().map(String::as_str).collect(),
         })
     }
@@ -90,7 +91,7 @@ struct ShownSeal<'a> {
 
 fn shown<'a>(entry: &'a Entry, known: &'a Known) -> anyhow::Result<ShownEvent<'a>> {
     let recorded = &entry.recorded;
-    let seal = known.seals.covering(recorded.position);
+    let seal = known.seal_of(entry);
     Ok(ShownEvent {
         position: recorded.position.to_string(),
         stream: recorded.stream.as_str(),
@@ -164,7 +165,7 @@ pub struct ShownLine<'a> {
     pub profile: &'a str,
     /// In the file, whose header is line 1.
     pub line: u64,
-    /// Where the event stands that names the file.
+    /// Where the event stands that names the file: its position, in a pack its number.
     pub opened_ordinal: u64,
     /// Where the one stands that says that all lines are there.
     pub sealed_ordinal: Option<u64>,
@@ -172,13 +173,14 @@ pub struct ShownLine<'a> {
 }
 
 impl<'a> Bill<'a> {
-    pub fn of(known: &'a Known) -> Self {
-        let lines = known.billed.iter().flat_map(lines).collect();
+    /// `number` says of a position how the place is told.
+    pub fn of(known: &'a Known, number: impl Fn(Position) -> u64) -> Self {
+        let lines = known.billed.iter().flat_map(|file| lines(file, &number)).collect();
         Self { rows: json::Rows(&known.related.rows), lines }
     }
 }
 
-pub fn lines(file: &BilledFile) -> Vec<ShownLine<'_>> {
+pub fn lines(file: &BilledFile, number: impl Fn(Position) -> u64) -> Vec<ShownLine<'_>> {
     let Event::Bill(BillEvent::Opened { revision, file_name, profile, .. }) = &file.opened.decoded.event
     else {
         return vec![];
@@ -192,8 +194,8 @@ pub fn lines(file: &BilledFile) -> Vec<ShownLine<'_>> {
         file_name,
         profile,
         line: line.line,
-        opened_ordinal: file.opened.recorded.position.number(),
-        sealed_ordinal: file.sealed.as_ref().map(|sealed| sealed.recorded.position.number()),
+        opened_ordinal: number(file.opened.recorded.position),
+        sealed_ordinal: file.sealed.as_ref().map(|sealed| number(sealed.recorded.position)),
         cells: BTreeMap::new(),
     };
     file.lines
@@ -221,19 +223,19 @@ pub struct ShownCase<'a> {
     pub state: Option<&'a str>,
     pub reason: Option<&'a str>,
     pub by: Option<&'a str>,
-    /// Where the decisions stand in the log.
+    /// Where the decisions stand in the log: their positions, in a pack their numbers.
     pub events: Vec<u64>,
     pub last_at: Option<String>,
 }
 
 impl<'a> Cases<'a> {
-    pub fn of(known: &'a Known) -> Self {
-        Self { cases: cases(known), recoveries: json::Rows(&known.related.recoveries) }
+    pub fn of(known: &'a Known, number: impl Fn(Position) -> u64) -> Self {
+        Self { cases: cases(known, number), recoveries: json::Rows(&known.related.recoveries) }
     }
 }
 
 /// One for each case that was ever decided; its state as the reconciliation's row tells it.
-pub fn cases(known: &Known) -> Vec<ShownCase<'_>> {
+pub fn cases(known: &Known, number: impl Fn(Position) -> u64) -> Vec<ShownCase<'_>> {
     let mut cases: Vec<(&CaseKey, ShownCase<'_>)> = Vec::new();
     for entry in &known.entries {
         let Event::Case(event) = &entry.decoded.event else { continue };
@@ -250,7 +252,7 @@ pub fn cases(known: &Known) -> Vec<ShownCase<'_>> {
         }
         if let Some((_, case)) = cases.get_mut(place) {
             (case.reason, case.by) = (Some(reason.as_str()), Some(by.as_str()));
-            case.events.push(entry.recorded.position.number());
+            case.events.push(number(entry.recorded.position));
             case.last_at = Some(stamp(entry.decoded.metadata.recorded_at));
         }
     }

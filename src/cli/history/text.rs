@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{History, shown};
 use crate::audit::history::Entry;
 use crate::moment::beijing;
+use crate::store::Position;
 use crate::table::text::{harmless, text};
 use crate::table::{Cell, Table};
 
@@ -15,7 +16,7 @@ pub fn print(history: &History) {
         event(entry, history);
     }
     for file in &history.billed {
-        for line in shown::lines(file) {
+        for line in shown::lines(file, Position::number) {
             out!("\nbill line {} of {}", line.line, harmless(line.file_name));
             out!("    file       SHA-256 {}", line.sha256);
             out!("    bill       {} {} {}", line.merchant, line.bill_day, line.kind);
@@ -31,7 +32,7 @@ pub fn print(history: &History) {
     }
     rows("reconciliation", &history.related.rows);
     rows("recovered order", &history.related.recoveries);
-    for case in shown::cases(history) {
+    for case in shown::cases(history, Position::number) {
         let state = case.state.unwrap_or("without a row");
         out!("\ncase {}.{}.{}: {state}", case.merchant, case.kind, harmless(case.id));
         out!(
@@ -61,7 +62,7 @@ fn rows(what: &str, table: &Table) {
 
 fn event(entry: &Entry, history: &History) {
     let (recorded, metadata) = (&entry.recorded, &entry.decoded.metadata);
-    let (seal, newest) = (history.seals.covering(recorded.position), history.seals.newest());
+    let (seal, newest) = (history.seal_of(entry), history.seals.newest());
     out!(
         "#{} {} {} {}",
         recorded.position,
