@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::copying::{copied, copying};
 use super::expecting::{accepted, order};
-use super::server::{Home, Server, until};
+use super::server::{ADMIN_TOKEN, Home, Server, until};
 
 /// A home whose log is in a cluster; what stands in the password's place is no secret of the stand-in.
 fn home(cluster: &Cluster) -> Home {
@@ -179,4 +179,28 @@ fn nothing_is_sent_in_the_clear_to_other_machines() {
     let output = home.run(&["config", "check"]);
     assert!(output.status.success(), "{output:?}");
     assert!(said(&output).contains("store kurrentdb://db.example:2113"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_a_cluster_is_sealed_and_verified_though_its_positions_are_no_counts() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = home(&cluster);
+    let key = home.folder().join("seal.key");
+    let made = home.run(&["seal", "--new-key", key.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    home.reconfigure(|text| format!("{text}[seal]\nkey_file = \"seal.key\"\n"));
+    let server = home.serve();
+    accepted(&home, &server, &["A", "B", "C"]).await;
+    // Through the server, which is on this machine, and by itself.
+    for server in [Some(server), None] {
+        let sealed = home.command(&["seal", "--json"]).env("ORDER_LEDGER_TOKEN", ADMIN_TOKEN).output();
+        let sealed = sealed.unwrap();
+        assert!(sealed.status.success(), "{}", said(&sealed));
+        drop(server);
+        verified(&home, &[]);
+    }
+    let verified = home.run(&["verify", "--json"]);
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    // The last seal covers all but itself.
+    assert_eq!((&verified["unsealed"], &verified["findings"]), (&1.into(), &0.into()), "{verified}");
 }
