@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push_data::{AnyPush, Coins, Gift, Goods, Payment, Refund};
 use super::role_data::Role;
+use super::verbatim::Form;
 use super::written::{AsText, Like, Written};
 use super::{bill_data, case_data, recovery_data, seal_data};
 use crate::domain::app::PriceMeaning;
@@ -125,6 +126,16 @@ fn write<W: Written>(event: &Event, out: W) -> Result<W::Out, serde_json::Error>
     }
 }
 
+/// The event, and what reading has shown of its form.
+pub fn read(event_type: &str, data: &str) -> Result<(Event, Form), String> {
+    let goods = (event_type == "GoodsDelivered").then(|| Goods::verbatim(data)).flatten();
+    match goods {
+        Some(goods) => Ok((Event::GoodsDelivered(goods.try_into()?), Form::Verbatim)),
+        None => decode(event_type, data).map(|event| (event, Form::Any)),
+    }
+}
+
+/// The event, in whatever form it stands.
 pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
     Ok(match event_type {
         "AppRegistered" => {
@@ -209,5 +220,68 @@ fn reason(stored: &Quarantined) -> Result<Reason, String> {
             Ok(Reason::UnrecognizedEvent { money_at_stake: stored.money_at_stake })
         }
         (other, _) => Err(format!("data: the reason {other:?} is not known or lacks its detail")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::environment::Environment;
+    use crate::domain::fen::Fen;
+    use crate::domain::id::{OpenId, OutTradeNo};
+    use crate::domain::push::{GoodsPush, OrderSource, PaymentIds};
+
+    prop_compose! {
+        fn any_goods()(
+            (open_id, out_trade_no, product_id) in ("[!-~]{1,9}", "[0-9A-Za-z_|*@-]{1,32}", ".{0,9}"),
+            (orig_price, actual_price, quantity) in any::<(i64, i64, u32)>(),
+            zone_id in proptest::option::of(".{0,9}"),
+            attach in proptest::option::of("([\\x00-\\x7f]|.){0,9}"),
+            mch_order_no in proptest::option::of(".{0,9}"),
+            transaction_id in proptest::option::of(".{0,9}"),
+            (is_sandbox, order_source) in (any::<bool>(), 1..=3_i64),
+        ) -> GoodsPush {
+            GoodsPush {
+                env: if is_sandbox { Environment::Sandbox } else { Environment::Production },
+                open_id: OpenId::parse(&open_id).unwrap(),
+                out_trade_no: OutTradeNo::parse(&out_trade_no).unwrap(),
+                product_id,
+                quantity,
+                zone_id,
+                orig_price: Fen(orig_price),
+                actual_price: Fen(actual_price),
+                attach,
+                order_source: OrderSource::from_number(order_source).unwrap(),
+                payment: PaymentIds { mch_order_no, transaction_id },
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn goods_that_are_written_are_read_verbatim(goods in any_goods()) {
+            let event = Event::GoodsDelivered(goods);
+            let data = encode(&event).unwrap();
+            prop_assert_eq!(read("GoodsDelivered", &data), Ok((event, Form::Verbatim)));
+        }
+
+        #[test]
+        fn goods_that_were_altered_are_read_verbatim_only_where_they_would_be_written_so(
+            goods in any_goods(),
+            place in any::<prop::sample::Index>(),
+            (removed, put) in (0..3_usize, "[\\x00-\\x7f]{0,2}|\\\\[\"\\\\/bfnrtu]|\\\\u00[01][0-9a-fA-F]|,\"x\":1|."),
+        ) {
+            let data = encode(&Event::GoodsDelivered(goods)).unwrap();
+            let mut characters: Vec<char> = data.chars().collect();
+            let begin = place.index(characters.len());
+            characters.splice(begin..(begin + removed).min(characters.len()), put.chars());
+            let altered: String = characters.into_iter().collect();
+            let by_serde = decode("GoodsDelivered", &altered);
+            let is_written = by_serde.as_ref().is_ok_and(|event| is_written_as(event, &altered).unwrap());
+            let form = if is_written { Form::Verbatim } else { Form::Any };
+            prop_assert_eq!(read("GoodsDelivered", &altered), by_serde.map(|event| (event, form)));
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
 use super::data::SCHEMA;
+use super::verbatim::Form;
 use super::written::{AsText, Like, Written};
+use super::{Metadata, verbatim};
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::domain::evidence::{Evidence, KeyFingerprint, SignatureEvidence, Transport};
@@ -98,7 +99,15 @@ fn stored(metadata: &Metadata) -> Stored<'_> {
     }
 }
 
-/// The metadata and the schema version of its event.
+/// The metadata, the schema version of its event, and what reading has shown of its form.
+pub fn read(text: &str) -> Result<(Metadata, u32, Form), String> {
+    match verbatim::read(text) {
+        Some(metadata) => Ok((metadata, SCHEMA, Form::Verbatim)),
+        None => decode(text).map(|(metadata, schema)| (metadata, schema, Form::Any)),
+    }
+}
+
+/// The metadata and the schema version of its event, in whatever form they stand.
 pub fn decode(text: &str) -> Result<(Metadata, u32), String> {
     let read: Read<'_> = serde_json::from_str(text).map_err(|error| format!("metadata: {error}"))?;
     let app = read.app.as_ref().map(|app| AppSlug::parse(&app.0)).transpose();

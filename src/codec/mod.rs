@@ -14,6 +14,7 @@ mod recovery_data;
 mod role_data;
 mod seal_data;
 mod stream;
+mod verbatim;
 mod written;
 
 use chrono::{DateTime, Utc};
@@ -25,6 +26,8 @@ use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::store::{NewEvent, RecordedEvent, StreamName};
+
+use verbatim::Form;
 
 pub use catalogue::{EventFields, catalogue, kind_of};
 pub use data::SCHEMA;
@@ -93,23 +96,40 @@ pub fn event_id(stream: &StreamName, event_type: &str, data: &str) -> Uuid {
 }
 
 pub fn decode(recorded: &RecordedEvent) -> Result<Decoded, DecodeError> {
+    read(recorded).map(|(decoded, _)| decoded)
+}
+
+/// Also whether what was read, written again, gives the same bytes: nothing stands in the event that is not read.
+pub fn decode_canonical(
+    recorded: &RecordedEvent,
+) -> Result<(Decoded, Result<bool, EncodeError>), DecodeError> {
+    let (decoded, forms) = read(recorded)?;
+    let is_canonical = is_canonical(recorded, &decoded, forms);
+    Ok((decoded, is_canonical))
+}
+
+/// What is read, and what reading has shown of the form of the data and of the metadata.
+fn read(recorded: &RecordedEvent) -> Result<(Decoded, [Form; 2]), DecodeError> {
     let failed = |problem| unreadable(recorded, problem);
-    let (metadata, schema) = metadata::decode(&recorded.metadata).map_err(failed)?;
+    let (metadata, schema, metadata_form) = metadata::read(&recorded.metadata).map_err(failed)?;
     if schema != SCHEMA {
         return Err(failed(format!("its schema version is {schema}, known is {SCHEMA}")));
     }
-    let event = data::decode(&recorded.event_type, &recorded.data).map_err(failed)?;
+    let (event, data_form) = data::read(&recorded.event_type, &recorded.data).map_err(failed)?;
     if event.belongs_to_an_app() && metadata.app.is_none() {
         return Err(failed("metadata: app is missing".into()));
     }
-    Ok(Decoded { event, metadata })
+    Ok((Decoded { event, metadata }, [data_form, metadata_form]))
 }
 
-/// Whether what was read, written again, gives the same bytes: nothing stands in the event that is not read.
-pub fn is_canonical(recorded: &RecordedEvent, decoded: &Decoded) -> Result<bool, EncodeError> {
-    let is_same = recorded.event_type == decoded.event.type_name()
-        && data::is_written_as(&decoded.event, &recorded.data)?
-        && metadata::is_written_as(&decoded.metadata, &recorded.metadata)?;
+fn is_canonical(
+    recorded: &RecordedEvent,
+    Decoded { event, metadata }: &Decoded,
+    [data_form, metadata_form]: [Form; 2],
+) -> Result<bool, EncodeError> {
+    let is_same = recorded.event_type == event.type_name()
+        && (data_form == Form::Verbatim || data::is_written_as(event, &recorded.data)?)
+        && (metadata_form == Form::Verbatim || metadata::is_written_as(metadata, &recorded.metadata)?);
     Ok(is_same)
 }
 

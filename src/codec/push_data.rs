@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::verbatim::Rest;
 use crate::domain::environment::Environment;
 use crate::domain::fen::Fen;
 use crate::domain::id::{GiftOrderId, IdError, OpenId, OutTradeNo, RefundId};
@@ -183,6 +184,48 @@ impl<'a> From<&'a PaymentIds> for Payment<'a> {
 impl From<Payment<'_>> for PaymentIds {
     fn from(Payment { mch_order_no, transaction_id }: Payment<'_>) -> Self {
         Self { mch_order_no: owned(mch_order_no), transaction_id: owned(transaction_id) }
+    }
+}
+
+impl<'a> Goods<'a> {
+    /// What stands exactly as it is written. Most events of a log are such.
+    pub fn verbatim(data: &'a str) -> Option<Self> {
+        let mut rest = Rest::of(data);
+        rest.literal("{\"env\":")?;
+        let env = rest.number()?;
+        rest.literal(",\"open_id\":")?;
+        let open_id = Text(rest.text()?);
+        rest.literal(",\"out_trade_no\":")?;
+        let out_trade_no = Text(rest.text()?);
+        rest.literal(",\"product_id\":")?;
+        let product_id = Text(rest.text()?);
+        rest.literal(",\"quantity\":")?;
+        let quantity = rest.number()?.try_into().ok()?;
+        let zone_id = rest.optional_text(",\"zone_id\":")?.map(Text);
+        rest.literal(",\"orig_price_fen\":")?;
+        let orig_price_fen = rest.number()?;
+        rest.literal(",\"actual_price_fen\":")?;
+        let actual_price_fen = rest.number()?;
+        let attach = rest.optional_text(",\"attach\":")?.map(Text);
+        rest.literal(",\"order_source\":")?;
+        let order_source = rest.number()?;
+        let mch_order_no = rest.optional_text(",\"mch_order_no\":")?.map(Text);
+        let transaction_id = rest.optional_text(",\"transaction_id\":")?.map(Text);
+        rest.ends_with("}")?;
+        Some(Self {
+            env,
+            open_id,
+            out_trade_no,
+            product_id,
+            quantity,
+            zone_id,
+            orig_price_fen,
+            actual_price_fen,
+            attach,
+            order_source,
+            mch_order_no,
+            transaction_id,
+        })
     }
 }
 

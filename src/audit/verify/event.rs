@@ -92,14 +92,14 @@ impl Checker {
             let what = format!("its id {} is not the one that stream, type and data make", event.id);
             found(Kind::DataAltered, what);
         }
-        let decoded = match codec::decode(event) {
-            Ok(decoded) => decoded,
+        let (decoded, is_canonical) = match codec::decode_canonical(event) {
+            Ok(read) => read,
             Err(error) => {
                 found(Kind::Unreadable, error.problem);
                 return Came::Unproven;
             }
         };
-        if !codec::is_canonical(event, &decoded).unwrap_or(false) {
+        if !is_canonical.unwrap_or(false) {
             let what =
                 "it reads, but is not what the program writes: something was added or is written otherwise";
             found(Kind::NotCanonical, what.into());
