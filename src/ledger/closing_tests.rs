@@ -31,9 +31,9 @@ async fn a_case_is_resolved_once_for_the_same_facts_and_can_be_reopened() {
     let unresolved = ledger.reopen_case(&key, "no", "lin", at(), Upon::Whatever).await.unwrap_err();
     assert_eq!(unresolved.to_string(), "the case was never resolved, so it is open");
     let first = ledger.resolve_case(&key, &judgement, "lin", at(), Upon::Whatever).await.unwrap();
-    assert_eq!(first, Recorded { recorded: true, position: head(&ledger) });
+    assert_eq!(first, Said { recorded: true, position: head(&ledger), revision: 1 });
     let again = ledger.resolve_case(&key, &judgement, "chen", at(), Upon::Whatever).await.unwrap();
-    assert_eq!(again, Recorded { recorded: false, ..first });
+    assert_eq!(again, Said { recorded: false, ..first });
     assert_eq!(ledger.case(&key).await.unwrap().judgement, Some(judgement));
     assert!(ledger.reopen_case(&key, "wrong", "lin", at(), Upon::Whatever).await.unwrap().recorded);
     assert_eq!(ledger.case(&key).await.unwrap().judgement, None);

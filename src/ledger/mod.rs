@@ -60,6 +60,17 @@ pub struct Recorded {
     pub position: Option<Position>,
 }
 
+/// What came of a word upon a stream that counts its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// False where the same had been said before.
+    pub recorded: bool,
+    /// Read models that have come so far show it.
+    pub position: Option<Position>,
+    /// Words of the stream up to this one, which nobody else has said since it was decided upon.
+    pub revision: u64,
+}
+
 /// Why something could not be recorded. Nothing of it was acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
