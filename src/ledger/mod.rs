@@ -32,7 +32,7 @@ pub use case::CaseCommandError;
 pub use grant::{GrantOrderError, GrantOutcome};
 pub use period::PeriodCommandError;
 pub use quarantine::{Held, ResolveQuarantineError};
-pub use recovery::{Recovering, RecoveryCommandError};
+pub use recovery::{Recovering, RecoveryCommandError, ToApprove};
 pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;
@@ -67,7 +67,7 @@ pub struct Said {
     pub recorded: bool,
     /// Read models that have come so far show it.
     pub position: Option<Position>,
-    /// Words of the stream up to this one, which nobody else has said since it was decided upon.
+    /// Words of the stream by this one, whoever else has said more since.
     pub revision: u64,
 }
 
