@@ -37,8 +37,9 @@ pub struct Keys {
     pub routes: Routes,
 }
 
-/// Who says something of a case, a period or a recovery has the floor from the check of If-Match to the answer:
-/// nobody else's word comes between, and the answer's ETag is that of the word. All of them come through the server.
+/// Who says something of a case, a period or a recovery has the floor at this node from the check of If-Match to the
+/// answer: words at one node come one by one. Those at other nodes on the same log come between, so what was checked
+/// is checked again when the word is recorded (`Upon`), and the answer's ETag is that of the word itself (`Said`).
 #[derive(Default)]
 pub struct Floor {
     pub cases: Mutex<()>,

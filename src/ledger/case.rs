@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use chrono::{DateTime, Utc};
 
 use super::settle::command_target;
-use super::{Ledger, LedgerError, Recorded, Revised, Upon};
+use super::{Ledger, LedgerError, Revised, Said, Upon};
 use crate::codec;
 use crate::domain::case::{Case, CaseError, CaseKey, Judgement};
 
@@ -36,12 +36,12 @@ impl Ledger {
         by: &str,
         at: DateTime<Utc>,
         upon: Upon,
-    ) -> Result<Recorded, LedgerError> {
+    ) -> Result<Said, LedgerError> {
         let stream = codec::case_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |case: &Case| Ok(case.decide_resolve(key, judgement, by));
-        let Ok(recorded) = self.say_upon::<_, Infallible>(&target, upon, Case::evolve, decide).await?;
-        Ok(recorded)
+        let Ok(said) = self.say_upon::<_, Infallible>(&target, upon, Case::evolve, decide).await?;
+        Ok(said)
     }
 
     /// Takes a judgement back.
@@ -52,7 +52,7 @@ impl Ledger {
         by: &str,
         at: DateTime<Utc>,
         upon: Upon,
-    ) -> Result<Recorded, CaseCommandError> {
+    ) -> Result<Said, CaseCommandError> {
         let stream = codec::case_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |case: &Case| case.decide_reopen(key, reason, by);

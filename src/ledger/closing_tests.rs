@@ -31,9 +31,9 @@ async fn a_case_is_resolved_once_for_the_same_facts_and_can_be_reopened() {
     let unresolved = ledger.reopen_case(&key, "no", "lin", at(), Upon::Whatever).await.unwrap_err();
     assert_eq!(unresolved.to_string(), "the case was never resolved, so it is open");
     let first = ledger.resolve_case(&key, &judgement, "lin", at(), Upon::Whatever).await.unwrap();
-    assert_eq!(first, Recorded { recorded: true, position: head(&ledger) });
+    assert_eq!(first, Said { recorded: true, position: head(&ledger), revision: 1 });
     let again = ledger.resolve_case(&key, &judgement, "chen", at(), Upon::Whatever).await.unwrap();
-    assert_eq!(again, Recorded { recorded: false, ..first });
+    assert_eq!(again, Said { recorded: false, ..first });
     assert_eq!(ledger.case(&key).await.unwrap().judgement, Some(judgement));
     assert!(ledger.reopen_case(&key, "wrong", "lin", at(), Upon::Whatever).await.unwrap().recorded);
     assert_eq!(ledger.case(&key).await.unwrap().judgement, None);
@@ -157,13 +157,27 @@ async fn an_order_without_a_push_is_recovered_by_two_people_and_granted_and_its_
     registered(&ledger).await;
     assert!(ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap().recorded);
     let number = samples::recovered().out_trade_no;
-    let own = ledger.recovering().await.approve(&app(), &number, "wang", at()).await.unwrap_err();
+    let own =
+        ledger.recovering().await.approve(&app(), &number, "wang", at(), Upon::Whatever).await.unwrap_err();
     assert_eq!(own.to_string(), "wang has proposed it: another person must approve it");
-    let approved = ledger.recovering().await.approve(&app(), &number, "lin", at()).await.unwrap();
-    assert_eq!(approved, Recorded { recorded: true, position: head(&ledger) });
-    assert!(!ledger.recovering().await.approve(&app(), &number, "lin", at()).await.unwrap().recorded);
-    let withdrawn =
-        ledger.recovering().await.withdraw(&app(), &number, "no", "wang", at()).await.unwrap_err();
+    let approved =
+        ledger.recovering().await.approve(&app(), &number, "lin", at(), Upon::Whatever).await.unwrap();
+    assert_eq!(approved, Said { recorded: true, position: head(&ledger), revision: 1 });
+    assert!(
+        !ledger
+            .recovering()
+            .await
+            .approve(&app(), &number, "lin", at(), Upon::Whatever)
+            .await
+            .unwrap()
+            .recorded
+    );
+    let withdrawn = ledger
+        .recovering()
+        .await
+        .withdraw(&app(), &number, "no", "wang", at(), Upon::Whatever)
+        .await
+        .unwrap_err();
     assert_eq!(withdrawn.to_string(), "the order has been recovered, approved by lin: that stands");
 
     let (env, grant) = (Environment::Production, GrantCommand::Grant);
@@ -180,6 +194,33 @@ async fn an_order_without_a_push_is_recovered_by_two_people_and_granted_and_its_
 }
 
 #[tokio::test]
+async fn a_word_upon_a_recovery_that_has_changed_since_is_not_recorded() {
+    let (ledger, _folder) = empty_ledger().await;
+    registered(&ledger).await;
+    let number = samples::recovered().out_trade_no;
+    ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap();
+    let other = Ledger::open(ledger.store().clone(), Quotas::new(0, 0)).await.unwrap();
+    // While lin looks at the payment, another node takes the proposal back and proposes it anew.
+    let turn = ledger.recovering().await;
+    let seen = turn.to_approve(&app(), &number, "lin", Upon::Whatever).await.unwrap();
+    assert_eq!((seen.proposal, seen.upon), (Some(proposal()), Upon::Revision(1)));
+    let elsewhere = other.recovering().await;
+    let withdrawn = elsewhere.withdraw(&app(), &number, "no", "wang", at(), Upon::Revision(1)).await.unwrap();
+    assert_eq!((withdrawn.recorded, withdrawn.revision), (true, 2));
+    assert!(elsewhere.propose(&app(), &proposal(), at()).await.unwrap().recorded);
+    let is_stale = |error: RecoveryCommandError| {
+        matches!(error, RecoveryCommandError::Ledger(LedgerError::Stale { revision: 3 }))
+    };
+    let approved = turn.approve(&app(), &number, "lin", at(), seen.upon).await;
+    assert!(is_stale(approved.unwrap_err()), "what lin looked at is not what stands");
+    let withdrawn = turn.withdraw(&app(), &number, "no", "wang", at(), Upon::Revision(1)).await;
+    assert!(is_stale(withdrawn.unwrap_err()));
+    assert!(ledger.recovery(&app(), &number).await.unwrap().proposal.is_some(), "nothing was withdrawn");
+    let approved = turn.approve(&app(), &number, "lin", at(), Upon::Revision(3)).await.unwrap();
+    assert_eq!((approved.recorded, approved.revision), (true, 3));
+}
+
+#[tokio::test]
 async fn an_order_that_its_push_has_brought_is_not_recovered() {
     let (ledger, _folder) = empty_ledger().await;
     registered(&ledger).await;
@@ -187,12 +228,13 @@ async fn an_order_that_its_push_has_brought_is_not_recovered() {
     ledger.recovering().await.propose(&app(), &proposal(), at()).await.unwrap();
     let push = Push::Goods(samples::goods());
     assert_eq!(ledger.record(&app(), &push, &evidence()).await.unwrap(), order::Answer::Success);
-    let approved = ledger.recovering().await.approve(&app(), &number, "lin", at()).await;
+    let approved = ledger.recovering().await.approve(&app(), &number, "lin", at(), Upon::Whatever).await;
     let proposed = ledger.recovering().await.propose(&app(), &proposal(), at()).await;
-    for refused in [approved, proposed] {
-        let refused = refused.unwrap_err();
+    for refused in [approved.unwrap_err(), proposed.unwrap_err()] {
         assert!(matches!(refused, RecoveryCommandError::Refused(RecoveryError::Pushed)), "{refused}");
     }
     let turn = ledger.recovering().await;
-    assert!(turn.withdraw(&app(), &number, "the push came", "wang", at()).await.unwrap().recorded);
+    assert!(
+        turn.withdraw(&app(), &number, "the push came", "wang", at(), Upon::Whatever).await.unwrap().recorded
+    );
 }

@@ -32,7 +32,7 @@ pub use case::CaseCommandError;
 pub use grant::{GrantOrderError, GrantOutcome};
 pub use period::PeriodCommandError;
 pub use quarantine::{Held, ResolveQuarantineError};
-pub use recovery::{Recovering, RecoveryCommandError};
+pub use recovery::{Recovering, RecoveryCommandError, ToApprove};
 pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;
@@ -58,6 +58,17 @@ pub struct Recorded {
     pub recorded: bool,
     /// Read models that have come so far show it.
     pub position: Option<Position>,
+}
+
+/// What came of a word upon a stream that counts its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// False where the same had been said before.
+    pub recorded: bool,
+    /// Read models that have come so far show it.
+    pub position: Option<Position>,
+    /// Words of the stream by this one, whoever else has said more since.
+    pub revision: u64,
 }
 
 /// Why something could not be recorded. Nothing of it was acknowledged.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::settle::command_target;
-use super::{Ledger, LedgerError, Recorded, ReportError, Revised, Upon};
+use super::{Ledger, LedgerError, ReportError, Revised, Said, Upon};
 use crate::codec;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{Period, PeriodError, PeriodKey, PreparedReport};
@@ -38,7 +38,7 @@ impl Ledger {
         report: &PreparedReport,
         at: DateTime<Utc>,
         upon: Upon,
-    ) -> Result<Recorded, PeriodCommandError> {
+    ) -> Result<Said, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_prepare(key, report);
@@ -53,7 +53,7 @@ impl Ledger {
         by: &str,
         at: DateTime<Utc>,
         upon: Upon,
-    ) -> Result<Recorded, PeriodCommandError> {
+    ) -> Result<Said, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_close(key, report_sha256, by);
@@ -75,7 +75,7 @@ impl Ledger {
         by: &str,
         at: DateTime<Utc>,
         upon: Upon,
-    ) -> Result<Recorded, PeriodCommandError> {
+    ) -> Result<Said, PeriodCommandError> {
         let stream = codec::period_stream(key);
         let target = command_target(&stream, None, at);
         let decide = |period: &Period| period.decide_reopen(key, reason, by);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 use tracing::error;
 
-use super::{Ledger, LedgerError, Recorded, Revised, Upon};
+use super::{Ledger, LedgerError, Recorded, Revised, Said, Upon};
 use crate::codec::{self, EncodeError, Metadata};
 use crate::domain::app::AppSlug;
 use crate::domain::event::Event;
@@ -218,16 +218,19 @@ impl Ledger {
         upon: Upon,
         evolve: impl Fn(State, &Event) -> State + Copy,
         decide: impl Fn(&State) -> Result<Option<Event>, Refusal>,
-    ) -> Result<Result<Recorded, Refusal>, LedgerError> {
-        let decide = |state: &State| match upon.check(state.revision()) {
-            Ok(()) => decide(state).map_err(Ok),
-            Err(stale) => Err(Err(stale)),
+    ) -> Result<Result<Said, Refusal>, LedgerError> {
+        let seen = self.read(target.stream, evolve).await?;
+        let decide = |state: &State| {
+            let revision = state.revision();
+            match upon.check(revision).map(|()| decide(state)) {
+                Ok(Ok(Some(event))) => (vec![event], Ok(Ok(revision + 1))),
+                Ok(Ok(None)) => (vec![], Ok(Ok(revision))),
+                Ok(Err(refusal)) => (vec![], Ok(Err(refusal))),
+                Err(stale) => (vec![], Err(stale)),
+            }
         };
-        match self.say(target, evolve, decide).await? {
-            Ok(recorded) => Ok(Ok(recorded)),
-            Err(Ok(refusal)) => Ok(Err(refusal)),
-            Err(Err(stale)) => Err(stale),
-        }
+        let Settled { outcome, position, recorded } = self.settle(target, seen, evolve, decide).await?;
+        Ok(outcome?.map(|revision| Said { recorded, position, revision }))
     }
 
     /// Appends part of something large, where the stream is still as it was seen. Pushes go first: while the

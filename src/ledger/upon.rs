@@ -3,6 +3,7 @@
 use super::LedgerError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Upon {
     Whatever,
     /// So many words of the stream, and none that was said since.

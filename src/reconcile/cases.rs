@@ -9,7 +9,7 @@ use super::{Desk, row};
 use crate::decision::usable_reason;
 use crate::domain::bill::MerchantId;
 use crate::domain::case::{self, CaseIdError, CaseKey, CaseKind, Judgement};
-use crate::ledger::{CaseCommandError, LedgerError, Recorded, Upon};
+use crate::ledger::{CaseCommandError, LedgerError, Said, Upon};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -79,6 +79,8 @@ pub struct Judged {
     /// `false` where the same had been said before.
     pub recorded: bool,
     pub position: Option<Position>,
+    /// Of the case, by this word.
+    pub revision: u64,
     pub status: String,
     pub facts: String,
 }
@@ -94,10 +96,10 @@ pub async fn resolve(
     let reason = usable_reason(asked.reason).ok_or(CaseError::Reason)?;
     let table = row::of_case(desk, asked.key, min_position, at).await?;
     let judgement = judgement(asked, reason, &table)?;
-    let Recorded { recorded, position } =
+    let Said { recorded, position, revision } =
         desk.ledger.resolve_case(asked.key, &judgement, by, at, asked.upon).await?;
     let Judgement { status, facts, .. } = judgement;
-    Ok(Judged { recorded, position, status, facts })
+    Ok(Judged { recorded, position, revision, status, facts })
 }
 
 /// What is judged, where it is still what the person saw.
@@ -131,7 +133,7 @@ pub async fn reopen(
     by: &str,
     at: DateTime<Utc>,
     upon: Upon,
-) -> Result<Recorded, CaseError> {
+) -> Result<Said, CaseError> {
     let reason = usable_reason(reason).ok_or(CaseError::Reason)?;
     Ok(desk.ledger.reopen_case(key, reason, by, at, upon).await?)
 }

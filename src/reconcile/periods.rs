@@ -14,7 +14,7 @@ use super::source::{PROJECTION, Sealed, Source};
 use crate::decision::usable_reason;
 use crate::domain::bill::Sha256Hex;
 use crate::domain::period::{self, Month, PeriodKey, PreparedReport};
-use crate::ledger::{LedgerError, PeriodCommandError, Recorded, ReportError as FilingError, Upon};
+use crate::ledger::{LedgerError, PeriodCommandError, ReportError as FilingError, Said, Upon};
 use crate::limits;
 use crate::moment::in_beijing;
 use crate::spool::Spool;
@@ -69,7 +69,7 @@ pub struct Prepared {
     /// Counts and sums, as JSON, for who closes.
     pub summary: String,
     pub rows: u64,
-    pub recorded: Recorded,
+    pub said: Said,
 }
 
 /// Files the month's report and says that it is ready to be closed.
@@ -100,9 +100,9 @@ pub async fn prepare(
     let report_sha256 = desk.ledger.file_report(file, desk.spool, at).await?;
     let report =
         PreparedReport { sha256: report_sha256, position: position.number(), summary, by: by.to_owned() };
-    let recorded = desk.ledger.prepare_period(key, &report, at, upon).await?;
+    let said = desk.ledger.prepare_period(key, &report, at, upon).await?;
     let PreparedReport { sha256: report_sha256, summary, .. } = report;
-    Ok(Prepared { report_sha256, position, summary, rows: written.rows, recorded })
+    Ok(Prepared { report_sha256, position, summary, rows: written.rows, said })
 }
 
 /// When, in Beijing, the push of its last payment has come or is missing: what was awaited before would be missing
@@ -159,7 +159,7 @@ pub async fn close(
     by: &str,
     at: DateTime<Utc>,
     upon: Upon,
-) -> Result<Recorded, PeriodError> {
+) -> Result<Said, PeriodError> {
     Ok(desk.ledger.close_period(key, report_sha256, by, at, upon).await?)
 }
 
@@ -170,7 +170,7 @@ pub async fn reopen(
     by: &str,
     at: DateTime<Utc>,
     upon: Upon,
-) -> Result<Recorded, PeriodError> {
+) -> Result<Said, PeriodError> {
     let reason = usable_reason(reason).ok_or(PeriodError::Reason)?;
     Ok(desk.ledger.reopen_period(key, reason, by, at, upon).await?)
 }

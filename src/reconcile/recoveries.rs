@@ -13,7 +13,7 @@ use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::push::PaymentIds;
 use crate::domain::recovery::{self, RecoveredOrder};
-use crate::ledger::{LedgerError, Recorded, RecoveryCommandError};
+use crate::ledger::{LedgerError, Recorded, RecoveryCommandError, Said, ToApprove, Upon};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -251,16 +251,18 @@ pub async fn approve(
     out_trade_no: &OutTradeNo,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Recorded, RecoveryError> {
+    upon: Upon,
+) -> Result<Said, RecoveryError> {
     let turn = desk.ledger.recovering().await;
-    if let Some(proposal) = turn.to_approve(app, out_trade_no, by).await? {
+    let ToApprove { proposal, upon } = turn.to_approve(app, out_trade_no, by, upon).await?;
+    if let Some(proposal) = proposal {
         let payment = proposal.order.payment.transaction_id.as_deref();
         let payment = payment.ok_or(RecoveryError::Incomplete("transaction_id"))?;
         let seen = Seen::of(desk, &proposal.merchant, payment, at).await?;
         seen.check_other_recoveries(app, out_trade_no, &["approved"])?;
         seen.check_unchanged(&proposal)?;
     }
-    Ok(turn.approve(app, out_trade_no, by, at).await?)
+    Ok(turn.approve(app, out_trade_no, by, at, upon).await?)
 }
 
 pub async fn withdraw(
@@ -270,9 +272,10 @@ pub async fn withdraw(
     reason: &str,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<Recorded, RecoveryError> {
+    upon: Upon,
+) -> Result<Said, RecoveryError> {
     let reason = usable_reason(reason).ok_or(RecoveryError::Reason)?;
-    Ok(desk.ledger.recovering().await.withdraw(app, out_trade_no, reason, by, at).await?)
+    Ok(desk.ledger.recovering().await.withdraw(app, out_trade_no, reason, by, at, upon).await?)
 }
 
 #[cfg(test)]

@@ -16,19 +16,24 @@ use order_ledger::store::EventStore;
 use order_ledger::store::kurrentdb::KurrentStore;
 use serde_json::json;
 
-use super::asking::Client;
+use super::asking::{Asked, Client};
+use super::bill_text::{MERCHANT, all, paid};
 use super::billed::merchant;
+use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
 use super::digests::digests;
 use super::exactly_once::{numbers, push_all, pushes_by_chance};
+use super::finance_api::settled;
 use super::folded::{at, demo, evidence};
 use super::kurrentdb_chances::settings;
 use super::server::{Home, Server, busy, until};
 use super::told::goods;
 
-fn home(cluster: &Cluster) -> Home {
+/// With its log in the cluster.
+fn on(cluster: &Cluster, home: Home) -> Home {
     let section = format!("[store]\nkind = \"kurrentdb\"\nurl = \"{}\"\n", cluster.url());
-    Home::with(|text| text.replace("[store]\n", &section))
+    home.reconfigure(|text| text.replace("[store]\n", &section));
+    home
 }
 
 struct Nodes {
@@ -39,15 +44,15 @@ struct Nodes {
 
 impl Nodes {
     /// Two servers, each with read models of its own.
-    async fn serve() -> Self {
+    async fn serve(home: fn() -> Home) -> Self {
         let cluster = Cluster::start(1).await.unwrap();
-        let homes = vec![home(&cluster), home(&cluster)];
+        let homes = vec![on(&cluster, home()), on(&cluster, home())];
         let servers = homes.iter().map(Home::serve).collect();
         Self { cluster, homes, servers }
     }
 
-    fn clients(&self) -> Vec<Client> {
-        self.servers.iter().map(|server| server.client("test-admin")).collect()
+    fn clients(&self, name: &str) -> Vec<Client> {
+        self.servers.iter().map(|server| server.client(name)).collect()
     }
 
     async fn push(&self, node: usize, number: &str) {
@@ -59,7 +64,7 @@ impl Nodes {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_answered_alike() {
     let _turn = busy().await;
-    let nodes = Nodes::serve().await;
+    let nodes = Nodes::serve(Home::new).await;
     let addresses: Vec<_> = nodes.servers.iter().map(|server| server.push).collect();
     push_all(nodes.homes[0].app(), pushes_by_chance(), &addresses).await;
     for number in numbers() {
@@ -68,7 +73,7 @@ async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_
         assert_eq!(types, ["GoodsDelivered"], "{number}");
     }
     // Both nodes come to know all of it, and tell it alike.
-    let [one, other] = &nodes.clients()[..] else { unreachable!() };
+    let [one, other] = &nodes.clients("test-admin")[..] else { unreachable!() };
     let last = one.get("/v1/apps/demo/deliveries?limit=1").await.json();
     assert!(last["position"].is_string(), "{last}");
     let same = || digests(&nodes.homes[0].views()) == digests(&nodes.homes[1].views());
@@ -84,8 +89,8 @@ async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_
 /// What one node has told is known to the other, or waited for; it is never taken for another log's.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_node_has_told_the_other_knows_of() {
-    let nodes = Nodes::serve().await;
-    let clients = nodes.clients();
+    let nodes = Nodes::serve(Home::new).await;
+    let clients = nodes.clients("test-admin");
     for turn in 0..20 {
         let (here, there) = (turn % 2, (turn + 1) % 2);
         let number = format!("TOLD-{turn}");
@@ -98,6 +103,10 @@ async fn what_one_node_has_told_the_other_knows_of() {
         let list = clients[there].get(&path).await;
         assert_eq!(list.status, 200, "{list:?}");
         assert!(list.text().contains(&number), "{list:?}");
+        let beside = position.parse::<u64>().unwrap() - 1;
+        let beside = clients[there].get(&format!("/v1/apps/demo/orders?as_of={beside}")).await;
+        assert_eq!(beside.outcome(), "422 parameter", "{beside:?}");
+        assert!(beside.text().contains("no event stands at position"), "{beside:?}");
         let cursor = clients[here].get("/v1/apps/demo/deliveries?wait=1").await.json()["cursor"].clone();
         let path = format!("/v1/apps/demo/deliveries?after={}", cursor.as_str().unwrap());
         let page = clients[there].get(&path).await;
@@ -145,6 +154,52 @@ async fn of_two_people_at_two_nodes_who_saw_the_same_case_or_period_one_is_recor
     );
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert_eq!(one.period(&month).await.unwrap().revision, 1);
+}
+
+/// What somebody says of the payment `id` at a node.
+async fn say(client: &Client, word: &str, id: &str, upon: Option<&str>) -> Asked {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(upon.map(|tag| ("if-match", tag)));
+    let case = json!({"merchant": MERCHANT, "kind": "payment", "id": id, "reason": "looked at"});
+    client.ask("POST", &format!("/v1/cases/{word}"), &headers, &case.to_string()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_at_two_nodes_each_is_told_the_etag_of_his_own_word_or_that_his_is_old() {
+    let nodes = Nodes::serve(home_of_a_merchant).await;
+    let clients = nodes.clients("finance");
+    let [one, other] = &clients[..] else { unreachable!() };
+    let ids: Vec<_> = (0..10).map(|number| format!("T{number}")).collect();
+    let lines: Vec<_> = ids.iter().map(|id| paid(5, id, 700)).collect();
+    let imported = upload(one, "", &all(&lines)).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    let position = imported.json()["position"].as_str().unwrap().to_owned();
+    let days = "from_day=2026-01-01&to_day=2026-01-31";
+    for client in &clients {
+        let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&{days}&min_position={position}");
+        assert_eq!(settled(client, &rows).await.json()["rows"].as_array().unwrap().len(), 10);
+    }
+    for id in &ids {
+        let nothing = Some("\"0\"");
+        let words = tokio::join!(say(one, "resolve", id, nothing), say(other, "resolve", id, nothing));
+        let (told, refused) = if words.0.status == 200 { words } else { (words.1, words.0) };
+        assert_eq!((told.status, told.header("etag")), (200, "\"1\""), "{told:?}");
+        assert_eq!(refused.outcome(), "412 precondition", "{refused:?}");
+    }
+    // Whoever comes between: the ETag counts the words up to one's own.
+    let key = CaseKey::new(merchant(), CaseKind::Payment, "T0").unwrap();
+    let stream = order_ledger::codec::case_stream(&key);
+    for _ in 0..20 {
+        let words = tokio::join!(say(one, "resolve", "T0", None), say(other, "reopen", "T0", None));
+        let log = nodes.cluster.log().stream(stream.as_str());
+        for (answer, event_type) in [(words.0, "CaseResolved"), (words.1, "CaseReopened")] {
+            assert_eq!(answer.status, 200, "{answer:?}");
+            if answer.json()["recorded"] == true {
+                let revision: usize = answer.header("etag").trim_matches('"').parse().unwrap();
+                assert_eq!(log[revision - 1].event.event_type, event_type, "{answer:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,11 +118,16 @@ async fn finance_happens(folded: &Folded) {
         ledger.recovering().await.propose(&demo(), &proposal(number), at(6002)).await.unwrap();
     }
     let number = |number| OutTradeNo::parse(number).unwrap();
-    ledger.recovering().await.approve(&demo(), &number("LOST-1"), "wang", at(6003)).await.unwrap();
     ledger
         .recovering()
         .await
-        .withdraw(&demo(), &number("LOST-2"), "it was none", "lin", at(6004))
+        .approve(&demo(), &number("LOST-1"), "wang", at(6003), Upon::Whatever)
+        .await
+        .unwrap();
+    ledger
+        .recovering()
+        .await
+        .withdraw(&demo(), &number("LOST-2"), "it was none", "lin", at(6004), Upon::Whatever)
         .await
         .unwrap();
 

@@ -2,7 +2,7 @@
 
 use order_ledger::domain::id::OutTradeNo;
 use order_ledger::domain::recovery;
-use order_ledger::ledger::Recorded;
+use order_ledger::ledger::{Said, Upon};
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::recoveries::{self, Proposal, Proposed, RecoveryError};
 
@@ -39,13 +39,23 @@ async fn propose(folded: &Folded, out_trade_no: &str) -> Result<Proposed, Recove
     recoveries::propose(&desk(folded), &order_of("4200004", out_trade_no), "lin", february()).await
 }
 
-async fn approve(folded: &Folded, out_trade_no: &str) -> Result<Recorded, RecoveryError> {
-    recoveries::approve(&desk(folded), &demo(), &number(out_trade_no), "wang", february()).await
+async fn approve(folded: &Folded, out_trade_no: &str) -> Result<Said, RecoveryError> {
+    recoveries::approve(&desk(folded), &demo(), &number(out_trade_no), "wang", february(), Upon::Whatever)
+        .await
 }
 
-async fn withdraw(folded: &Folded, out_trade_no: &str) -> Result<Recorded, RecoveryError> {
+async fn withdraw(folded: &Folded, out_trade_no: &str) -> Result<Said, RecoveryError> {
     let reason = "it was another";
-    recoveries::withdraw(&desk(folded), &demo(), &number(out_trade_no), reason, "lin", february()).await
+    recoveries::withdraw(
+        &desk(folded),
+        &demo(),
+        &number(out_trade_no),
+        reason,
+        "lin",
+        february(),
+        Upon::Whatever,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -57,7 +67,9 @@ async fn an_order_without_push_is_recovered_by_two_people() {
     let proposed = propose(&folded, "RECOVERED").await.unwrap();
     assert_eq!((proposed.order.amount.0, proposed.order.open_id.as_str()), (1000, "oAnna"));
     assert!(!propose(&folded, "RECOVERED").await.unwrap().recorded, "the same again is nothing");
-    let own = recoveries::approve(&desk(&folded), &demo(), &number("RECOVERED"), "lin", february()).await;
+    let own =
+        recoveries::approve(&desk(&folded), &demo(), &number("RECOVERED"), "lin", february(), Upon::Whatever)
+            .await;
     assert!(matches!(own, Err(RecoveryError::Refused(_))), "{own:?}");
     assert!(approve(&folded, "RECOVERED").await.unwrap().recorded);
     assert!(!approve(&folded, "RECOVERED").await.unwrap().recorded, "the same again is nothing");

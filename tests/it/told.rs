@@ -13,6 +13,7 @@ use order_ledger::domain::push::{
 use order_ledger::domain::quarantine::Reason;
 use order_ledger::domain::recovery::{Proposal, RecoveredOrder};
 use order_ledger::domain::role::{PlayedRole, RoleFields};
+use order_ledger::ledger::Upon;
 
 use super::folded::{Folded, at, demo, evidence};
 
@@ -215,7 +216,12 @@ impl Folded {
         let proposal = Proposal { merchant, order: recovered_order(told), by: "wang".into() };
         let number = proposal.order.out_trade_no.clone();
         self.ledger.recovering().await.propose(&demo(), &proposal, at(minutes)).await.unwrap();
-        self.ledger.recovering().await.approve(&demo(), &number, "lin", at(minutes)).await.unwrap();
+        self.ledger
+            .recovering()
+            .await
+            .approve(&demo(), &number, "lin", at(minutes), Upon::Whatever)
+            .await
+            .unwrap();
     }
 
     async fn said(&self, minutes: i64, command: GrantCommand, number: &str) {

@@ -52,7 +52,9 @@ fn as_of(text: &str) -> Option<AsOf> {
 impl From<AsOfError> for ApiError {
     fn from(error: AsOfError) -> Self {
         match error {
-            AsOfError::Outside { .. } | AsOfError::Unreadable(_) => wrong_parameter("as_of", error),
+            AsOfError::Outside { .. } | AsOfError::NoEvent(_) | AsOfError::Unreadable(_) => {
+                wrong_parameter("as_of", error)
+            }
             AsOfError::Ask(error) => error.into(),
         }
     }

@@ -189,7 +189,7 @@ pub async fn resolve(
         facts: serde_json::from_str(&judged.facts).unwrap_or(Value::String(judged.facts)),
         position: judged.position.map(|position| position.to_string()),
     };
-    Ok(precondition::answer(service.ledger.case(&key).await?.revision, resolved))
+    Ok(precondition::answer(judged.revision, resolved))
 }
 
 /// Open a resolved case again, with a reason. Needs the role finance or admin.
@@ -220,8 +220,7 @@ pub async fn reopen(
     let (merchant, recorded, by) = (&key.merchant, reopened.recorded, holder.name());
     info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is reopened");
     let position = reopened.position.map(|position| position.to_string());
-    let reopened = CaseReopened { recorded: reopened.recorded, position };
-    Ok(precondition::answer(service.ledger.case(&key).await?.revision, reopened))
+    Ok(precondition::answer(reopened.revision, CaseReopened { recorded, position }))
 }
 
 /// Resolve cases by sending an edited report: its rows with `case_state` resolved and a `case_reason`.

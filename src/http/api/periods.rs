@@ -21,7 +21,7 @@ use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::domain::period::{self, Month, PeriodKey};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::ledger::Recorded;
+use crate::ledger::Said;
 use crate::reconcile::periods::{self, PeriodError};
 
 pub const PREPARE_PATH: &str = "/v1/periods/{merchant}/{month}/prepare";
@@ -107,8 +107,9 @@ pub async fn prepare(
     let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
     questions::begun(&service).await?;
     let prepared = periods::prepare(&service.desk(), &key, holder.name(), clock::now(), upon).await?;
-    tell(&key, holder.name(), "prepared", prepared.recorded.recorded);
+    tell(&key, holder.name(), "prepared", prepared.said.recorded);
     let summary = serde_json::from_str(&prepared.summary).unwrap_or(Value::String(prepared.summary));
+    let revision = prepared.said.revision;
     let prepared = PeriodPrepared {
         merchant: key.merchant.to_string(),
         month: key.month.to_string(),
@@ -117,7 +118,7 @@ pub async fn prepare(
         rows: prepared.rows,
         summary,
     };
-    Ok(precondition::answer(service.ledger.period(&key).await?.revision, prepared))
+    Ok(precondition::answer(revision, prepared))
 }
 
 /// Close a month, exactly as it was prepared, by another token than prepared it.
@@ -150,9 +151,9 @@ pub async fn close(
         .map_err(|error| ApiError::at(Code::Body, "body.report_sha256", error))?;
     let _floor = service.floor.periods.lock().await;
     let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
-    let recorded = periods::close(&service.desk(), &key, &report, holder.name(), clock::now(), upon).await?;
-    tell(&key, holder.name(), "closed", recorded.recorded);
-    standing(&service, &key, recorded).await
+    let said = periods::close(&service.desk(), &key, &report, holder.name(), clock::now(), upon).await?;
+    tell(&key, holder.name(), "closed", said.recorded);
+    Ok(standing(&key, said))
 }
 
 /// Open a closed month again, with a reason. Needs the role admin.
@@ -182,9 +183,9 @@ pub async fn reopen(
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.periods.lock().await;
     let upon = precondition::check(&headers, service.ledger.period(&key).await?.revision)?;
-    let recorded = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now(), upon).await?;
-    tell(&key, holder.name(), "reopened", recorded.recorded);
-    standing(&service, &key, recorded).await
+    let said = periods::reopen(&service.desk(), &key, reason, holder.name(), clock::now(), upon).await?;
+    tell(&key, holder.name(), "reopened", said.recorded);
+    Ok(standing(&key, said))
 }
 
 fn key(
@@ -207,15 +208,11 @@ fn tell(PeriodKey { merchant, month }: &PeriodKey, by: &str, done: &str, recorde
     info!(%merchant, %month, by, recorded, "a period is {done}");
 }
 
-async fn standing(
-    service: &Service,
-    key: &PeriodKey,
-    Recorded { recorded, position }: Recorded,
-) -> Result<Response, ApiError> {
+fn standing(key: &PeriodKey, Said { recorded, position, revision }: Said) -> Response {
     let position = position.map(|position| position.to_string());
     let (merchant, month) = (key.merchant.to_string(), key.month.to_string());
     let standing = PeriodStanding { recorded, merchant, month, position };
-    Ok(precondition::answer(service.ledger.period(key).await?.revision, standing))
+    precondition::answer(revision, standing)
 }
 
 impl From<PeriodError> for ApiError {

@@ -33,7 +33,7 @@ pub fn failed(revision: u64) -> ApiError {
     ApiError::new(Code::Precondition, message)
 }
 
-/// An answer with the revision that stands now.
+/// An answer with the revision that stands by the word it answers.
 pub fn answer(revision: u64, body: impl Serialize) -> Response {
     ([(header::ETAG, tag(revision))], Json(body)).into_response()
 }

@@ -240,7 +240,7 @@ pub fn position(text: &str) -> Option<Position> {
 /// `min_position`: what was written before must be seen.
 pub fn min_position(params: &mut Params) -> Result<Option<Position>, ApiError> {
     let wanted = params.take_as("min_position", "a position, as an answer gave it", position)?;
-    // Nothing stands before the first event, and it is number 1.
+    // No event stands at 0 in either store: it says that nothing need be seen.
     Ok(wanted.filter(|wanted| wanted.number() > 0))
 }
 

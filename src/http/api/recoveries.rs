@@ -22,7 +22,7 @@ use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::recovery;
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::ledger::Recorded;
+use crate::ledger::Said;
 use crate::reconcile::recoveries::{self, Proposal, RecoveryError};
 
 pub const PATH: &str = "/v1/recoveries";
@@ -195,12 +195,12 @@ pub async fn approve(
 ) -> Result<Response, ApiError> {
     let (app, number) = of_place(&service, &holder, place)?;
     let _floor = service.floor.recoveries.lock().await;
-    precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
+    let upon = precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     questions::begun(&service).await?;
     let by = holder.name();
-    let recorded = recoveries::approve(&service.desk(), &app, &number, by, clock::now()).await?;
-    tell(&app, by, "approved", recorded.recorded);
-    standing(&service, &app, &number, recorded).await
+    let said = recoveries::approve(&service.desk(), &app, &number, by, clock::now(), upon).await?;
+    tell(&app, by, "approved", said.recorded);
+    Ok(standing(&app, &number, said))
 }
 
 /// Take a proposed order back, with a reason. Needs the role finance or admin.
@@ -229,11 +229,11 @@ pub async fn withdraw(
     let (app, number) = of_place(&service, &holder, place)?;
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.recoveries.lock().await;
-    precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
+    let upon = precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
     let (by, at) = (holder.name(), clock::now());
-    let recorded = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at).await?;
-    tell(&app, by, "withdrawn", recorded.recorded);
-    standing(&service, &app, &number, recorded).await
+    let said = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at, upon).await?;
+    tell(&app, by, "withdrawn", said.recorded);
+    Ok(standing(&app, &number, said))
 }
 
 /// `recorded` is false where the same had been said before.
@@ -250,16 +250,11 @@ fn of_place(
     Ok((extract::app(service, holder, &app)?, extract::out_trade_no(&number)?))
 }
 
-async fn standing(
-    service: &Service,
-    app: &AppSlug,
-    number: &OutTradeNo,
-    Recorded { recorded, position }: Recorded,
-) -> Result<Response, ApiError> {
+fn standing(app: &AppSlug, number: &OutTradeNo, Said { recorded, position, revision }: Said) -> Response {
     let position = position.map(|position| position.to_string());
-    let (app_name, out_trade_no) = (app.to_string(), number.to_string());
-    let standing = RecoveryStanding { recorded, app: app_name, out_trade_no, position };
-    Ok(precondition::answer(service.ledger.recovery(app, number).await?.revision, standing))
+    let (app, out_trade_no) = (app.to_string(), number.to_string());
+    let standing = RecoveryStanding { recorded, app, out_trade_no, position };
+    precondition::answer(revision, standing)
 }
 
 impl From<RecoveryError> for ApiError {

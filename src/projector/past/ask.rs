@@ -55,6 +55,8 @@ pub enum AsOfError {
         "lies outside of this log, whose positions are 1 to {end}; one of another log means nothing here"
     )]
     Outside { end: u64 },
+    #[error("no event stands at position {0}: name the position of an event, as an answer gave it")]
+    NoEvent(Position),
     #[error("of the event at position {0} it cannot be read when it was recorded: name another position")]
     Unreadable(Position),
     #[error(transparent)]
@@ -76,12 +78,13 @@ impl Projector {
         };
         match as_of {
             AsOf::Position(position) => {
-                let recorded = times::recorded_at(log, position).await.map_err(|error| fault(&error))?;
+                let event = log.event_at(position).await.map_err(|error| fault(&error))?;
                 let end = self.source.head.borrow().map_or(0, Position::number);
-                let at = recorded.ok_or(match position.number() {
-                    number if (1..=end).contains(&number) => AsOfError::Unreadable(position),
+                let event = event.ok_or(match position.number() {
+                    number if (1..=end).contains(&number) => AsOfError::NoEvent(position),
                     _ => AsOfError::Outside { end },
                 })?;
+                let at = times::at(&event).ok_or(AsOfError::Unreadable(position))?;
                 Ok(StateOf { until: Some(position), at, reach: Reach::Exactly })
             }
             AsOf::Moment(at) if at > now => {

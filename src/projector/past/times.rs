@@ -70,7 +70,8 @@ impl Times {
     }
 }
 
-fn at(event: &RecordedEvent) -> Option<DateTime<Utc>> {
+/// When it was recorded; `None` where that cannot be read.
+pub fn at(event: &RecordedEvent) -> Option<DateTime<Utc>> {
     codec::recorded_at(&event.metadata)
 }
 
