@@ -12,11 +12,8 @@ use crate::domain::app::{AppSlug, PriceMeaning};
 use crate::ledger::{ConfiguredApp, Ledger, LedgerError, RegisterError};
 use crate::quota::Quotas;
 
-/// That a server takes.
-const APPEND_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 async fn cluster(nodes: usize) -> Cluster {
-    let options = Options { nodes, append_bytes_max: APPEND_BYTES_MAX, ..Options::default() };
+    let options = Options { nodes, ..Options::default() };
     Cluster::start_with(options).await.unwrap()
 }
 
