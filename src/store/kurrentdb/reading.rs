@@ -181,10 +181,11 @@ impl Log {
     }
 
     async fn piece_of_last(&self) -> Result<Piece, Fault> {
-        // Beside ours only the one event with the log's id may come first.
         let filter = Some(self.names.filter());
         let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
-        self.piece(&Request { of, count: 2, wait: limits::KURRENTDB_LOG_WAIT }).await
+        // One more than is needed makes the server look through all that is before.
+        let count = 1 + self.names.beside_ours();
+        self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await
     }
 
     /// Where the server's log ends, whoever wrote there last.
