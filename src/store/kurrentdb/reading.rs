@@ -234,7 +234,12 @@ impl Log {
             match failure.remedy {
                 Remedy::Nothing => break,
                 Remedy::Again => {}
-                Remedy::Rebuild => self.connection.rebuild(&session).await,
+                Remedy::Rebuild => {
+                    let rebuilding = self.connection.rebuild(&session);
+                    if tokio::time::timeout(limits::KURRENTDB_STREAM_WAIT, rebuilding).await.is_err() {
+                        break;
+                    }
+                }
             }
         }
         Err(fault)
