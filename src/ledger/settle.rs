@@ -122,7 +122,14 @@ impl Ledger {
         };
         let append = Append { stream: target.stream.clone(), expected, events, urgency: target.urgency };
         let mut outcome = self.store.append(append.clone()).await;
-        let is_worth_another_try = matches!(&outcome, AppendOutcome::Unknown(fault) if *fault != Fault::Slow);
+        let is_worth_another_try = match &outcome {
+            AppendOutcome::Unknown(Fault::Slow | Fault::Refused(_)) => false,
+            // A store that several ledgers write has tried again itself.
+            AppendOutcome::Unknown(_) => !self.store.is_shared(),
+            AppendOutcome::Appended { .. }
+            | AppendOutcome::Conflict { .. }
+            | AppendOutcome::NotWritten(_) => false,
+        };
         let tried_before = is_worth_another_try && begun.elapsed() < limits::APPEND_WAIT / 2;
         if tried_before {
             // The same ids again are the same append, whatever became of the first try.

@@ -95,12 +95,11 @@ pub async fn catch_up(
     let until = until.map_err(|fault| CopyError::Source { after: None, fault })?;
     let after = is_continued(source, target.last(), target.positions()).await?;
     watcher(Progress { at: after, of: until });
-    let number = |position: Option<Position>| position.map_or(0, Position::number);
-    let events = number(until).saturating_sub(number(after));
-    target.prepare(events).await.map_err(|fault| CopyError::Target { after, fault })?;
     let (read, pages) = mpsc::channel(limits::COPY_PAGES_WAITING);
-    let (end, written) =
-        tokio::join!(read_on(source, after, until, stop, read), write_on(target, pages, until, watcher));
+    let (end, written) = tokio::join!(
+        read_on(source, after, until, stop, read),
+        write_on(target, pages, (after, until), watcher)
+    );
     Ok(Copied { events: written?, end })
 }
 
@@ -157,7 +156,7 @@ async fn gather(source: &dyn ReadLog, after: Option<Position>, until: Position) 
 async fn write_on(
     target: &mut dyn CopyTarget,
     mut pages: mpsc::Receiver<Page>,
-    until: Option<Position>,
+    (after, until): (Option<Position>, Option<Position>),
     watcher: Watcher<'_>,
 ) -> Result<u64, CopyError> {
     let mut events = 0;
@@ -167,6 +166,10 @@ async fn write_on(
     while let Some(page) = pages.recv().await {
         match page {
             Ok(page) => {
+                if events == 0 {
+                    let prepared = target.prepare(expected(&page, after, until)).await;
+                    prepared.map_err(|fault| failed(after, fault))?;
+                }
                 let (after, count) = (position(target), page.len() as u64);
                 target.append_recorded(page).await.map_err(|fault| failed(after, fault))?;
                 events += count;
@@ -180,6 +183,15 @@ async fn write_on(
         target.sync().await.map_err(|fault| failed(after, fault))?;
     }
     read.map(|()| events)
+}
+
+/// About how many events there are up to the end, where they go on as thick as on the first page: positions may be
+/// counts, or places in a server's files.
+fn expected(first: &[RecordedEvent], after: Option<Position>, until: Option<Position>) -> u64 {
+    let number = |position: Option<Position>| position.map_or(0, Position::number);
+    let behind = |end: Option<Position>| number(end).saturating_sub(number(after));
+    let read = behind(first.last().map(|last| last.position));
+    (first.len() as u64).saturating_mul(behind(until)).checked_div(read).unwrap_or(0)
 }
 
 /// Asks again while the source is locked.

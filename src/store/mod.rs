@@ -339,7 +339,7 @@ pub trait CopyTarget: Send {
     /// copied.
     fn last(&self) -> Option<&RecordedEvent>;
 
-    /// Told before so many events are appended, up to the next [`CopyTarget::sync`].
+    /// Told before about so many events are appended, up to the next [`CopyTarget::sync`].
     async fn prepare(&mut self, _events: u64) -> Result<(), Fault> {
         Ok(())
     }

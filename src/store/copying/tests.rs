@@ -248,3 +248,27 @@ async fn grow_again(closed: SqliteStore, folder: &Path) {
     grow(&store, 100, 2).await;
     store.close().await;
 }
+
+#[test]
+fn how_much_is_to_be_copied_is_told_by_the_first_page_whether_or_not_positions_are_counts() {
+    let at = |number| Some(Position::from_number(number));
+    for (first, after, until, events) in [
+        (vec![1, 2, 3], None, 3, 3),
+        (vec![11, 12], at(10), 30_010, 30_000),
+        // Of a cluster: bytes.
+        (vec![1_000, 2_000, 3_000], None, 3_000, 3),
+        (vec![901_000, 902_000], at(900_000), 910_000, 10),
+    ] {
+        let event = |number: &u64| RecordedEvent {
+            position: Position::from_number(*number),
+            stream: StreamName("a-1".into()),
+            version: 0,
+            id: Uuid::nil(),
+            event_type: "Tested".into(),
+            data: "{}".into(),
+            metadata: "{}".into(),
+        };
+        let first: Vec<_> = first.iter().map(event).collect();
+        assert_eq!(expected(&first, after, at(until)), events);
+    }
+}

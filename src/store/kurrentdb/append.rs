@@ -111,8 +111,17 @@ impl<W: Written> Appending<'_, W> {
                 CurrentRevision::Current(version) => Some(version),
                 CurrentRevision::NoStream => None,
             })),
+            Err(error @ ClientError::ResourceDeleted) => {
+                self.alarm_of_deleted();
+                Err(Failure::of(&error))
+            }
             Err(error) => Err(Failure::of(&error)),
         }
+    }
+
+    fn alarm_of_deleted(&self) {
+        let stream = self.stream;
+        error!(alarm = "stream", %stream, "a stream was deleted: what the server has of it cannot be read");
     }
 
     /// The server says that the events stand; whether they did before, it does not say.
@@ -133,8 +142,7 @@ impl<W: Written> Appending<'_, W> {
             }
             // It is a repeat of what was deleted: nothing may be said of it but that.
             Ok(None) => {
-                let stream = self.stream;
-                error!(alarm = "stream", %stream, "a stream was deleted: what the server has of it cannot be read");
+                self.alarm_of_deleted();
                 AppendOutcome::Unknown(Fault::Refused("the stream was deleted".into()))
             }
             Err(fault) => AppendOutcome::Unknown(fault),

@@ -10,7 +10,7 @@ use super::super::{
 use super::append::{Appending, bytes};
 use super::flights::Flights;
 use super::reading::Log;
-use super::{OpenError, Settings};
+use super::{OpenError, Settings, named_or_begun};
 use crate::limits;
 
 /// A log that is being written as a copy.
@@ -31,9 +31,12 @@ enum State {
 impl CopyLog {
     /// Opens the log, which begins where there is none.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let log = settings.open_to_write().await?;
-        let failed = |fault| OpenError::Fault { address: settings.address.clone(), fault };
-        let last = log.last_of_ours().await.map_err(failed)?;
+        let opened = settings.within_open_wait(async |log| {
+            let log = named_or_begun(log).await?;
+            let last = log.last_of_ours().await?;
+            Ok((log, last))
+        });
+        let (log, last) = opened.await?;
         let flights = Flights::new(last.as_ref().map(|last| last.position));
         Ok(Self { log, flights, last, state: State::Writing })
     }

@@ -79,18 +79,6 @@ impl Settings {
         }
     }
 
-    /// The log, which begins where there is none.
-    async fn open_to_write(&self) -> Result<Log, OpenError> {
-        self.within_open_wait(async |log| match find_id(&log).await? {
-            Some(id) => Ok(log.named(id)),
-            None => {
-                let id = begin(&log).await?;
-                Ok(log.named(id))
-            }
-        })
-        .await
-    }
-
     /// Tries again for a while: at the start of a machine, all of it comes up at once.
     async fn within_open_wait<T>(&self, work: impl AsyncFn(Log) -> Result<T, Fault>) -> Result<T, OpenError> {
         let failed = |fault| OpenError::Fault { address: self.address.clone(), fault };
@@ -101,7 +89,9 @@ impl Settings {
             let log = Log::new(connection.clone(), names, LogId(Uuid::nil()));
             match tokio::time::timeout_at(until, work(log)).await {
                 Ok(Ok(done)) => return Ok(done),
-                Ok(Err(fault @ (Fault::Refused(_) | Fault::Denied(_)))) => return Err(failed(fault)),
+                Ok(Err(fault @ (Fault::Refused(_) | Fault::Denied(_) | Fault::Unreadable(_)))) => {
+                    return Err(failed(fault));
+                }
                 Ok(Err(fault)) if until <= Instant::now() + limits::KURRENTDB_POLL => {
                     return Err(failed(fault));
                 }
@@ -125,6 +115,15 @@ fn id_event(id: LogId) -> NewEvent {
         data: format!(r#"{{"log_id":"{}"}}"#, id.0),
         metadata: "{}".into(),
     }
+}
+
+/// To be written: the log begins where there is none.
+async fn named_or_begun(log: Log) -> Result<Log, Fault> {
+    let id = match find_id(&log).await? {
+        Some(id) => id,
+        None => begin(&log).await?,
+    };
+    Ok(log.named(id))
 }
 
 /// Names the log, unless somebody else has done it at the same moment.
@@ -173,10 +172,14 @@ impl KurrentStore {
     /// # Errors
     /// Where the cluster does not answer for a while, or refuses.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let log = settings.open_to_write().await?;
-        let failed = |fault| OpenError::Fault { address: settings.address.clone(), fault };
-        let end = log.last_of_all().await.map_err(failed)?;
-        let last = log.last().await.map_err(failed)?;
+        // The end first: what others append meanwhile is not passed over.
+        let opened = settings.within_open_wait(async |log| {
+            let log = named_or_begun(log).await?;
+            let end = log.last_of_all().await?;
+            let last = log.last().await?;
+            Ok((log, end, last))
+        });
+        let (log, end, last) = opened.await?;
         log.is_quiet(last, end);
         let (flights, condition) = (Arc::new(Flights::new(last)), Arc::new(Condition::default()));
         let poll = Poll::begin(log.clone(), flights.clone(), condition.clone(), end);

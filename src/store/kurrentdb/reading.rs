@@ -181,10 +181,11 @@ impl Log {
     }
 
     async fn piece_of_last(&self) -> Result<Piece, Fault> {
-        // Beside ours only the one event with the log's id may come first.
         let filter = Some(self.names.filter());
         let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
-        self.piece(&Request { of, count: 2, wait: limits::KURRENTDB_LOG_WAIT }).await
+        // One more than is needed makes the server look through all that is before.
+        let count = 1 + self.names.beside_ours();
+        self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await
     }
 
     /// Where the server's log ends, whoever wrote there last.
@@ -233,7 +234,12 @@ impl Log {
             match failure.remedy {
                 Remedy::Nothing => break,
                 Remedy::Again => {}
-                Remedy::Rebuild => self.connection.rebuild(&session).await,
+                Remedy::Rebuild => {
+                    let rebuilding = self.connection.rebuild(&session);
+                    if tokio::time::timeout(limits::KURRENTDB_STREAM_WAIT, rebuilding).await.is_err() {
+                        break;
+                    }
+                }
             }
         }
         Err(fault)

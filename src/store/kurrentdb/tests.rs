@@ -12,11 +12,8 @@ use crate::domain::app::{AppSlug, PriceMeaning};
 use crate::ledger::{ConfiguredApp, Ledger, LedgerError, RegisterError};
 use crate::quota::Quotas;
 
-/// That a server takes.
-const APPEND_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 async fn cluster(nodes: usize) -> Cluster {
-    let options = Options { nodes, append_bytes_max: APPEND_BYTES_MAX, ..Options::default() };
+    let options = Options { nodes, ..Options::default() };
     Cluster::start_with(options).await.unwrap()
 }
 
@@ -295,6 +292,20 @@ async fn the_ledger_takes_nothing_for_recorded_in_a_stream_that_was_deleted() {
     assert!(refused.as_ref().is_err_and(altered), "{refused:?}");
 }
 
+/// What is logged meanwhile.
+#[derive(Clone, Default)]
+struct Logged(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_was_deleted_for_ever_is_refused_and_the_log_goes_on() {
     let cluster = cluster(1).await;
@@ -303,8 +314,16 @@ async fn a_stream_that_was_deleted_for_ever_is_refused_and_the_log_goes_on() {
     let session = store.log.connection.session();
     let options = eventstore::TombstoneStreamOptions::default();
     session.client.tombstone_stream("order-1", &options).await.unwrap();
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let logging = tracing::subscriber::set_default(subscriber);
     let outcome = store.append(first("order-1")).await;
+    drop(logging);
     assert!(matches!(outcome, AppendOutcome::NotWritten(Fault::Refused(_))), "{outcome:?}");
+    let logged = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(logged.matches("alarm=\"stream\"").count(), 1, "{logged}");
+    assert!(logged.contains("ERROR") && logged.contains("order-1"), "{logged}");
     let read = store.read_stream(&StreamName("order-1".into()), 0, 10).await;
     assert!(matches!(read, Err(Fault::Refused(_))), "{read:?}");
     assert_eq!(*store.health().borrow(), Health::Writable);
