@@ -304,7 +304,9 @@ async fn an_append_that_conflicts_in_its_middle_writes_nothing_at_all(store: &dy
         async move { short(&store.append(append).await) }
     });
     for (outcome, (stream, _, names, expected)) in join_all(appends).await.iter().zip(together) {
-        assert_eq!(outcome, expected, "{names:?} to {stream}");
+        // Which of two that come together to a stream is first, nobody says.
+        let came_second = expected == "conflict at 3" && outcome == "conflict at 5";
+        assert!(came_second || outcome == expected, "{names:?} to {stream}: {outcome}, not {expected}");
     }
     assert_eq!(names_of(store, "together-1", 3).await, ["t0", "t1", "t2"]);
     assert_eq!(names_of(store, "together-2", 2).await, ["t3", "t4"]);
