@@ -79,7 +79,7 @@ impl Projector {
         match as_of {
             AsOf::Position(position) => {
                 let event = log.event_at(position).await.map_err(|error| fault(&error))?;
-                let end = self.source.head.borrow().map_or(0, Position::number);
+                let end = log.last().await.map_err(|error| fault(&error))?.map_or(0, Position::number);
                 let event = event.ok_or(match position.number() {
                     number if (1..=end).contains(&number) => AsOfError::NoEvent(position),
                     _ => AsOfError::Outside { end },
