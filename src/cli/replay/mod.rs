@@ -83,8 +83,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let config = super::load_config(&args.config)?;
     runtime.block_on(async {
-        let replay = Replay::open(&config).await?;
+        // Before anything else, so that no early signal leaves what is half begun.
         let mut signals = EndSignals::listen()?;
+        let replay = Replay::open(&config).await?;
         let mut work = pin!(replay.work(args, &config));
         tokio::select! {
             done = &mut work => return done,
