@@ -275,9 +275,8 @@ pub fn thousandths() -> ProgressBar {
 pub fn progress_bar(last: Option<Position>) -> ProgressBar {
     let end = last.map_or(0, Position::number);
     let bar = ProgressBar::with_draw_target(Some(end), ProgressDrawTarget::stderr_with_hz(5));
-    let style = ProgressStyle::with_template(
-        "{msg} {wide_bar} {human_pos} of {human_len} events, {per_sec}, {eta} left",
-    );
+    let style =
+        ProgressStyle::with_template("{msg} {wide_bar} position {human_pos} of {human_len}, {eta} left");
     if let Ok(style) = style {
         bar.set_style(style);
     }

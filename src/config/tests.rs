@@ -229,3 +229,18 @@ fn a_channel_has_what_the_app_has_except_where_it_says_otherwise() {
     }
     assert_eq!(app.channels.len(), 2);
 }
+
+#[cfg(feature = "kurrentdb")]
+#[test]
+fn with_a_cluster_what_is_counted_at_each_node_and_what_has_no_effect_is_noted() {
+    let noted = |limits: &str| {
+        let store = "[store]\nkind = \"kurrentdb\"\nurl = \"kurrentdb://localhost?tls=false\"\n";
+        notes(&right(&format!("{store}[limits]\n{limits}\n{RIGHT}"))).join("\n")
+    };
+    let default = noted("");
+    assert!(default.contains("limits.sandbox_bytes_per_day) is counted at each node"), "{default}");
+    assert!(!default.contains("append_wait_ms"), "{default}");
+    let slower = noted("append_wait_ms = 2500");
+    assert!(slower.contains("limits.append_wait_ms is of no effect"), "{slower}");
+    assert!(!notes(&right(RIGHT)).join("\n").contains("at each node"));
+}

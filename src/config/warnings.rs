@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{AppConfig, Config, KeySource, Role, RoleSource, SealKey};
+use super::{AppConfig, Config, KeySource, Limits, Role, RoleSource, SealKey, StoreConfig};
+use crate::limits;
 
 /// `path` is the file the configuration was read from.
 pub fn warnings(config: &Config, path: &Path) -> Vec<String> {
@@ -56,6 +57,19 @@ pub fn notes(config: &Config) -> Vec<String> {
              seal.key`, and name it: [seal] key_file = \"seal.key\""
                 .to_owned(),
         );
+    }
+    if let StoreConfig::KurrentDb { .. } = config.store {
+        notes.push(
+            "what an app may add in a day (limits.quarantine_bytes_per_day, limits.sandbox_bytes_per_day) is counted at \
+             each node"
+                .to_owned(),
+        );
+        if config.limits.append_wait_ms != Limits::default().append_wait_ms {
+            notes.push(format!(
+                "limits.append_wait_ms is of no effect with store.kind = \"kurrentdb\": an append has {:?} there",
+                limits::KURRENTDB_APPEND_WAIT
+            ));
+        }
     }
     notes
 }

@@ -113,7 +113,7 @@ impl Worker {
 
     pub(super) fn note_build(&self, stretch: &Stretch) {
         let head = *self.source.head.borrow();
-        let progress = Progress { events: stretch.events, position: stretch.at, head };
+        let progress = Progress { events: stretch.events, first: stretch.first, position: stretch.at, head };
         self.slot.note(|status| status.build = Some(progress));
     }
 

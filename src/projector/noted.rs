@@ -108,14 +108,16 @@ mod tests {
     fn who_looks_while_a_server_builds_is_told_how_far_that_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("problem.json");
-        let at = |at: Option<u64>| {
-            let (position, head) = (at.map(Position::from_number), Some(Position::from_number(200)));
-            Some(Progress { events: 0, position, head })
+        let from = |first: Option<u64>, at: Option<u64>, head: u64| {
+            let (first, position) = (first.map(Position::from_number), at.map(Position::from_number));
+            Some(Progress { events: 0, first, position, head: Some(Position::from_number(head)) })
         };
+        let at = |at: Option<u64>| from(at.map(|_| 1), at, 200);
         let failing = || State::Failing("the disk is full".into());
         for (build, state, done) in [
             (at(None), State::Building, "0 % done"),
             (at(Some(90)), State::Building, "45 % done"),
+            (from(Some(1_000_001), Some(1_000_090), 1_000_200), State::Building, "45 % done"),
             (at(Some(90)), failing(), "45 % done (the disk is full)"),
             (None, failing(), "not begun yet (the disk is full)"),
             (None, State::Live, "not begun yet"),

@@ -44,6 +44,8 @@ impl State {
 pub struct Progress {
     /// Events looked at.
     pub events: u64,
+    /// Where the first of them stands: in a cluster that others use, far from 0.
+    pub first: Option<Position>,
     pub position: Option<Position>,
     /// The log's end when last looked at.
     pub head: Option<Position>,
@@ -56,8 +58,9 @@ impl Progress {
             (_, None) => 1000,
             (None, Some(_)) => 0,
             (Some(at), Some(head)) => {
-                let (at, head) = (u128::from(at.number()), u128::from(head.number().max(1)));
-                u64::try_from((at * 1000 / head).min(1000)).unwrap_or(1000)
+                let begun = self.first.and_then(Position::before).map_or(0, Position::number);
+                let ahead = |position: Position| u128::from(position.number().saturating_sub(begun));
+                u64::try_from((ahead(at) * 1000 / ahead(head).max(1)).min(1000)).unwrap_or(1000)
             }
         }
     }

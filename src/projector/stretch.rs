@@ -13,6 +13,8 @@ pub type UpTo = Option<Position>;
 pub struct Stretch {
     pub reader: Reader,
     pub at: Option<Position>,
+    /// Where the first event stands that it looked at.
+    pub first: Option<Position>,
     /// Looked at since the run began.
     pub events: u64,
     /// The same, and each line that was folded one by one.
@@ -32,7 +34,16 @@ pub enum Reached {
 
 impl Stretch {
     pub fn from(feed: &Arc<Feed>, at: Option<Position>, up_to: UpTo) -> Self {
-        Self { reader: feed.reader(), at, events: 0, work: 0, up_to, is_build: false, is_far_behind: false }
+        Self {
+            reader: feed.reader(),
+            at,
+            first: None,
+            events: 0,
+            work: 0,
+            up_to,
+            is_build: false,
+            is_far_behind: false,
+        }
     }
 
     pub fn fold(&mut self, plan: &mut Plan<'_>, batch: &Batch) -> Result<Reached, FoldError> {
@@ -44,6 +55,7 @@ impl Stretch {
         let events = batch.events.get(begin..end).unwrap_or_default();
         let folded: Folded<'_> = plan.fold(events)?;
         plan.check_point(&folded).map_err(FoldError::File)?;
+        self.first = self.first.or(events.first().map(|event| event.position));
         self.events += folded.count;
         self.work += folded.count + folded.lines;
         self.at = folded.last.map(|event| event.position).or(self.at);

@@ -15,6 +15,7 @@ use super::super::definition::Definition;
 use super::super::feed::{Feed, Stop};
 use super::super::fold::FoldFailure;
 use super::super::slot::Generation;
+use super::super::status::Progress;
 use super::room::{Need, NoRoom, Room, Taken};
 use super::times::Times;
 use crate::limits;
@@ -380,7 +381,7 @@ pub(super) fn not_built(key: &Key, how: &str) -> AskError {
     AskError::NotBuilt { projection: key.name.clone(), done: format!("as of position {at}, {how}") }
 }
 
-fn percent(at: Option<Position>, until: Option<Position>) -> String {
-    let (at, until) = (at.map_or(0, Position::number), until.map_or(0, Position::number));
-    format!("{} % done", (at.min(until) * 100).checked_div(until).unwrap_or(0))
+fn percent(position: Option<Position>, until: Option<Position>) -> String {
+    let progress = Progress { position, head: until, ..Progress::default() };
+    format!("{} % done", progress.permille() / 10)
 }
