@@ -151,8 +151,9 @@ pub const KURRENTDB_DISCOVERY_PAUSE: Duration = Duration::from_millis(10);
 pub const KURRENTDB_GOSSIP_WAIT: Duration = Duration::from_millis(400);
 /// The next event of a stream must come within this time.
 pub const KURRENTDB_STREAM_WAIT: Duration = Duration::from_millis(1200);
-/// The next event of the whole log must come within this time, while the server passes over what is not ours.
-pub const KURRENTDB_LOG_WAIT: Duration = Duration::from_secs(8);
+/// The next event of ours must come within this time while the server looks through its whole log for it; then what
+/// it looks through is read here.
+pub const KURRENTDB_LOG_WAIT: Duration = Duration::from_secs(2);
 /// A page that has taken this long ends with what has come.
 pub const KURRENTDB_PAGE_WAIT: Duration = Duration::from_secs(10);
 /// How many records the server looks through at once for those that are ours.

@@ -5,6 +5,7 @@
 //! and nothing here is ever in the way of recording a push.
 
 mod ask;
+mod asking;
 mod authorizer;
 mod build;
 mod deadline;
@@ -38,10 +39,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use rusqlite::types::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
 
 pub use ask::{Answer, AskError, Question};
 pub use declaration::{Environments, Next, Parameter, ParameterKind, QueryDeclaration};
@@ -59,9 +58,9 @@ pub use waiting::KeepsFailing;
 
 use feed::Feed;
 use file::Place;
-use past::{Lease, Past, Room};
+use past::{Past, Room};
 use problem::known_names;
-use slot::{Generation, Slot, Source};
+use slot::{Slot, Source};
 
 use crate::limits;
 use crate::store::{LogId, Position, ReadLog};
@@ -276,85 +275,6 @@ impl Projector {
         let _changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         slot.build(&self.source);
         Ok(())
-    }
-
-    pub async fn ask(self: &Arc<Self>, question: &Question<'_>) -> Result<Answer, AskError> {
-        self.ask_in_turn(question, &self.turns).await
-    }
-
-    /// For WeChat, which does not wait behind slow questions of others.
-    pub async fn ask_urgently(self: &Arc<Self>, question: &Question<'_>) -> Result<Answer, AskError> {
-        self.ask_in_turn(question, &self.urgent_turns).await
-    }
-
-    async fn ask_in_turn(
-        self: &Arc<Self>,
-        question: &Question<'_>,
-        turns: &Arc<Semaphore>,
-    ) -> Result<Answer, AskError> {
-        let until = Instant::now() + question.wait;
-        loop {
-            let live = self.ready(question.projection, question.min_position, until).await?;
-            let query = live.definition.query(question.query).cloned();
-            let query = query.ok_or_else(|| unknown_query(&live.definition, question.query))?;
-            let parameters = ask::bind(&query.declaration, question.parameters, question.as_of)?;
-            let mut joined = Vec::new();
-            for name in &query.declaration.uses {
-                joined
-                    .push((name.clone(), self.ready(name, question.min_position, until).await?.path.clone()));
-            }
-            let asked = joined.clone();
-            let run = self.run(&live, joined, &query, &parameters, (turns, vec![]));
-            let (table, position) = match run.await {
-                // Another build took over while the files were being opened.
-                Err(AskError::Fault { .. }) if self.has_moved_on(&live, &asked) => continue,
-                other => other?,
-            };
-            // A build that has just taken over may be a little behind the one before.
-            if position < question.min_position && Instant::now() < until {
-                self.moved(question.projection, until).await;
-                continue;
-            }
-            if let Some(wanted) = question.min_position.filter(|wanted| position < Some(*wanted)) {
-                return Err(behind(question.projection, position, wanted));
-            }
-            let next = ask::next_page(&query.declaration, &table, &parameters);
-            return Ok(Answer {
-                table,
-                position,
-                next,
-                stopped: None,
-                declaration: query.declaration.clone(),
-            });
-        }
-    }
-
-    async fn run(
-        self: &Arc<Self>,
-        live: &Arc<Generation>,
-        joined: Vec<(String, PathBuf)>,
-        query: &Arc<definition::Query>,
-        parameters: &[(String, Value)],
-        (turns, leases): (&Arc<Semaphore>, Vec<Lease>),
-    ) -> Result<(crate::table::Table, Option<Position>), AskError> {
-        let fault = |problem: String| AskError::Fault { projection: live.definition.name.clone(), problem };
-        let turn = turns.clone().acquire_owned().await.map_err(|error| fault(error.to_string()))?;
-        let (live, query, parameters) = (live.clone(), query.clone(), parameters.to_vec());
-        let asking = tokio::task::spawn_blocking(move || {
-            // Whoever asked may have gone; the query runs on, and its turn is taken until it ends.
-            let _until_answered = (turn, leases);
-            live.pool.ask(&live.path, &joined, &query, &parameters)
-        });
-        asking.await.map_err(|error| fault(error.to_string()))?
-    }
-
-    fn has_moved_on(&self, from: &Generation, joined: &[(String, PathBuf)]) -> bool {
-        let is_elsewhere = |name: &str, path: &Path| {
-            let live = self.slot(name).and_then(|slot| slot.live.load_full());
-            live.is_some_and(|live| live.path != path)
-        };
-        is_elsewhere(&from.definition.name, &from.path)
-            || joined.iter().any(|(name, path)| is_elsewhere(name, path))
     }
 
     /// States of the past find this much room.

@@ -273,6 +273,15 @@ impl Address {
         url
     }
 
+    /// Host, IPv6 without brackets, and port of each.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.nodes.iter().map(|(host, port)| (host.trim_start_matches('[').trim_end_matches(']'), *port))
+    }
+
+    pub fn has_tls(&self) -> bool {
+        self.has_tls
+    }
+
     fn hosts(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         nodes.join(",")

@@ -1,11 +1,11 @@
 //! What every store must keep, as a test that runs over any of them: [`check_all`].
 
+mod closing;
 mod pages;
 mod positions;
 mod versions;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -75,13 +75,14 @@ pub async fn check_all(open: impl AsyncFn() -> Arc<dyn EventStore>) {
     let before = whole(store.as_ref()).await;
     positions::each_event_is_stepped_to_from_the_one_before(store.as_ref(), &before).await;
     versions::all_events_are_walked_in_the_order_of_their_streams(store.as_ref(), &before).await;
-    let outcomes = appends_that_wait_at_the_close_get_an_outcome(&store).await;
-    what_is_closed_writes_nothing_and_reads_without_a_panic(store.as_ref()).await;
+    let outcomes = closing::appends_that_wait_at_the_close_get_an_outcome(&store).await;
+    closing::what_is_closed_writes_nothing_and_reads_without_a_panic(store.as_ref()).await;
     assert_eq!(store.log_id(), id);
     drop(store);
     let store = open().await;
     assert_eq!(store.log_id(), id);
-    what_was_appended_is_there_after_the_store_is_opened_again(store.as_ref(), &before, &outcomes).await;
+    closing::what_was_appended_is_there_after_the_store_is_opened_again(store.as_ref(), &before, &outcomes)
+        .await;
     store.close().await;
 }
 
@@ -357,99 +358,4 @@ async fn whole(store: &dyn EventStore) -> Vec<RecordedEvent> {
         }
         all.extend(page);
     }
-}
-
-/// An append of three events, its number, and what became of it.
-type AtClose = (usize, AppendOutcome);
-
-fn closing_names(number: usize) -> [String; 3] {
-    [0, 1, 2].map(|event| format!("closing-{number}-{event}"))
-}
-
-/// Closes the store with appends in flight: some were there before, some race with the close.
-#[allow(clippy::unwrap_used)]
-async fn appends_that_wait_at_the_close_get_an_outcome(store: &Arc<dyn EventStore>) -> Vec<AtClose> {
-    const BEFORE: usize = 100;
-    const RACING: usize = 300;
-    let close = |number: usize| {
-        let store = store.clone();
-        async move {
-            let names = closing_names(number);
-            let names = names.each_ref().map(String::as_str);
-            let append = append(&format!("closing-{number}"), ExpectedVersion::NoStream, &names);
-            (number, store.append(append).await)
-        }
-    };
-    let mut racing = tokio::task::JoinSet::new();
-    for number in BEFORE..BEFORE + RACING {
-        racing.spawn(close(number));
-    }
-    let waiting = join_all((0..BEFORE).map(close));
-    let all = async {
-        let (before, ()) = tokio::join!(waiting, store.close());
-        [before, racing.join_all().await].concat()
-    };
-    let outcomes = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
-    assert_eq!(outcomes.len(), BEFORE + RACING);
-    for (number, outcome) in &outcomes {
-        let allowed = ["appended at 0", "not written: the store is closing", "unknown: the store is closing"];
-        assert!(allowed.contains(&short(outcome).as_str()), "{number}: {outcome:?}");
-    }
-    assert!(outcomes.iter().any(|(_, outcome)| short(outcome) == "appended at 0"), "{outcomes:?}");
-    outcomes
-}
-
-async fn what_is_closed_writes_nothing_and_reads_without_a_panic(store: &dyn EventStore) {
-    use ExpectedVersion::{Exact, NoStream};
-    for (stream, expected, names) in [("late", NoStream, &["late"][..]), ("a", Exact(3), &["a4", "a5"])] {
-        let late = store.append(append(stream, expected, names)).await;
-        assert_eq!(short(&late), "not written: the store is closing");
-    }
-    // A closed store may refuse to read; what it reads is right.
-    let a = StreamName("a".into());
-    for (what, read, count) in [
-        ("a stream", store.read_stream(&a, 0, 100).await, 4),
-        ("no stream", store.read_stream(&StreamName("late".into()), 0, 100).await, 0),
-        ("the log", store.read_all(None, 7).await, 7),
-        ("a category", store.read_category("cat", None, 100).await, 3),
-    ] {
-        if let Ok(read) = read {
-            assert_eq!(read.len(), count, "{what}");
-        }
-    }
-    store.close().await;
-}
-
-#[allow(clippy::unwrap_used)]
-async fn what_was_appended_is_there_after_the_store_is_opened_again(
-    store: &dyn EventStore,
-    before: &[RecordedEvent],
-    outcomes: &[AtClose],
-) {
-    use ExpectedVersion::NoStream;
-    let after = whole(store).await;
-    assert_eq!(&after[..before.len()], before, "what stood before the close stands as it did");
-    assert_eq!(*store.head().borrow(), after.last().map(|last| last.position));
-    for (number, outcome) in outcomes {
-        let (stream, names) = (format!("closing-{number}"), closing_names(*number));
-        let read = store.read_stream(&StreamName(stream.clone()), 0, 100).await.unwrap();
-        let ids: Vec<_> = read.iter().map(|recorded| recorded.id).collect();
-        let whole = names.each_ref().map(|name| event(name).id);
-        match outcome {
-            AppendOutcome::Appended { position, .. } => {
-                assert_eq!(ids, whole, "{stream} was appended");
-                assert_eq!(read[2].position, *position, "{stream}");
-            }
-            AppendOutcome::NotWritten(_) => assert!(ids.is_empty(), "{stream} was not written"),
-            AppendOutcome::Conflict { .. } | AppendOutcome::Unknown(_) => {
-                assert!(ids.is_empty() || ids == whole, "{stream}: a part of it stands");
-            }
-        }
-        // WeChat comes again: the end is the same for all of them.
-        let again = append(&stream, NoStream, &names.each_ref().map(String::as_str));
-        let is_new = ids.is_empty();
-        let done = short(&store.append(again).await);
-        assert_eq!(done, if is_new { "appended at 0" } else { "repeated at 0" }, "{stream}");
-    }
-    assert_eq!(store.read_stream(&StreamName("late".into()), 0, 100).await.unwrap(), []);
 }

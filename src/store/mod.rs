@@ -197,6 +197,9 @@ pub enum Fault {
     Corrupt,
     #[error("input or output failed: {0}")]
     Io(String),
+    /// No request gets there.
+    #[error("the store cannot be reached: {0}")]
+    Unreachable(String),
     /// One event only; the log itself can be read.
     #[error("an event cannot be read: {0}")]
     Unreadable(String),

@@ -12,7 +12,8 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::super::{AppendOutcome, ExpectedVersion, Fault, NewEvent, Position, RecordedEvent, StreamName};
-use super::connection::{Effect, Failure, Remedy, Session, guarded};
+use super::connection::Session;
+use super::failure::{Effect, Failure, Remedy, guarded};
 use super::flights::{Flight, Flights, Novelty};
 use super::reading::Log;
 use crate::limits;
@@ -75,7 +76,7 @@ impl<W: Written> Appending<'_, W> {
                 Effect::None => refused = failure.fault,
             }
             match failure.remedy {
-                Remedy::Nothing => break,
+                Remedy::Nothing | Remedy::Elsewhere => break,
                 Remedy::Again if redirected < limits::KURRENTDB_TRIES_MAX => redirected += 1,
                 // Which waits a little where this has just been done.
                 Remedy::Again | Remedy::Rebuild => {
@@ -113,10 +114,14 @@ impl<W: Written> Appending<'_, W> {
             })),
             Err(error @ ClientError::ResourceDeleted) => {
                 self.alarm_of_deleted();
-                Err(Failure::of(&error))
+                Err(self.failed(&error))
             }
-            Err(error) => Err(Failure::of(&error)),
+            Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    fn failed(&self, error: &ClientError) -> Failure {
+        Failure::of(error).of_what(&format_args!("append to stream {}", self.stream))
     }
 
     fn alarm_of_deleted(&self) {

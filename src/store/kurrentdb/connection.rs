@@ -1,23 +1,16 @@
-//! The connection to the cluster: a client that is built anew when it has failed, and what its errors mean.
+//! The connection to the cluster: a client that is built anew when it has failed.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use eventstore::{Client, ClientSettings, Credentials, Error as ClientError};
-use futures_util::FutureExt as _;
+use eventstore::{Client, ClientSettings, Credentials};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::super::Fault;
 use super::super::address::Address;
+use super::failure::short;
 use crate::limits;
-
-/// How servers name it in their words; they have no code for it.
-const INVALID_POSITION: &str = "InvalidPosition";
-/// Of gRPC: the request is looked at and not carried out.
-const INVALID_ARGUMENT: i32 = 3;
 
 /// One client. It dies for ever where a first connect fails, keeps to a node that is dead, and its own task would
 /// never end: so it lives in a runtime of its own, which ends with it, and is replaced when it fails.
@@ -118,104 +111,4 @@ async fn begin(address: &Address, generation: u64) -> Result<Session, Fault> {
     let address = address.clone();
     let begun = tokio::task::spawn_blocking(move || Session::begin(&address, generation)).await;
     begun.map_err(|error| Fault::Io(error.to_string()))?
-}
-
-/// Whether what was asked for may have been done all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    None,
-    Unknown,
-}
-
-/// What helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
-    /// The client goes to the leader by itself.
-    Again,
-    Rebuild,
-    Nothing,
-}
-
-/// Why a request failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub fault: Fault,
-    pub effect: Effect,
-    pub remedy: Remedy,
-}
-
-impl Failure {
-    pub fn late() -> Self {
-        Self { fault: Fault::Slow, effect: Effect::Unknown, remedy: Remedy::Rebuild }
-    }
-
-    /// Of errors that say nothing of a stream; those are looked at where they come up.
-    pub fn of(error: &ClientError) -> Self {
-        use Effect::{None, Unknown};
-        use Remedy::{Again, Nothing, Rebuild};
-        let (effect, remedy, fault) = match error {
-            ClientError::NotLeaderException(_) => {
-                (None, Again, Fault::Io("the node that was asked is not the leader".into()))
-            }
-            // Of a request as a whole, and not of a stream: a node that knows no leader.
-            ClientError::ResourceNotFound => (None, Rebuild, Fault::Io("there is no leader".into())),
-            ClientError::ConnectionClosed => (None, Rebuild, Fault::Io("the client has given up".into())),
-            ClientError::GrpcConnectionError(error) => {
-                (None, Rebuild, Fault::Io(format!("KurrentDB cannot be reached: {}", short(error))))
-            }
-            ClientError::AccessDenied => (
-                None,
-                Nothing,
-                Fault::Denied("the user or the password is wrong, or the user may not do this".into()),
-            ),
-            ClientError::ResourceDeleted => {
-                (None, Nothing, Fault::Refused("the stream was deleted for ever".into()))
-            }
-            ClientError::UnsupportedFeature => {
-                (None, Nothing, Fault::Refused("this server does not know what is asked of it".into()))
-            }
-            ClientError::Grpc { code, message } if i32::from(*code) == INVALID_ARGUMENT => {
-                (None, Nothing, Fault::Refused(short(message)))
-            }
-            // A read of the whole log that begins where no event does.
-            ClientError::ServerError(told) if told.contains(INVALID_POSITION) => {
-                (None, Nothing, Fault::Refused("no event stands at this position".into()))
-            }
-            ClientError::DeadlineExceeded => (Unknown, Rebuild, Fault::Slow),
-            ClientError::ServerError(_)
-            | ClientError::Grpc { .. }
-            | ClientError::InternalParsingError(_)
-            | ClientError::ResourceAlreadyExists
-            | ClientError::InternalClientError
-            | ClientError::InitializationError(_)
-            | ClientError::IllegalStateError(_)
-            | ClientError::WrongExpectedVersion { .. } => (Unknown, Rebuild, Fault::Io(short(error))),
-        };
-        Self { fault, effect, remedy }
-    }
-}
-
-/// What a server says, short enough for a message.
-pub fn short(error: &dyn std::fmt::Display) -> String {
-    let text = error.to_string();
-    // Behind the message stand the answer's headers.
-    let text = text.split(", details:").next().unwrap_or(&text);
-    text.chars().take(limits::KURRENTDB_TOLD_CHARS_MAX).collect()
-}
-
-/// Within a deadline; and where the client panics, for it takes for granted that answers are whole, that is a failure
-/// like others.
-pub async fn guarded<T>(
-    wait: Duration,
-    request: impl Future<Output = Result<T, ClientError>>,
-) -> Result<Result<T, ClientError>, Failure> {
-    match tokio::time::timeout(wait, AssertUnwindSafe(request).catch_unwind()).await {
-        Err(_) => Err(Failure::late()),
-        Ok(Ok(answered)) => Ok(answered),
-        Ok(Err(_)) => Err(Failure {
-            fault: Fault::Io("the server's answer is not whole".into()),
-            effect: Effect::Unknown,
-            remedy: Remedy::Rebuild,
-        }),
-    }
 }

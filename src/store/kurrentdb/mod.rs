@@ -8,26 +8,29 @@
 //!   log has no gaps that are filled later.
 
 mod append;
+mod asking;
 #[cfg(feature = "bench")]
 pub mod bare;
 mod connection;
 mod copying;
+mod failure;
 mod flights;
 mod names;
+mod naming;
 mod poll;
+mod reaching;
 mod reading;
+mod search;
 mod versions;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 pub use copying::CopyLog;
 pub use reading::Log;
@@ -35,17 +38,16 @@ pub use reading::Log;
 use super::address::Address;
 use super::condition::Condition;
 use super::{
-    Append, AppendOutcome, Counters, EventStore, ExpectedVersion, Fault, Health, LogId, NewEvent, Position,
-    ReadLog, RecordedEvent, StreamName, VersionAt,
+    Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
+    StreamName, VersionAt,
 };
 use crate::limits;
 use append::Appending;
 use connection::Connection;
 use flights::Flights;
 use names::Names;
+use naming::named_or_begun;
 use poll::Poll;
-
-const ID_TYPE: &str = "LogBegun";
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -69,91 +71,48 @@ pub enum OpenError {
 impl Settings {
     /// The log as it is there, for commands that only read.
     pub async fn open_to_read(&self) -> Result<Log, OpenError> {
-        let found = self.within_open_wait(async |log| find_id(&log).await.map(|id| (log, id))).await?;
-        match found {
-            (log, Some(id)) => Ok(log.named(id)),
-            (_, None) => {
-                let (address, prefix) = (self.address.clone(), self.prefix.clone());
-                Err(OpenError::Missing { address, prefix })
+        let found = self.within_open_wait(naming::named).await?;
+        found.ok_or_else(|| {
+            let (address, prefix) = (self.address.clone(), self.prefix.clone());
+            OpenError::Missing { address, prefix }
+        })
+    }
+
+    async fn within_open_wait<T>(&self, work: impl AsyncFn(Log) -> Result<T, Fault>) -> Result<T, OpenError> {
+        match self.tried_for_a_while(work).await {
+            Ok(done) => Ok(done),
+            Err(Fault::Unreachable(told)) => {
+                let told = format!("{told} ({})", reaching::what_keeps_from(&self.address).await);
+                Err(OpenError::Fault { address: self.address.clone(), fault: Fault::Unreachable(told) })
             }
+            Err(fault) => Err(OpenError::Fault { address: self.address.clone(), fault }),
         }
     }
 
-    /// Tries again for a while: at the start of a machine, all of it comes up at once.
-    async fn within_open_wait<T>(&self, work: impl AsyncFn(Log) -> Result<T, Fault>) -> Result<T, OpenError> {
-        let failed = |fault| OpenError::Fault { address: self.address.clone(), fault };
+    /// At the start of a machine, all of it comes up at once.
+    async fn tried_for_a_while<T>(&self, work: impl AsyncFn(Log) -> Result<T, Fault>) -> Result<T, Fault> {
         let until = Instant::now() + limits::KURRENTDB_OPEN_WAIT;
-        let connection = Arc::new(Connection::new(&self.address).await.map_err(failed)?);
+        let connection = Arc::new(Connection::new(&self.address).await?);
+        // Of several the one that says most is told.
+        let mut told = Fault::Slow;
         loop {
             let names = Names::new(&self.prefix, self.categories);
-            let log = Log::new(connection.clone(), names, LogId(Uuid::nil()));
+            let log = Log::new(connection.clone(), names);
             match tokio::time::timeout_at(until, work(log)).await {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(fault @ (Fault::Refused(_) | Fault::Denied(_) | Fault::Unreadable(_)))) => {
-                    return Err(failed(fault));
+                    return Err(fault);
                 }
-                Ok(Err(fault)) if until <= Instant::now() + limits::KURRENTDB_POLL => {
-                    return Err(failed(fault));
-                }
-                Ok(Err(_)) => tokio::time::sleep(limits::KURRENTDB_POLL).await,
-                Err(_) => return Err(failed(Fault::Slow)),
+                Ok(Err(Fault::Slow)) => {}
+                Ok(Err(fault)) => told = fault,
+                Err(_) => return Err(told),
             }
+            if until <= Instant::now() + limits::KURRENTDB_POLL {
+                return Err(told);
+            }
+            tokio::time::sleep(limits::KURRENTDB_POLL).await;
         }
     }
-}
-
-/// The log's id is the id of the one event of a stream beside it.
-async fn find_id(log: &Log) -> Result<Option<LogId>, Fault> {
-    let found = log.beside().stream_piece(log.names.id_stream(), 0, 1).await?.events;
-    Ok(found.first().map(|event| LogId(event.id)))
-}
-
-fn id_event(id: LogId) -> NewEvent {
-    NewEvent {
-        id: id.0,
-        event_type: ID_TYPE,
-        data: format!(r#"{{"log_id":"{}"}}"#, id.0),
-        metadata: "{}".into(),
-    }
-}
-
-/// To be written: the log begins where there is none.
-async fn named_or_begun(log: Log) -> Result<Log, Fault> {
-    let id = match find_id(&log).await? {
-        Some(id) => id,
-        None => begin(&log).await?,
-    };
-    Ok(log.named(id))
-}
-
-/// Names the log, unless somebody else has done it at the same moment.
-async fn begin(log: &Log) -> Result<LogId, Fault> {
-    let id = LogId(Uuid::new_v4());
-    match append_id(log, id, limits::KURRENTDB_APPEND_WAIT).await {
-        AppendOutcome::Appended { first_version: 0, .. } => Ok(id),
-        AppendOutcome::Conflict { .. } => {
-            let found = find_id(log).await?;
-            found.ok_or_else(|| Fault::Refused(deleted_id(log)))
-        }
-        AppendOutcome::Appended { .. } => Err(Fault::Refused(deleted_id(log))),
-        AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => Err(fault),
-    }
-}
-
-fn deleted_id(log: &Log) -> String {
-    format!("the stream {} with the log's id was deleted", log.names.id_stream())
-}
-
-/// Writes nothing where the id stands, and is answered only where appends are.
-async fn append_id(log: &Log, id: LogId, wait: Duration) -> AppendOutcome {
-    let appending = Appending {
-        log: &log.beside(),
-        stream: &StreamName(log.names.id_stream()),
-        expected: ExpectedVersion::NoStream,
-        events: &[id_event(id)],
-        until: Instant::now() + wait,
-    };
-    appending.run(&Flights::new(None)).await
 }
 
 /// The log, as it is read and written.
@@ -266,7 +225,7 @@ impl ReadLog for KurrentStore {
     }
 
     fn log_id(&self) -> LogId {
-        self.log.log_id
+        self.log.log_id()
     }
 }
 

@@ -7,9 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::super::condition::Condition;
 use super::super::{AppendOutcome, Fault, Position, ReadLog as _};
-use super::append_id;
+use super::asking::End;
 use super::flights::Flights;
-use super::reading::{End, Log};
+use super::naming::append_again;
+use super::reading::Log;
 use crate::limits;
 
 /// Ends when it is dropped.
@@ -58,7 +59,11 @@ impl Looking {
             return self.condition.failed(&fault);
         }
         if self.condition.is_failing() {
-            match append_id(&self.log, self.log.log_id, limits::KURRENTDB_TRY_WAIT).await {
+            match append_again(&self.log).await {
+                // Of its own stream only: others are written.
+                AppendOutcome::NotWritten(Fault::Refused(_)) | AppendOutcome::Unknown(Fault::Refused(_)) => {
+                    self.condition.wrote();
+                }
                 AppendOutcome::Appended { .. } | AppendOutcome::Conflict { .. } => self.condition.wrote(),
                 AppendOutcome::NotWritten(fault) | AppendOutcome::Unknown(fault) => {
                     self.condition.failed(&fault);

@@ -1,19 +1,14 @@
-//! Reads the log page by page, each with a deadline. What has come of a page when something fails is a page too, for
-//! only an empty one says that there is no more.
+//! The log, as it is read: page by page, from where it begins in the server's log.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use eventstore::{
-    Error as ClientError, Position as ServerPosition, ReadAllOptions, ReadStream, ReadStreamOptions,
-    ResolvedEvent, StreamPosition, SubscriptionFilter,
-};
-use tokio::time::Instant;
 
 use super::super::{Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt};
-use super::connection::{Connection, Failure, Remedy, Session, guarded};
+use super::asking::{End, Of, Piece, Request, Sought, Unread, Way};
+use super::connection::Connection;
 use super::names::Names;
+use super::search::Search;
 use super::versions::Walks;
 use crate::limits;
 
@@ -22,9 +17,16 @@ use crate::limits;
 pub struct Log {
     pub connection: Arc<Connection>,
     pub names: Arc<Names>,
-    pub log_id: LogId,
+    begun: Option<Begun>,
     quiet: Arc<Mutex<Option<Quiet>>>,
     walks: Arc<Walks>,
+}
+
+/// The event that a log begins with: it was named before anything was appended to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    pub id: LogId,
+    pub at: Position,
 }
 
 /// Nothing of ours stands behind `from` up to `to`: others use the server too, and what is theirs need not be looked
@@ -35,144 +37,63 @@ struct Quiet {
     to: u64,
 }
 
-/// What a read brought.
-pub struct Piece {
-    pub events: Vec<RecordedEvent>,
-    pub end: End,
-    /// Where events of ours stand, those that cannot be read too.
-    pub places: Vec<Position>,
-    /// Why the first one behind `events` cannot be read.
-    unreadable: Option<Fault>,
-}
-
-impl Piece {
-    /// What was read, and where nothing could be, why.
-    fn read(self) -> Result<Self, Fault> {
-        match self.unreadable {
-            Some(fault) if self.events.is_empty() => Err(fault),
-            Some(_) | None => Ok(self),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// There is no more now.
-    Reached,
-    /// The last record that was looked at, ours or not.
-    MoreAfter(u64),
-}
-
-/// Where the server begins to read.
-#[derive(Clone, Copy)]
-enum Begin {
-    Start,
-    /// With the event that stands there.
-    At(u64),
-}
-
-/// What a request asks for.
-struct Request {
-    of: Of,
-    /// Events of the server, ours or not.
-    count: usize,
-    /// How long the next event may take.
-    wait: Duration,
-}
-
-enum Of {
-    Stream { outer: String, from: u64 },
-    All { at: StreamPosition<ServerPosition>, filter: Option<SubscriptionFilter>, way: Way },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Forwards,
-    Backwards,
-}
-
 impl Log {
-    pub fn new(connection: Arc<Connection>, names: Names, log_id: LogId) -> Self {
+    /// Before it is known where it begins.
+    pub fn new(connection: Arc<Connection>, names: Names) -> Self {
         let names = Arc::new(names);
-        Self { connection, names, log_id, quiet: Arc::default(), walks: Arc::default() }
+        Self { connection, names, begun: None, quiet: Arc::default(), walks: Arc::default() }
     }
 
-    /// The same log by its name.
-    pub fn named(self, log_id: LogId) -> Self {
-        Self { log_id, ..self }
+    pub fn begun(self, begun: Begun) -> Self {
+        Self { begun: Some(begun), ..self }
     }
 
     /// Streams that are kept beside it.
     pub fn beside(&self) -> Self {
-        Self::new(self.connection.clone(), Names::beside(), self.log_id)
+        Self::new(self.connection.clone(), Names::beside())
     }
 
-    /// What stands strictly after a position and comes through the filter: a piece that has something, or the last.
+    /// Nothing of ours stands before.
+    fn beginning(&self) -> Option<u64> {
+        self.begun.map(|begun| begun.at.number())
+    }
+
+    /// What stands strictly after a position: a piece that has something, or the last.
     async fn read_after(
         &self,
         after: Option<Position>,
         limit: usize,
-        filter: &SubscriptionFilter,
+        category: Option<&str>,
     ) -> Result<Piece, Fault> {
-        let after = self.over_what_is_quiet(after.map(Position::number));
-        let Some(number) = after else { return self.read_from(Begin::Start, None, limit, filter).await };
+        let beginning = self.beginning();
+        let after = self.over_what_is_quiet(after.map(Position::number).max(beginning));
+        if after.is_some_and(is_no_place) {
+            return Ok(Piece::nothing());
+        }
+        let limit = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
+        let sought = Sought { category, behind: after };
         // The server takes only positions at which an event stands. One that a person has named may be none; one
         // just before an event is meant for that event; and from the beginning all are found, if slowly.
-        for begin in [Begin::At(number), Begin::At(number.saturating_add(1))] {
-            match self.read_from(begin, after, limit, filter).await {
-                Err(Fault::Refused(_)) => {}
-                read => return read,
+        for at in [after, after.map(|number| number + 1), beginning, None] {
+            let search = Search { log: self, sought, way: Way::Forwards, at, limit };
+            match search.run().await {
+                Ok(mut piece) => {
+                    piece.events.truncate(limit);
+                    return Ok(piece);
+                }
+                Err(Unread::NoEventThere) if self.last_of_all().await? <= after => {
+                    return Ok(Piece::nothing());
+                }
+                Err(Unread::NoEventThere) => {}
+                Err(Unread::Fault(fault)) => return Err(fault),
             }
         }
-        self.read_from(Begin::Start, after, limit, filter).await
-    }
-
-    async fn read_from(
-        &self,
-        mut begin: Begin,
-        after: Option<u64>,
-        limit: usize,
-        filter: &SubscriptionFilter,
-    ) -> Result<Piece, Fault> {
-        loop {
-            let piece = self.piece_from(begin, after, limit, filter).await?;
-            match piece.end {
-                // All that was let through was another's: an empty page would say that there is no more.
-                End::MoreAfter(seen) if piece.places.is_empty() => begin = Begin::At(seen),
-                End::MoreAfter(_) | End::Reached => return Ok(piece),
-            }
-        }
-    }
-
-    async fn piece_from(
-        &self,
-        begin: Begin,
-        after: Option<u64>,
-        limit: usize,
-        filter: &SubscriptionFilter,
-    ) -> Result<Piece, Fault> {
-        let limit = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
-        let (at, count) = match (begin, after) {
-            (Begin::Start, None) => (StreamPosition::Start, limit),
-            // What comes before is passed over.
-            (Begin::Start, Some(_)) => (StreamPosition::Start, limits::READ_PAGE_EVENTS_MAX),
-            (Begin::At(number), Some(after)) if number < after => (at(number), limits::READ_PAGE_EVENTS_MAX),
-            // The server begins with the event that stands there.
-            (Begin::At(number), _) => (at(number), limit + 1),
-        };
-        let count = count + self.names.beside_ours();
-        let of = Of::All { at, filter: Some(filter.clone()), way: Way::Forwards };
-        let mut piece = self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
-        let is_after = |place: Position| after.is_none_or(|after| place.number() > after);
-        piece.events.retain(|event| is_after(event.position));
-        piece.places.retain(|place| is_after(*place));
-        piece.events.truncate(limit);
-        Ok(piece)
+        Err(Unread::NoEventThere.fault())
     }
 
     /// Ours after what is known, one by one, and where all of it ends.
     pub async fn news(&self, after: Option<Position>) -> Result<Piece, Fault> {
-        self.read_after(after, limits::KURRENTDB_POLL_EVENTS, &self.names.filter()).await
+        self.read_after(after, limits::KURRENTDB_POLL_EVENTS, None).await
     }
 
     /// The last of ours.
@@ -181,17 +102,14 @@ impl Log {
     }
 
     async fn piece_of_last(&self) -> Result<Piece, Fault> {
-        let filter = Some(self.names.filter());
-        let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
-        // One more than is needed makes the server look through all that is before.
-        let count = 1 + self.names.beside_ours();
-        self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await
+        let sought = Sought { category: None, behind: self.beginning() };
+        let search = Search { log: self, sought, way: Way::Backwards, at: None, limit: 1 };
+        search.run().await.map_err(Unread::fault)
     }
 
     /// Where the server's log ends, whoever wrote there last.
     pub async fn last_of_all(&self) -> Result<Option<u64>, Fault> {
-        let of = Of::All { at: StreamPosition::End, filter: None, way: Way::Backwards };
-        let piece = self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_STREAM_WAIT }).await?;
+        let piece = self.piece(&of_all(Way::Backwards, None, None)).await.map_err(Unread::fault)?;
         Ok(match piece.end {
             End::Reached => None,
             End::MoreAfter(seen) => Some(seen),
@@ -200,7 +118,8 @@ impl Log {
 
     /// Nothing of ours stands between the two.
     pub fn is_quiet(&self, from: Option<Position>, to: Option<u64>) {
-        let quiet = to.map(|to| Quiet { from: from.map_or(0, Position::number), to });
+        let from = from.map(Position::number).max(self.beginning()).unwrap_or(0);
+        let quiet = to.map(|to| Quiet { from, to });
         *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = quiet;
     }
 
@@ -213,143 +132,21 @@ impl Log {
 
     pub async fn stream_piece(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
         let count = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
-        let of = Of::Stream { outer, from };
-        self.piece(&Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT }).await?.read()
-    }
-
-    /// Asks, and where the client fails, asks another one.
-    async fn piece(&self, request: &Request) -> Result<Piece, Fault> {
-        let mut fault = Fault::Slow;
-        for _ in 0..limits::KURRENTDB_TRIES_MAX {
-            let session = self.connection.session();
-            let asked = tokio::select! {
-                piece = self.ask(&session, request) => piece,
-                () = self.is_left_behind(&session) => Err(Failure::late()),
-            };
-            let failure = match asked {
-                Ok(piece) => return Ok(piece),
-                Err(failure) => failure,
-            };
-            fault = failure.fault;
-            match failure.remedy {
-                Remedy::Nothing => break,
-                Remedy::Again => {}
-                Remedy::Rebuild => {
-                    let rebuilding = self.connection.rebuild(&session);
-                    if tokio::time::timeout(limits::KURRENTDB_STREAM_WAIT, rebuilding).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(fault)
-    }
-
-    /// Others have found the client failing. What is nearly done is not begun anew.
-    async fn is_left_behind(&self, session: &Session) {
-        self.connection.has_replaced(session).await;
-        tokio::time::sleep(limits::KURRENTDB_STREAM_WAIT).await;
-    }
-
-    async fn ask(&self, session: &Session, request: &Request) -> Result<Piece, Failure> {
-        let opened = guarded(request.wait, open(session, request)).await?;
-        let mut stream = opened.map_err(|error| Failure::of(&error))?;
-        let begun = Instant::now();
-        let (mut gathered, mut bytes, mut seen, mut count) = (Vec::new(), 0, None, 0);
-        let (mut places, mut unreadable) = (Vec::new(), None);
-        let is_whole = loop {
-            let next = match guarded(request.wait, stream.next()).await {
-                Ok(Ok(next)) => next,
-                // A missing stream is told here, and a node without a leader when the stream is opened.
-                Ok(Err(ClientError::ResourceNotFound)) if matches!(request.of, Of::Stream { .. }) => None,
-                Ok(Err(_)) | Err(_) if !gathered.is_empty() => break false,
-                Ok(Err(error)) => return Err(Failure::of(&error)),
-                Err(failure) => return Err(failure),
-            };
-            let Some(next) = next.and_then(event_of) else { break count < request.count };
-            (seen, count) = (Some(next.position.commit), count + 1);
-            let Some(stream) = self.names.inner(next.stream_id()) else { continue };
-            places.push(Position(next.position.commit));
-            match recorded(next, stream) {
-                Ok(event) => {
-                    bytes += event.bytes();
-                    gathered.push(event);
-                }
-                // What comes before it is told first; asked again, it comes alone.
-                Err(fault) => {
-                    unreadable = Some(fault);
-                    break false;
-                }
-            }
-            if bytes >= limits::READ_PAGE_BYTES_MAX || begun.elapsed() >= limits::KURRENTDB_PAGE_WAIT {
-                break false;
-            }
-        };
-        let end = match seen {
-            Some(seen) if !is_whole => End::MoreAfter(seen),
-            Some(_) | None => End::Reached,
-        };
-        Ok(Piece { events: gathered, end, places, unreadable })
+        let of = Of::Stream { outer: &outer, from };
+        let request = Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT };
+        self.piece(&request).await.map_err(Unread::fault)?.read()
     }
 }
 
-fn recorded(event: eventstore::RecordedEvent, stream: StreamName) -> Result<RecordedEvent, Fault> {
-    let unreadable = |what| {
-        let version = event.revision;
-        Fault::Unreadable(format!("{stream} version {version}: its {what} is not UTF-8"))
-    };
-    let data = std::str::from_utf8(&event.data).map_err(|_| unreadable("data"))?.to_owned();
-    let metadata = std::str::from_utf8(&event.custom_metadata).map_err(|_| unreadable("metadata"))?;
-    Ok(RecordedEvent {
-        position: Position(event.position.commit),
-        version: event.revision,
-        id: event.id,
-        metadata: metadata.to_owned(),
-        data,
-        event_type: event.event_type,
-        stream,
-    })
+/// One event of the server's log, anybody's.
+fn of_all(way: Way, at: Option<u64>, behind: Option<u64>) -> Request<'static> {
+    let of = Of::All { way, at, filter: None, sought: Sought { category: None, behind } };
+    Request { of, count: 1, wait: limits::KURRENTDB_STREAM_WAIT }
 }
 
-fn at(number: u64) -> StreamPosition<ServerPosition> {
-    StreamPosition::Position(ServerPosition { commit: number, prepare: number })
-}
-
-/// A link whose event is gone has none.
-fn event_of(resolved: ResolvedEvent) -> Option<eventstore::RecordedEvent> {
-    resolved.event.or(resolved.link)
-}
-
-async fn open(session: &Session, request: &Request) -> Result<ReadStream, ClientError> {
-    match &request.of {
-        Of::Stream { outer, from } => {
-            let options = ReadStreamOptions::default()
-                .position(StreamPosition::Position(*from))
-                .forwards()
-                .max_count(request.count);
-            let options = match session.login() {
-                Some(login) => options.authenticated(login),
-                None => options,
-            };
-            session.client.read_stream(outer.as_str(), &options).await
-        }
-        Of::All { at, filter, way } => {
-            let options = ReadAllOptions::default().position(*at).max_count(request.count);
-            let options = match way {
-                Way::Forwards => options.forwards(),
-                Way::Backwards => options.backwards(),
-            };
-            let options = match filter {
-                Some(filter) => options.filter(filter.clone()),
-                None => options,
-            };
-            let options = match session.login() {
-                Some(login) => options.authenticated(login),
-                None => options,
-            };
-            session.client.read_all(&options).await
-        }
-    }
+/// The server counts in signed numbers, and takes the greatest one for the log's end.
+fn is_no_place(number: u64) -> bool {
+    number >= i64::MAX.unsigned_abs()
 }
 
 #[async_trait]
@@ -367,7 +164,7 @@ impl ReadLog for Log {
     }
 
     async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        Ok(self.read_after(after, limit, &self.names.filter()).await?.read()?.events)
+        Ok(self.read_after(after, limit, None).await?.read()?.events)
     }
 
     async fn read_category(
@@ -376,16 +173,18 @@ impl ReadLog for Log {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Fault> {
-        Ok(self.read_after(after, limit, &self.names.filter_of(category)).await?.read()?.events)
+        Ok(self.read_after(after, limit, Some(category)).await?.read()?.events)
     }
 
     async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Fault> {
-        let of = Of::All { at: at(position.number()), filter: Some(self.names.filter()), way: Way::Forwards };
-        match self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_LOG_WAIT }).await {
+        let number = position.number();
+        if Some(number) <= self.beginning() || is_no_place(number) {
+            return Ok(None);
+        }
+        match self.piece(&of_all(Way::Forwards, Some(number), self.beginning())).await {
             Ok(piece) => Ok(piece.read()?.events.into_iter().find(|event| event.position == position)),
-            // Events begin at some numbers only.
-            Err(Fault::Refused(_)) => Ok(None),
-            Err(fault) => Err(fault),
+            Err(Unread::NoEventThere) => Ok(None),
+            Err(Unread::Fault(fault)) => Err(fault),
         }
     }
 
@@ -398,7 +197,7 @@ impl ReadLog for Log {
     }
 
     async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
-        let piece = self.read_after(after, 1, &self.names.filter()).await?;
+        let piece = self.read_after(after, 1, None).await?;
         Ok(piece.places.first().copied())
     }
 
@@ -407,6 +206,6 @@ impl ReadLog for Log {
     }
 
     fn log_id(&self) -> LogId {
-        self.log_id
+        self.begun.map_or(LogId(uuid::Uuid::nil()), |begun| begun.id)
     }
 }

@@ -1,12 +1,17 @@
 //! The log in a cluster, over the stand-in: the contract, and what the client must be helped over.
 
+mod searching;
+mod telling;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use kurrentdb_stand_in::{Cluster, Fault as Faulty, Moment, On, Options};
 
-use super::super::{Urgency, contract};
+use uuid::Uuid;
+
+use super::super::{ExpectedVersion, NewEvent, Urgency, contract};
 use super::*;
 use crate::domain::app::{AppSlug, PriceMeaning};
 use crate::ledger::{ConfiguredApp, Ledger, LedgerError, RegisterError};

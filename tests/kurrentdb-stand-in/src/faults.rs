@@ -4,8 +4,9 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,10 @@ pub enum Fault {
     Cut { moment: Moment },
     /// The answer is `Unavailable`; nothing took effect.
     Unavailable,
+    /// The answer is that the user may not do this; nothing took effect.
+    Denied,
+    /// The answer is that the request is malformed; nothing took effect.
+    Malformed,
     /// It takes effect at once and is answered late.
     AnswerDelayed { ms: u64 },
     /// An append takes effect late, also when its caller has given up by then.
@@ -71,6 +76,8 @@ impl Fault {
             Self::Cut { moment: Moment::Before } => "cut_before",
             Self::Cut { moment: Moment::After } => "cut_after",
             Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::Malformed => "malformed",
             Self::AnswerDelayed { .. } => "answer_delayed",
             Self::EffectDelayed { .. } => "effect_delayed",
             Self::HalfOpen { .. } => "half_open",
@@ -105,7 +112,12 @@ pub struct Switchboard {
     /// False while nothing is set, so that a benchmark never waits for the lock.
     is_set: AtomicBool,
     board: Mutex<Board>,
+    looking: Looking,
 }
+
+/// How long the server takes to look through a page of the log in which a filter finds nothing.
+#[derive(Debug, Default)]
+struct Looking(AtomicU64);
 
 #[derive(Debug, Default)]
 struct Board {
@@ -142,12 +154,23 @@ impl Switchboard {
         self.is_set.store(true, Ordering::Release);
     }
 
+    /// From now on it takes this long to look through 256 records in which a filter finds nothing. Nothing is told
+    /// meanwhile, as the server tells nothing.
+    pub fn look_slowly(&self, ms: u64) {
+        self.looking.0.store(ms, Ordering::Release);
+    }
+
+    pub(crate) fn looking(&self) -> Duration {
+        Duration::from_millis(self.looking.0.load(Ordering::Acquire))
+    }
+
     /// Nothing goes wrong from now on. What was counted stays.
     pub fn clear(&self) {
         let mut board = self.lock();
         board.next.clear();
         board.schedule = None;
         self.is_set.store(false, Ordering::Release);
+        self.look_slowly(0);
     }
 
     /// How often each fault struck, by name.

@@ -31,6 +31,15 @@ pub(crate) struct Reading {
     ids_as_text: bool,
 }
 
+/// What one look at the log brought.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// Answers; none when all is said.
+    Found(Vec<ReadResponse>),
+    /// All of a page was passed over by the filter.
+    Nothing,
+}
+
 #[derive(Debug)]
 enum Source {
     /// Answers that are complete.
@@ -78,31 +87,36 @@ impl Reading {
     }
 
     /// The next answers; none when all is said.
-    pub(crate) fn next_page(&mut self, log: &Log) -> Vec<ReadResponse> {
+    pub(crate) fn next_page(&mut self, log: &Log) -> Look {
         loop {
-            let (contents, is_done) = self.look(log);
-            if !contents.is_empty() || is_done {
-                return contents.into_iter().map(|content| ReadResponse { content: Some(content) }).collect();
+            let (contents, looked_at) = self.look(log);
+            if !contents.is_empty() || looked_at == 0 {
+                let response = |content| ReadResponse { content: Some(content) };
+                return Look::Found(contents.into_iter().map(response).collect());
+            }
+            if looked_at >= PAGE_RECORDS {
+                return Look::Nothing;
             }
         }
     }
 
-    fn look(&mut self, log: &Log) -> (Vec<ReadContent>, bool) {
+    /// What is said next, and how many records were looked at for it; of none, it is all that will be said.
+    fn look(&mut self, log: &Log) -> (Vec<ReadContent>, usize) {
         let page = usize::try_from(self.left).unwrap_or(usize::MAX).min(PAGE_RECORDS);
         let forwards = self.is_forwards;
         let records = match &mut self.from {
-            Source::Said(said) => return (std::mem::take(said), true),
+            Source::Said(said) => return (std::mem::take(said), 0),
             Source::Stream { name, next, first, last, at_end } => {
                 let records = look_in_stream(log, name, next, (*first, *last), page, forwards);
                 if records.is_empty() {
-                    return (std::mem::take(at_end), true);
+                    return (std::mem::take(at_end), 0);
                 }
                 records
             }
             Source::All { next, .. } => {
                 let records = look_in_log(log, next, if page == 0 { 0 } else { PAGE_RECORDS }, forwards);
                 if records.is_empty() {
-                    return (Vec::new(), true);
+                    return (Vec::new(), 0);
                 }
                 records
             }
@@ -111,14 +125,15 @@ impl Reading {
             Source::All { filter, .. } => filter.as_ref(),
             Source::Said(_) | Source::Stream { .. } => None,
         };
-        let mut contents = Vec::with_capacity(records.len());
+        let looked_at = records.len();
+        let mut contents = Vec::with_capacity(looked_at);
         for record in records {
             if self.left > 0 && filter.is_none_or(|filter| filter.takes(&record)) {
                 self.left -= 1;
                 contents.push(ReadContent::Event(event(&record, self.ids_as_text)));
             }
         }
-        (contents, false)
+        (contents, looked_at)
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) enum Code {
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
+    PermissionDenied = 7,
     ResourceExhausted = 8,
     FailedPrecondition = 9,
     Unimplemented = 12,
@@ -45,6 +46,10 @@ impl Refusal {
 
     pub(crate) fn unimplemented(message: &str) -> Self {
         Self::plain(Code::Unimplemented, message)
+    }
+
+    pub(crate) fn access_denied() -> Self {
+        Self::of_kind(Code::PermissionDenied, "Access Denied".to_owned(), "access-denied")
     }
 
     pub(crate) fn deadline_exceeded() -> Self {

@@ -14,7 +14,9 @@ use crate::{
     connection::Line,
     faults::{Fault, Moment, On},
     frames::{Frames, frame, frames},
+    reading::{Look, Reading},
     refusal::Refusal,
+    wire::read::ReadResponse,
 };
 
 /// A call under way.
@@ -110,6 +112,8 @@ impl Call {
         match self.fault {
             None => Ok(()),
             Some(Fault::Unavailable) => Err(Refusal::too_busy().into()),
+            Some(Fault::Denied) => Err(Refusal::access_denied().into()),
+            Some(Fault::Malformed) => Err(Refusal::invalid("the request is malformed").into()),
             Some(Fault::LeaderMoved) => {
                 self.shared.move_leader();
                 Ok(())
@@ -223,14 +227,29 @@ fn unary<M: Message>(outcome: Result<M, End>, respond: &mut SendResponse<Bytes>)
 
 async fn read(call: &mut Call, body: &mut RecvStream, respond: &mut SendResponse<Bytes>) -> Result<(), End> {
     let mut reading = calls::begin_read(call, body).await?;
-    let mut page = reading.next_page(&call.shared.log);
+    let mut page = next_page(call, &mut reading).await;
     call.after().await?;
     let mut stream = begin(respond)?;
     while !page.is_empty() {
         send(&mut stream, frames(&page)).await?;
-        page = reading.next_page(&call.shared.log);
+        page = next_page(call, &mut reading).await;
     }
     finish(&mut stream)
+}
+
+/// The next page that has something, or an empty one at the end.
+async fn next_page(call: &Call, reading: &mut Reading) -> Vec<ReadResponse> {
+    loop {
+        match reading.next_page(&call.shared.log) {
+            Look::Found(page) => return page,
+            Look::Nothing => {
+                let takes = call.shared.faults.looking();
+                if !takes.is_zero() {
+                    tokio::time::sleep(takes).await;
+                }
+            }
+        }
+    }
 }
 
 /// Sends as fast as the client takes it.
