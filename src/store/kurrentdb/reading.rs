@@ -39,8 +39,8 @@ struct Quiet {
 pub struct Piece {
     pub events: Vec<RecordedEvent>,
     pub end: End,
-    /// Where events of ours stand, those that cannot be read too.
-    pub places: Vec<Position>,
+    /// Where events of ours stand, the one that cannot be read too.
+    pub places: Vec<VersionAt>,
     /// Why the first one behind `events` cannot be read.
     unreadable: Option<Fault>,
 }
@@ -74,6 +74,8 @@ enum Begin {
 /// What a request asks for.
 struct Request {
     of: Of,
+    /// What stands up to here is passed over, unseen: it may be what cannot be read.
+    after: Option<u64>,
     /// Events of the server, ours or not.
     count: usize,
     /// How long the next event may take.
@@ -162,12 +164,15 @@ impl Log {
         };
         let count = count + self.names.beside_ours();
         let of = Of::All { at, filter: Some(filter.clone()), way: Way::Forwards };
-        let mut piece = self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
-        let is_after = |place: Position| after.is_none_or(|after| place.number() > after);
-        piece.events.retain(|event| is_after(event.position));
-        piece.places.retain(|place| is_after(*place));
+        let mut piece = self.piece(&Request { of, after, count, wait: limits::KURRENTDB_LOG_WAIT }).await?;
         piece.events.truncate(limit);
         Ok(piece)
+    }
+
+    /// Where events stand after a position, those that cannot be read too; nothing only where there is no more.
+    pub async fn places_after(&self, after: Option<Position>) -> Result<Vec<VersionAt>, Fault> {
+        let limit = limits::READ_PAGE_EVENTS_MAX;
+        Ok(self.read_after(after, limit, &self.names.filter()).await?.places)
     }
 
     /// Ours after what is known, one by one, and where all of it ends.
@@ -185,13 +190,14 @@ impl Log {
         let of = Of::All { at: StreamPosition::End, filter, way: Way::Backwards };
         // One more than is needed makes the server look through all that is before.
         let count = 1 + self.names.beside_ours();
-        self.piece(&Request { of, count, wait: limits::KURRENTDB_LOG_WAIT }).await
+        self.piece(&Request { of, after: None, count, wait: limits::KURRENTDB_LOG_WAIT }).await
     }
 
     /// Where the server's log ends, whoever wrote there last.
     pub async fn last_of_all(&self) -> Result<Option<u64>, Fault> {
         let of = Of::All { at: StreamPosition::End, filter: None, way: Way::Backwards };
-        let piece = self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_STREAM_WAIT }).await?;
+        let request = Request { of, after: None, count: 1, wait: limits::KURRENTDB_STREAM_WAIT };
+        let piece = self.piece(&request).await?;
         Ok(match piece.end {
             End::Reached => None,
             End::MoreAfter(seen) => Some(seen),
@@ -212,9 +218,13 @@ impl Log {
     }
 
     pub async fn stream_piece(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
+        self.piece_of_stream(outer, from, limit).await?.read()
+    }
+
+    async fn piece_of_stream(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
         let count = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
         let of = Of::Stream { outer, from };
-        self.piece(&Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT }).await?.read()
+        self.piece(&Request { of, after: None, count, wait: limits::KURRENTDB_STREAM_WAIT }).await
     }
 
     /// Asks, and where the client fails, asks another one.
@@ -253,7 +263,7 @@ impl Log {
 
     async fn ask(&self, session: &Session, request: &Request) -> Result<Piece, Failure> {
         let opened = guarded(request.wait, open(session, request)).await?;
-        let mut stream = opened.map_err(|error| Failure::of(&error))?;
+        let mut stream = opened.map_err(|error| session.failure(&error))?;
         let begun = Instant::now();
         let (mut gathered, mut bytes, mut seen, mut count) = (Vec::new(), 0, None, 0);
         let (mut places, mut unreadable) = (Vec::new(), None);
@@ -263,13 +273,18 @@ impl Log {
                 // A missing stream is told here, and a node without a leader when the stream is opened.
                 Ok(Err(ClientError::ResourceNotFound)) if matches!(request.of, Of::Stream { .. }) => None,
                 Ok(Err(_)) | Err(_) if !gathered.is_empty() => break false,
-                Ok(Err(error)) => return Err(Failure::of(&error)),
+                Ok(Err(error)) => return Err(session.failure(&error)),
                 Err(failure) => return Err(failure),
             };
             let Some(next) = next.and_then(event_of) else { break count < request.count };
-            (seen, count) = (Some(next.position.commit), count + 1);
+            let number = next.position.commit;
+            (seen, count) = (Some(number), count + 1);
+            if request.after.is_some_and(|after| number <= after) {
+                continue;
+            }
             let Some(stream) = self.names.inner(next.stream_id()) else { continue };
-            places.push(Position(next.position.commit));
+            let (version, position) = (next.revision, Position(number));
+            places.push(VersionAt { stream: stream.clone(), version, position });
             match recorded(next, stream) {
                 Ok(event) => {
                     bytes += event.bytes();
@@ -381,7 +396,7 @@ impl ReadLog for Log {
 
     async fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Fault> {
         let of = Of::All { at: at(position.number()), filter: Some(self.names.filter()), way: Way::Forwards };
-        match self.piece(&Request { of, count: 1, wait: limits::KURRENTDB_LOG_WAIT }).await {
+        match self.piece(&Request { of, after: None, count: 1, wait: limits::KURRENTDB_LOG_WAIT }).await {
             Ok(piece) => Ok(piece.read()?.events.into_iter().find(|event| event.position == position)),
             // Events begin at some numbers only.
             Err(Fault::Refused(_)) => Ok(None),
@@ -399,11 +414,16 @@ impl ReadLog for Log {
 
     async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
         let piece = self.read_after(after, 1, &self.names.filter()).await?;
-        Ok(piece.places.first().copied())
+        Ok(piece.places.first().map(|at| at.position))
+    }
+
+    async fn next_version(&self, stream: &StreamName, after: u64) -> Result<Option<u64>, Fault> {
+        let piece = self.piece_of_stream(self.names.outer(stream), after.saturating_add(1), 1).await?;
+        Ok(piece.places.first().map(|at| at.version).filter(|version| *version > after))
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {
-        Ok(self.piece_of_last().await?.places.first().copied())
+        Ok(self.piece_of_last().await?.places.first().map(|at| at.position))
     }
 
     fn log_id(&self) -> LogId {

@@ -1,5 +1,7 @@
 //! The log in a cluster, over the stand-in: the contract, and what the client must be helped over.
 
+mod unreadable;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
