@@ -113,9 +113,9 @@ impl<W: Written> Appending<'_, W> {
             })),
             Err(error @ ClientError::ResourceDeleted) => {
                 self.alarm_of_deleted();
-                Err(Failure::of(&error))
+                Err(session.failure(&error))
             }
-            Err(error) => Err(Failure::of(&error)),
+            Err(error) => Err(session.failure(&error)),
         }
     }
 
