@@ -234,7 +234,8 @@ impl Address {
         }
     }
 
-    /// Whether only nodes of this machine may be asked: anybody could read what is sent, or take a node's place.
+    /// Whether only nodes of this machine may be asked: anybody could read what is sent, or take a node's place. Of what
+    /// nodes say of one another where several are written, nothing is seen before the client goes there.
     pub fn stays_here(&self) -> bool {
         !self.has_tls || !self.verifies_certificate
     }

@@ -1,6 +1,7 @@
 //! The log in a cluster, over the stand-in: the contract, and what the client must be helped over.
 
-mod unreadable;
+mod copied_tests;
+mod unreadable_tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
