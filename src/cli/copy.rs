@@ -30,10 +30,10 @@ use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};
 /// there is left as it is. Goes second to a server on this machine. Needs no configuration.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The log to copy: its file
+    /// The log to copy: its file, or kurrentdb://…, or @FILE that holds such a URL, as it must where that has a password
     #[arg(long, value_name = "STORE")]
     from: PathBuf,
-    /// The copy: its file, which is created where there is none
+    /// The copy: its file, which is created where there is none; a cluster likewise as for --from
     #[arg(long, value_name = "STORE")]
     to: PathBuf,
     /// Go on with what comes, until SIGINT, SIGTERM or SIGHUP; while nothing comes the copy is one whole file

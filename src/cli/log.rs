@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail, ensure};
+use zeroize::Zeroizing;
 
 use crate::config::{Config, StoreConfig};
 use crate::store::address::{Address, scheme_of};
@@ -41,11 +42,43 @@ impl LogPlace {
         }
     }
 
-    /// The log that an option names, `--from` or others. Of a URL only what is no secret is repeated.
+    /// The log that an option names, `--from` or others: its file, its URL, or `@` and the file that holds the URL. Of a
+    /// URL only what is no secret is repeated.
+    ///
+    /// # Errors
+    /// Also where the URL itself stands there with a password: all of this machine see the arguments of commands.
     pub fn named(option: &str, store: &Path) -> anyhow::Result<Self> {
         let text = store.to_string_lossy();
-        let Some((kind, _)) = text.split_once("://") else { return Ok(Self::File(store.to_owned())) };
-        if scheme_of(&text).is_none() {
+        if let Some(file) = text.strip_prefix('@') {
+            let url =
+                Zeroizing::new(std::fs::read_to_string(file).with_context(|| format!("{option} @{file}"))?);
+            // As a file of the configuration.
+            let url = url.trim_end_matches(['\r', '\n']);
+            ensure!(
+                url.contains("://"),
+                "{option} @{file}: the file must hold a URL, kurrentdb://…, and nothing else"
+            );
+            return Self::of_url(&format!("{option} @{file}"), url);
+        }
+        if !text.contains("://") {
+            return Ok(Self::File(store.to_owned()));
+        }
+        match Self::of_url(option, &text)? {
+            Self::Cluster { address, .. }
+                if address.login().is_some_and(|login| !login.password.is_empty()) =>
+            {
+                bail!(
+                    "{option}: the URL holds a password, and everybody on this machine can see the arguments of \
+                     commands: write it into a file that only you can read, and name that: {option} @FILE"
+                )
+            }
+            place => Ok(place),
+        }
+    }
+
+    fn of_url(option: &str, text: &str) -> anyhow::Result<Self> {
+        let kind = text.split_once("://").map_or("", |(kind, _)| kind);
+        if scheme_of(text).is_none() {
             bail!("{option}: {kind}:// is no kind of store; name the file of a log, or kurrentdb://…");
         }
         if !cfg!(feature = "kurrentdb") {
@@ -54,7 +87,7 @@ impl LogPlace {
                  name the file of a log"
             );
         }
-        match Address::parse(&text) {
+        match Address::parse(text) {
             Ok(address) => {
                 let prefix = address.prefix().to_owned();
                 Ok(Self::Cluster { address, prefix })

@@ -42,7 +42,8 @@ pub struct Args {
     /// Keep in this file what has been verified, and go on there the next time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "until"])]
     state: Option<PathBuf>,
-    /// Compare the log with a copy of it, event by event, and verify nothing else
+    /// Compare the log with a copy of it, event by event, and verify nothing else. Its file, or kurrentdb://…, or @FILE
+    /// that holds such a URL, as it must where that has a password
     #[arg(long, value_name = "STORE", conflicts_with_all = ["anchor", "from", "until", "state"])]
     against: Option<PathBuf>,
     /// The result as JSON, one line

@@ -70,6 +70,11 @@ pub enum AddressError {
     )]
     NotTheLeader,
     #[error(
+        "with +discover a name leads to nodes on any machine, and tls=false and tlsVerifyCert=false are for this machine \
+         only: name the addresses of its nodes, as in kurrentdb://127.0.0.1:{DEFAULT_PORT}?tls=false"
+    )]
+    UnprotectedDiscovery,
+    #[error(
         "tls=false sends orders and the password in the clear: it is for addresses of this machine only, such as \
          localhost"
     )]
@@ -219,20 +224,20 @@ impl Address {
         if has("userCertFile") != has("userKeyFile") {
             return Err(AddressError::HalfCertificate);
         }
-        match self.is_of_this_machine() {
-            true => Ok(()),
+        match self.nodes.iter().all(|(host, _)| is_this_machine(host)) {
             false if !self.has_tls => Err(AddressError::Unencrypted),
             false if !self.verifies_certificate => Err(AddressError::Unverified),
-            false => Ok(()),
+            true if self.stays_here() && self.scheme.ends_with("+discover") => {
+                Err(AddressError::UnprotectedDiscovery)
+            }
+            true | false => Ok(()),
         }
     }
 
-    fn is_of_this_machine(&self) -> bool {
-        self.nodes.iter().all(|(host, _)| {
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            host.eq_ignore_ascii_case("localhost")
-                || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        })
+    /// Whether only nodes of this machine may be asked: anybody could read what is sent, or take a node's place. Of what
+    /// nodes say of one another where several are written, nothing is seen before the client goes there.
+    pub fn stays_here(&self) -> bool {
+        !self.has_tls || !self.verifies_certificate
     }
 
     /// Where a URL names a log by itself, without a configuration.
@@ -315,6 +320,12 @@ impl Login {
         }
         Ok(Self { user, password })
     }
+}
+
+pub fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn node(text: &str) -> Result<(String, u16), AddressError> {

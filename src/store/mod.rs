@@ -278,6 +278,13 @@ pub trait ReadLog: Send + Sync {
     /// the last. Positions ascend, and need not follow one another: this steps over what cannot be read.
     async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault>;
 
+    /// The first version of a stream behind another one, whether or not its event can be read; `None` behind the last.
+    /// Versions may have gaps, however wide, where somebody wrote to the log by hand.
+    async fn next_version(&self, stream: &StreamName, after: u64) -> Result<Option<u64>, Fault> {
+        let next = self.read_versions(Some((stream.clone(), after)), 1).await?;
+        Ok(next.into_iter().find(|at| at.stream == *stream).map(|at| at.version))
+    }
+
     /// The position of the last event; `None` for an empty log.
     async fn last(&self) -> Result<Option<Position>, Fault>;
 

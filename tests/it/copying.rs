@@ -1,7 +1,7 @@
 //! `order-ledger copy` as an operator uses it: beside a server, again and again, and refused.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use order_ledger::audit::compare::{Compared, Verdict, compare};
@@ -90,12 +90,20 @@ async fn what_cannot_be_copied_is_refused_with_its_reason_and_nothing_is_changed
     let holder = used_server.id().to_string();
     let not_there = in_home("missing.db");
     let kurrent = Path::new("kurrentdb+discover://admin:changeit@host:2113?tls=false");
+    let with_password = Path::new("kurrentdb://admin:changeit@localhost:1");
+    std::fs::write(in_home("clear.url"), format!("{}\n", kurrent.display())).unwrap();
+    let by_file = |name: &str| PathBuf::from(format!("@{}", in_home(name).display()));
     for (from, to, told) in [
         (from.as_path(), from.as_path(), &["--from and --to are the same file"][..]),
         (&from, &in_home("link.db"), &["are the same file"]),
         (&from, &in_home("hard.db"), &["are the same file"]),
         (&from, kurrent, &["--to", "kurrentdb+discover://", "tls=false sends orders"]),
         (kurrent, &from, &["--from", "tls=false sends orders"]),
+        (&from, with_password, &["--to: the URL holds a password", "--to @FILE"]),
+        (with_password, &from, &["--from: the URL holds a password", "--from @FILE"]),
+        (&from, &by_file("missing.url"), &["--to @", "missing.url", "No such file"]),
+        (&by_file("text.db"), &from, &["--from @", "text.db: the file must hold a URL"]),
+        (&by_file("clear.url"), &from, &["--from @", "clear.url", "tls=false sends orders"]),
         (&from, Path::new("https://u:changeit@host/x"), &["--to", "https://", "no kind of store"]),
         (&not_there, &in_home("new.db"), &["--from", "missing.db", "there is no log yet"]),
         (&in_home("text.db"), &in_home("new.db"), &["--from", "text.db is not a log of order-ledger"]),

@@ -30,9 +30,11 @@ fn with_password(url: &str) -> String {
     url.replace("kurrentdb://", "kurrentdb://ledger:changeit@")
 }
 
-/// As an option names it.
-fn place(cluster: &Cluster, prefix: &str) -> PathBuf {
-    format!("{}&streamPrefix={prefix}", with_password(&cluster.url())).into()
+/// As an option names it: by a file, for its URL has a password.
+fn place(home: &Home, cluster: &Cluster, prefix: &str) -> PathBuf {
+    let file = home.folder().join(format!("{prefix}cluster.url"));
+    std::fs::write(&file, format!("{}&streamPrefix={prefix}\n", with_password(&cluster.url()))).unwrap();
+    format!("@{}", file.display()).into()
 }
 
 fn said(output: &Output) -> String {
@@ -95,7 +97,7 @@ async fn a_log_is_copied_into_a_cluster_and_back_again_and_again() {
     let cluster = Cluster::start(1).await.unwrap();
     let source = Home::new();
     let server = source.serve();
-    let (there, back) = (place(&cluster, "copy_"), source.folder().join("back/events.db"));
+    let (there, back) = (place(&source, &cluster, "copy_"), source.folder().join("back/events.db"));
     let mut events = 0;
     for (pushed, new) in [(&["A", "B"][..], 3), (&[], 0), (&["C"], 1)] {
         accepted(&source, &server, pushed).await;
@@ -236,7 +238,7 @@ async fn orders_of_a_cluster_are_sealed_told_and_packed_and_so_are_they_in_a_cop
     accepted(&home, &server, &["E"]).await;
     assert!(server.terminate().success());
     let copy = Home::new();
-    let output = copying(&place(&cluster, ""), &copy.store()).output().unwrap();
+    let output = copying(&place(&home, &cluster, ""), &copy.store()).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     for home in [&home, &copy] {
         for (number, revision) in [("A", Some(1)), ("D", Some(2)), ("E", None)] {

@@ -24,7 +24,7 @@ use super::chain::Hash;
 use crate::codec;
 use crate::ed25519::PublicKey;
 use crate::limits;
-use crate::store::{Fault, Position, ReadLog, StreamName};
+use crate::store::{Fault, Position, ReadLog};
 use crate::wechat::App;
 
 pub(super) use dense::Dense;
@@ -275,7 +275,8 @@ async fn read_seals(log: &dyn ReadLog, head: u64, page_events: usize) -> Result<
                 limit = 1;
                 continue;
             }
-            Err(Fault::Unreadable(_)) => match version_after(log, &stream, from).await? {
+            // Where versions are missing, the one behind `from` may be it: that is asked for next.
+            Err(Fault::Unreadable(_)) => match log.next_version(&stream, from).await? {
                 Some(version) => {
                     (from, limit) = (version, page_events);
                     continue;
@@ -288,18 +289,6 @@ async fn read_seals(log: &dyn ReadLog, head: u64, page_events: usize) -> Result<
         from = last.version + 1;
         seals.extend(page.iter().filter(|event| event.position.number() <= head).filter_map(LogSeal::read));
     }
-}
-
-/// The first version of a stream behind the one that stands at `from` or after it. Versions may have gaps, however
-/// wide, where somebody wrote to the file.
-async fn version_after(
-    log: &dyn ReadLog,
-    stream: &StreamName,
-    from: u64,
-) -> Result<Option<u64>, VerifyError> {
-    let (after, passed_over) = (from.saturating_sub(1), usize::from(from > 0));
-    let next = log.read_versions(Some((stream.clone(), after)), 2).await?;
-    Ok(next.into_iter().filter(|at| at.stream == *stream).nth(passed_over).map(|at| at.version))
 }
 
 fn notes(anchors_given: bool, keys: &[PublicKey], seals: &[LogSeal], is_range: bool) -> Vec<String> {

@@ -10,8 +10,9 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 
 use super::judged::{self, Judged, Size};
+use super::pairs::Pairs;
 use super::server::{BenchServer, Folder};
-use super::{Numbers, PushArgs, Run, load, median, ms, ratio};
+use super::{Numbers, PushArgs, Run, load, ratio};
 
 // What must be reached.
 const RATIO_PERMILLE: u64 = 800;
@@ -55,35 +56,15 @@ pub fn run(folder: &Folder, args: &PushArgs, stand_in: &Path) -> anyhow::Result<
     let mut judged = vec![];
     for connections in &args.connections {
         println!("\n{connections} connections, {} orders a run", args.orders);
-        let (mut bare, mut ours, mut ratios) = (vec![], vec![], vec![]);
-        for _ in 0..args.pairs {
-            let without = one(folder, args.orders, *connections, stand_in, &["--store-bare"])?;
-            let with = one(folder, args.orders, *connections, stand_in, &[])?;
-            ratios.push(with.load.pushes_per_second * 1000 / without.load.pushes_per_second.max(1));
-            bare.push(without);
-            ours.push(with);
-        }
-        for (name, runs) in [("the bare client", &bare), ("the store", &ours)] {
-            let of = |figure: fn(&Run) -> u64| median(runs.iter().map(figure).collect());
-            println!(
-                "  {name:<16} {:>7} pushes/s   p50 {}  p99 {}  max {} ms   memory {} MiB",
-                of(|run| run.load.pushes_per_second),
-                ms(of(|run| run.load.latency_us.p50)),
-                ms(of(|run| run.load.latency_us.p99)),
-                ms(of(|run| run.load.latency_us.max)),
-                of(|run| run.kept.memory_kib) / 1024,
-            );
-        }
-        let found = median(ratios.clone());
-        let (lowest, highest) = (ratios.iter().min().copied(), ratios.iter().max().copied());
+        let run = |options: &[&str]| one(folder, args.orders, *connections, stand_in, options);
+        let pairs = Pairs::run(args.pairs, || run(&["--store-bare"]), || run(&[]))?;
+        pairs.print("the bare client", "the store");
+        let ratios = pairs.ratios();
         let target = format!(
-            "{connections} connections: {} of the bare client's pushes a second (of the pairs: {} to {}), at least {}",
-            ratio(found),
-            ratio(lowest.unwrap_or(0)),
-            ratio(highest.unwrap_or(0)),
+            "{connections} connections: pushes a second beside the bare client's {ratios}, at least {}",
             ratio(RATIO_PERMILLE)
         );
-        judged.push(Judged { met: found >= RATIO_PERMILLE, target });
+        judged.push(Judged { met: ratios.median >= RATIO_PERMILLE, target });
     }
     println!();
     Ok(judged::tell(&judged, Size::of(args.small)))

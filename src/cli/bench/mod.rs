@@ -3,21 +3,24 @@
 
 mod copy;
 mod fold;
+mod generator;
 mod judged;
 mod kurrentdb;
 mod machine;
 mod month;
 mod orders;
+mod pairs;
 mod reconcile;
 mod server;
 mod verify;
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use serde::Deserialize;
 
+use generator::Load;
+use pairs::Pairs;
 use server::{BenchServer, Kept, Serves};
 
 #[derive(clap::Subcommand)]
@@ -87,23 +90,6 @@ impl Numbers {
     }
 }
 
-/// What the load generator says.
-#[derive(Deserialize)]
-struct Load {
-    pushes: u64,
-    pushes_per_second: u64,
-    latency_us: Latency,
-    wrong: u64,
-}
-
-#[derive(Deserialize)]
-struct Latency {
-    p50: u64,
-    p99: u64,
-    p99_9: u64,
-    max: u64,
-}
-
 /// One run.
 struct Run {
     load: Load,
@@ -150,42 +136,20 @@ fn compare(
     numbers: Numbers,
 ) -> anyhow::Result<usize> {
     println!("\n{connections} connections, {} order numbers, {} orders a run", numbers.as_str(), args.orders);
-    let (mut nothing, mut durable, mut ratios) = (vec![], vec![], vec![]);
-    for _ in 0..args.pairs {
-        let without = one(folder, args.orders, connections, numbers, Serves::Nothing)?;
-        let with = one(folder, args.orders, connections, numbers, Serves::Durably)?;
-        ratios.push(with.load.pushes_per_second * 1000 / without.load.pushes_per_second.max(1));
-        nothing.push(without);
-        durable.push(with);
-    }
-    let of = |runs: &[Run], figure: fn(&Run) -> u64| median(runs.iter().map(figure).collect());
-    for (name, runs) in [("keeping nothing", &nothing), ("durable", &durable)] {
-        println!(
-            "  {name:<16} {:>7} pushes/s   p50 {}  p99 {}  max {} ms   memory {} MiB",
-            of(runs, |run| run.load.pushes_per_second),
-            ms(of(runs, |run| run.load.latency_us.p50)),
-            ms(of(runs, |run| run.load.latency_us.p99)),
-            ms(of(runs, |run| run.load.latency_us.max)),
-            of(runs, |run| run.kept.memory_kib) / 1024,
-        );
-    }
-    let per_sync = of(&durable, |run| run.kept.events / run.kept.commits.max(1));
-    let (lowest, highest) = (ratios.iter().min().copied(), ratios.iter().max().copied());
-    println!(
-        "  ratio {} (of the pairs: {} to {}), {per_sync} orders an fsync",
-        ratio(median(ratios.clone())),
-        ratio(lowest.unwrap_or(0)),
-        ratio(highest.unwrap_or(0)),
-    );
+    let run = |serves| one(folder, args.orders, connections, numbers, serves);
+    let pairs = Pairs::run(args.pairs, || run(Serves::Nothing), || run(Serves::Durably))?;
+    pairs.print("keeping nothing", "durable");
+    let (ratios, per_sync) = (pairs.ratios(), pairs.ours(|run| run.kept.events / run.kept.commits.max(1)));
+    println!("  ratio {ratios}, {per_sync} orders an fsync");
     if matches!(numbers, Numbers::Shuffled) {
         return Ok(0);
     }
     let targets = [
-        (median(ratios) >= RATIO_PERMILLE, format!("ratio at least {}", ratio(RATIO_PERMILLE))),
-        (of(&durable, |run| run.load.latency_us.p99) < P99_US, format!("p99 under {} ms", ms(P99_US))),
+        (ratios.median >= RATIO_PERMILLE, format!("ratio at least {}", ratio(RATIO_PERMILLE))),
+        (pairs.ours(|run| run.load.latency_us.p99) < P99_US, format!("p99 under {} ms", ms(P99_US))),
         (per_sync >= ORDERS_PER_SYNC, format!("at least {ORDERS_PER_SYNC} orders an fsync")),
         (
-            of(&durable, |run| run.kept.memory_kib) < MEMORY_KIB,
+            pairs.ours(|run| run.kept.memory_kib) < MEMORY_KIB,
             format!("memory under {} MiB", MEMORY_KIB / 1024),
         ),
     ];
@@ -218,23 +182,13 @@ fn load(
     connections: u16,
     numbers: Numbers,
 ) -> anyhow::Result<Run> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(["simulate", "--only-goods", "--json", "--orders", &orders.to_string()])
-        .args(["--connections", &connections.to_string(), "--url", &format!("http://{}", server.push)])
-        .arg("--config")
-        .arg(folder.config());
+    let mut command = generator::simulate(folder, &server.push, orders, connections)?;
     if matches!(numbers, Numbers::Shuffled) {
         command.arg("--shuffle");
     }
     let output = command.output().context("the load generator did not start")?;
-    let load: Load = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("the load generator said nothing usable: {}", String::from_utf8_lossy(&output.stderr))
-    })?;
+    let load = Load::told(&output)?;
     let kept = server.stop()?;
-    if load.wrong > 0 {
-        bail!("{} answers were wrong: the figures mean nothing", load.wrong);
-    }
     Ok(Run { load, kept })
 }
 

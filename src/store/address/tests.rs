@@ -39,7 +39,7 @@ fn a_url_becomes_what_the_client_takes() {
 
 #[test]
 fn without_tls_only_this_machine_is_reached() {
-    use AddressError::{Unencrypted, Unverified};
+    use AddressError::{Unencrypted, UnprotectedDiscovery, Unverified};
     for (url, wrong) in [
         ("kurrentdb://db.example?tls=false", Some(Unencrypted)),
         ("kurrentdb://10.0.0.1?tls=FALSE", Some(Unencrypted)),
@@ -47,6 +47,10 @@ fn without_tls_only_this_machine_is_reached() {
         ("kurrentdb://localhost.example?tls=false", Some(Unencrypted)),
         ("kurrentdb://db.example?tls=false&tlsVerifyCert=false", Some(Unencrypted)),
         ("kurrentdb://db.example?tlsVerifyCert=false", Some(Unverified)),
+        ("kurrentdb+discover://localhost?tls=false", Some(UnprotectedDiscovery)),
+        ("kurrentdb+discover://127.0.0.1?tlsVerifyCert=false", Some(UnprotectedDiscovery)),
+        ("kurrentdb+discover://db.example?tls=false", Some(Unencrypted)),
+        ("kurrentdb+discover://localhost", None),
         ("kurrentdb://127.0.0.1,localhost,[::1]?tls=false", None),
         ("kurrentdb://127.0.0.9:5?tlsVerifyCert=false", None),
         ("kurrentdb://db.example?tls=true&tlsVerifyCert=true", None),

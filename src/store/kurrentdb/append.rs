@@ -114,14 +114,14 @@ impl<W: Written> Appending<'_, W> {
             })),
             Err(error @ ClientError::ResourceDeleted) => {
                 self.alarm_of_deleted();
-                Err(self.failed(&error))
+                Err(self.failed(session, &error))
             }
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => Err(self.failed(session, &error)),
         }
     }
 
-    fn failed(&self, error: &ClientError) -> Failure {
-        Failure::of(error).of_what(&format_args!("append to stream {}", self.stream))
+    fn failed(&self, session: &Session, error: &ClientError) -> Failure {
+        session.failure(error).of_what(&format_args!("append to stream {}", self.stream))
     }
 
     fn alarm_of_deleted(&self) {

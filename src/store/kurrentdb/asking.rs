@@ -10,7 +10,7 @@ use eventstore::{
 };
 use tokio::time::Instant;
 
-use super::super::{Fault, Position, RecordedEvent, StreamName};
+use super::super::{Fault, Position, RecordedEvent, StreamName, VersionAt};
 use super::connection::Session;
 use super::failure::{Failure, Remedy, guarded};
 use super::names::Names;
@@ -22,7 +22,7 @@ pub struct Piece {
     pub events: Vec<RecordedEvent>,
     pub end: End,
     /// Where the events stand that were sought, those that cannot be read too.
-    pub places: Vec<Position>,
+    pub places: Vec<VersionAt>,
     /// Why the first one behind `events` cannot be read.
     unreadable: Option<Fault>,
 }
@@ -186,7 +186,7 @@ impl Log {
 
     async fn ask(&self, session: &Session, request: &Request<'_>) -> Result<Piece, Failure> {
         let opened = guarded(request.wait, open(session, request)).await?;
-        let mut stream = opened.map_err(|error| Failure::of(&error))?;
+        let mut stream = opened.map_err(|error| session.failure(&error))?;
         let begun = Instant::now();
         let (mut gathered, mut bytes, mut seen, mut count) = (Vec::new(), 0, None, 0);
         let (mut places, mut unreadable) = (Vec::new(), None);
@@ -196,7 +196,7 @@ impl Log {
                 // A missing stream is told here, and a node without a leader when the stream is opened.
                 Ok(Err(ClientError::ResourceNotFound)) if matches!(request.of, Of::Stream { .. }) => None,
                 Ok(Err(_)) | Err(_) if request.is_further(seen) => break false,
-                Ok(Err(error)) => return Err(Failure::of(&error)),
+                Ok(Err(error)) => return Err(session.failure(&error)),
                 Err(failure) => return Err(failure),
             };
             let Some(next) = next else { break count < request.count };
@@ -204,7 +204,8 @@ impl Log {
             let Some(next) = event_of(next) else { continue };
             seen = Some(next.position.commit);
             if let Some(stream) = request.takes(&self.names, &next) {
-                places.push(Position(next.position.commit));
+                let (version, position) = (next.revision, Position(next.position.commit));
+                places.push(VersionAt { stream: stream.clone(), version, position });
                 match recorded(next, stream) {
                     Ok(event) => {
                         bytes += event.bytes();

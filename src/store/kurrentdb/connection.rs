@@ -1,15 +1,15 @@
 //! The connection to the cluster: a client that is built anew when it has failed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 
-use eventstore::{Client, ClientSettings, Credentials};
+use eventstore::{Client, ClientSettings, Credentials, Error as ClientError};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::super::Fault;
-use super::super::address::Address;
-use super::failure::short;
+use super::super::address::{Address, is_this_machine};
+use super::failure::{Effect, Failure, Remedy, short};
 use crate::limits;
 
 /// One client. It dies for ever where a first connect fails, keeps to a node that is dead, and its own task would
@@ -18,7 +18,9 @@ pub struct Session {
     pub client: Client,
     login: Option<Credentials>,
     generation: u64,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Whether only nodes of this machine may be asked.
+    stays_here: bool,
+    runtime: Lock<Option<tokio::runtime::Runtime>>,
 }
 
 impl Session {
@@ -41,20 +43,40 @@ impl Session {
         let login = address.login().map(|login| {
             Credentials::new(login.user.as_bytes().to_vec(), login.password.as_bytes().to_vec())
         });
-        Ok(Self { client, login, generation, runtime: Some(runtime) })
+        let (stays_here, runtime) = (address.stays_here(), Lock::new(Some(runtime)));
+        Ok(Self { client, login, generation, stays_here, runtime })
     }
 
     /// For each request: the client does not decode what stands in the URL.
     pub fn login(&self) -> Option<Credentials> {
         self.login.clone()
     }
+
+    /// Why a request failed. The client goes to whatever leader it is told of by itself: where that is another machine
+    /// and the way there is not protected, the client is ended before it is there.
+    pub fn failure(&self, error: &ClientError) -> Failure {
+        match error {
+            ClientError::NotLeaderException(leader) if self.stays_here && !is_this_machine(&leader.host) => {
+                self.end();
+                let told = "the leader is on another machine, and tls=false and tlsVerifyCert=false are for this one \
+                            only: set up TLS";
+                Failure { fault: Fault::Denied(told.into()), effect: Effect::None, remedy: Remedy::Nothing }
+            }
+            error => Failure::of(error),
+        }
+    }
+
+    fn end(&self) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.end();
     }
 }
 
@@ -111,4 +133,34 @@ async fn begin(address: &Address, generation: u64) -> Result<Session, Fault> {
     let address = address.clone();
     let begun = tokio::task::spawn_blocking(move || Session::begin(&address, generation)).await;
     begun.map_err(|error| Fault::Io(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use eventstore::{Endpoint, ReadStreamOptions};
+    use kurrentdb_stand_in::Cluster;
+
+    use super::*;
+
+    /// Whether a client that was told of this leader may still be asked.
+    async fn goes_on(url: &str, leader: &str) -> bool {
+        let session = begin(&Address::parse(url).unwrap(), 0).await.unwrap();
+        let leader = Endpoint { host: leader.into(), port: 2113 };
+        let failure = session.failure(&ClientError::NotLeaderException(leader));
+        let asked = session.client.read_stream("a-1", &ReadStreamOptions::default()).await;
+        let is_ended = matches!(asked, Err(ClientError::ConnectionClosed));
+        let is_denied = matches!(failure.fault, Fault::Denied(_)) && failure.remedy == Remedy::Nothing;
+        assert_eq!(is_ended, is_denied, "{failure:?}");
+        !is_ended
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn without_tls_a_leader_on_another_machine_is_not_gone_to() {
+        let cluster = Cluster::start(1).await.unwrap();
+        for (leader, may_be_asked) in
+            [("127.0.0.1", true), ("localhost", true), ("10.0.0.7", false), ("db.example", false)]
+        {
+            assert_eq!(goes_on(&cluster.url(), leader).await, may_be_asked, "{leader}");
+        }
+    }
 }

@@ -220,6 +220,10 @@ impl ReadLog for KurrentStore {
         self.noting(self.log.next_position(after).await)
     }
 
+    async fn next_version(&self, stream: &StreamName, after: u64) -> Result<Option<u64>, Fault> {
+        self.noting(self.log.next_version(stream, after).await)
+    }
+
     async fn last(&self) -> Result<Option<Position>, Fault> {
         self.noting(self.log.last().await)
     }

@@ -85,7 +85,7 @@ impl Looking {
         }
         let news = self.log.news(known).await?;
         let newest = match news.end {
-            End::Reached => news.places.last().copied(),
+            End::Reached => news.places.last().map(|at| at.position),
             // So many of ours that the last one is found at once from behind.
             End::MoreAfter(_) => self.log.last().await?,
         };

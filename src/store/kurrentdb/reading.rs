@@ -91,6 +91,11 @@ impl Log {
         Err(Unread::NoEventThere.fault())
     }
 
+    /// Where events stand after a position, those that cannot be read too; nothing only where there is no more.
+    pub async fn places_after(&self, after: Option<Position>) -> Result<Vec<VersionAt>, Fault> {
+        Ok(self.read_after(after, limits::READ_PAGE_EVENTS_MAX, None).await?.places)
+    }
+
     /// Ours after what is known, one by one, and where all of it ends.
     pub async fn news(&self, after: Option<Position>) -> Result<Piece, Fault> {
         self.read_after(after, limits::KURRENTDB_POLL_EVENTS, None).await
@@ -131,10 +136,14 @@ impl Log {
     }
 
     pub async fn stream_piece(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
+        self.piece_of_stream(outer, from, limit).await?.read()
+    }
+
+    async fn piece_of_stream(&self, outer: String, from: u64, limit: usize) -> Result<Piece, Fault> {
         let count = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
         let of = Of::Stream { outer: &outer, from };
         let request = Request { of, count, wait: limits::KURRENTDB_STREAM_WAIT };
-        self.piece(&request).await.map_err(Unread::fault)?.read()
+        self.piece(&request).await.map_err(Unread::fault)
     }
 }
 
@@ -198,11 +207,16 @@ impl ReadLog for Log {
 
     async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
         let piece = self.read_after(after, 1, None).await?;
-        Ok(piece.places.first().copied())
+        Ok(piece.places.first().map(|at| at.position))
+    }
+
+    async fn next_version(&self, stream: &StreamName, after: u64) -> Result<Option<u64>, Fault> {
+        let piece = self.piece_of_stream(self.names.outer(stream), after.saturating_add(1), 1).await?;
+        Ok(piece.places.first().map(|at| at.version).filter(|version| *version > after))
     }
 
     async fn last(&self) -> Result<Option<Position>, Fault> {
-        Ok(self.piece_of_last().await?.places.first().copied())
+        Ok(self.piece_of_last().await?.places.first().map(|at| at.position))
     }
 
     fn log_id(&self) -> LogId {

@@ -1,7 +1,9 @@
 //! The log in a cluster, over the stand-in: the contract, and what the client must be helped over.
 
+mod copied;
 mod searching;
 mod telling;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

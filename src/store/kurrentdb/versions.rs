@@ -1,13 +1,11 @@
 //! Walks all events in the order of their streams, which the server does not know: by a file with the places of all
 //! of them, which is written from the whole log when a walk begins and goes with it.
 
-use std::sync::Arc;
-
 use rusqlite::{Connection, params};
 use tempfile::NamedTempFile;
 use tokio::sync::Mutex;
 
-use super::super::{Fault, Position, ReadLog, StreamName, VersionAt, signed};
+use super::super::{Fault, Position, StreamName, VersionAt, signed};
 use super::reading::Log;
 use crate::limits;
 
@@ -61,20 +59,18 @@ impl Walk {
         let mut walk = Self { connection: connection.map_err(fault)?, _file: file };
         let mut after: Option<Position> = None;
         loop {
-            let page = log.read_all(after, limits::READ_PAGE_EVENTS_MAX).await?;
-            let Some(last) = page.last() else { return Ok(walk) };
+            let places = log.places_after(after).await?;
+            let Some(last) = places.last() else { return Ok(walk) };
             after = Some(last.position);
-            let places: Arc<[_]> =
-                page.into_iter().map(|event| (event.stream, event.version, event.position)).collect();
             (walk, ()) = blocking(walk, move |walk| walk.add(&places)).await?;
         }
     }
 
-    fn add(&mut self, places: &[(StreamName, u64, Position)]) -> Result<(), rusqlite::Error> {
+    fn add(&mut self, places: &[VersionAt]) -> Result<(), rusqlite::Error> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached("INSERT INTO places VALUES (?1, ?2, ?3)")?;
-            for (stream, version, position) in places {
+            for VersionAt { stream, version, position } in places {
                 insert.execute(params![stream.as_str(), signed(*version), signed(position.number())])?;
             }
         }

@@ -7,9 +7,10 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::super::generator::{self, Latency, Load};
 use super::super::judged::Judged;
+use super::super::ms;
 use super::super::server::{BenchServer, Folder, Serves};
-use super::super::{Latency, Load, ms};
 use super::log::bill_files;
 use super::{MERCHANT, Run, TOKEN};
 
@@ -87,13 +88,8 @@ enum Ending {
 
 impl Pushing {
     fn begin(folder: &Folder, to: &str, rate: u32, seconds: u32) -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["simulate", "--only-goods", "--json", "--orders", &(rate * seconds).to_string()])
-            .args(["--connections", &CONNECTIONS.to_string(), "--rate", &rate.to_string()])
-            .args(["--url", &format!("http://{to}"), "--config"])
-            .arg(folder.config())
-            .stdout(Stdio::piped());
+        let mut command = generator::simulate(folder, to, rate * seconds, CONNECTIONS)?;
+        command.args(["--rate", &rate.to_string()]).stdout(Stdio::piped());
         command.spawn().map(Self).context("the load generator did not start")
     }
 
@@ -103,10 +99,6 @@ impl Pushing {
             Ending::ByItself => {}
             Ending::Told => kill_process(Pid::from_child(&generator), Signal::INT)?,
         }
-        let output = generator.wait_with_output()?;
-        let load: Load =
-            serde_json::from_slice(&output.stdout).context("the load generator said nothing usable")?;
-        ensure!(load.wrong == 0, "{} answers were wrong: the figures mean nothing", load.wrong);
-        Ok(load)
+        Load::told(&generator.wait_with_output()?)
     }
 }
