@@ -15,10 +15,7 @@ use order_ledger::import::{self, ImportError, ImportRequest, Imported, Outcome, 
 use order_ledger::ledger::Ledger;
 use order_ledger::quota::Quotas;
 use order_ledger::store::sqlite::{Settings, SqliteStore};
-use order_ledger::store::{
-    Append, AppendOutcome, Counters, EventStore, Fault, Health, LogId, Position, ReadLog, RecordedEvent,
-    StreamName, VersionAt,
-};
+use order_ledger::store::{Append, AppendOutcome, Counters, EventStore, Fault, Health, Position, ReadLog};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -28,6 +25,7 @@ use super::finance_api::settled;
 use super::folded::at;
 use super::log_file::LogFile;
 use super::server::{APP_ID, Home};
+use super::through::{Before, Through};
 
 /// Of January 2026.
 fn key(day: u32, kind: BillKind) -> BillKey {
@@ -35,58 +33,16 @@ fn key(day: u32, kind: BillKind) -> BillKey {
     BillKey { merchant: MerchantId::parse(MERCHANT).unwrap(), day, kind }
 }
 
-/// A store that takes so many appends and no more.
-struct Fragile {
-    inner: Arc<SqliteStore>,
-    appends_left: AtomicUsize,
+/// Of a store that takes so many appends and no more.
+struct Appends {
+    left: AtomicUsize,
     /// So many appends before them are refused, for pushes go first.
     busy_left: AtomicUsize,
 }
 
-#[async_trait]
-impl ReadLog for Fragile {
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.inner.read_stream(stream, from, limit).await
-    }
+impl Before for Appends {}
 
-    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        self.inner.read_all(after, limit).await
-    }
-
-    async fn read_category(
-        &self,
-        category: &str,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.inner.read_category(category, after, limit).await
-    }
-
-    async fn read_versions(
-        &self,
-        after: Option<(StreamName, u64)>,
-        limit: usize,
-    ) -> Result<Vec<VersionAt>, Fault> {
-        self.inner.read_versions(after, limit).await
-    }
-
-    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
-        self.inner.next_position(after).await
-    }
-
-    async fn last(&self) -> Result<Option<Position>, Fault> {
-        self.inner.last().await
-    }
-
-    fn log_id(&self) -> LogId {
-        self.inner.log_id()
-    }
-}
+type Fragile = Through<SqliteStore, Appends>;
 
 #[async_trait]
 impl EventStore for Fragile {
@@ -94,29 +50,29 @@ impl EventStore for Fragile {
         let take = |left: &AtomicUsize| {
             left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
         };
-        if take(&self.busy_left).is_ok() {
+        if take(&self.before.busy_left).is_ok() {
             return AppendOutcome::NotWritten(Fault::QueueFull);
         }
-        match take(&self.appends_left) {
-            Ok(_) => self.inner.append(append).await,
+        match take(&self.before.left) {
+            Ok(_) => self.store.append(append).await,
             Err(_) => AppendOutcome::NotWritten(Fault::DiskFull),
         }
     }
 
     fn head(&self) -> watch::Receiver<Option<Position>> {
-        self.inner.head()
+        self.store.head()
     }
 
     fn health(&self) -> watch::Receiver<Health> {
-        self.inner.health()
+        self.store.health()
     }
 
     fn counters(&self) -> &Counters {
-        self.inner.counters()
+        self.store.counters()
     }
 
     async fn close(&self) {
-        self.inner.close().await;
+        self.store.close().await;
     }
 }
 
@@ -142,8 +98,8 @@ impl Desk {
 
     /// Before that it refuses some.
     async fn failing(&self, appends: usize, busy: usize) -> Ledger {
-        let (appends_left, busy_left) = (AtomicUsize::new(appends), AtomicUsize::new(busy));
-        let store = Arc::new(Fragile { inner: self.store.clone(), appends_left, busy_left });
+        let before = Appends { left: AtomicUsize::new(appends), busy_left: AtomicUsize::new(busy) };
+        let store = Arc::new(Fragile { store: self.store.clone(), before });
         Ledger::open(store, Quotas::default()).await.unwrap()
     }
 

@@ -22,6 +22,21 @@ pub fn open(file: &Path) -> Connection {
     connection
 }
 
+/// Where each projection in a folder stands, by its name; `None` while none answers.
+pub fn positions(views: &Path) -> BTreeMap<String, Option<u64>> {
+    let position = |name: &str| {
+        let sql = "SELECT position FROM _checkpoint";
+        let position = open(&current(views, name)?).query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        Some(position.ok()??.unsigned_abs())
+    };
+    let folders = std::fs::read_dir(views).unwrap().map(Result::unwrap);
+    let names = folders.filter(|entry| entry.path().is_dir() && entry.file_name() != "as-of");
+    names
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .map(|name| (name.clone(), position(&name)))
+        .collect()
+}
+
 /// Of all tables of all projections in a folder, but for the engine's own.
 pub fn digests(views: &Path) -> Digests {
     let mut found = Digests::new();

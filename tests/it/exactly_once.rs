@@ -22,7 +22,7 @@ use super::server::{Home, busy};
 
 const ORDERS: usize = 50_000;
 const PUSHES: usize = 100_000;
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 
 /// Orders by number, each one to four times, in random order.
 fn shuffled(rng: &mut StdRng) -> Vec<usize> {
@@ -50,11 +50,11 @@ fn try_of(app: &App, order: usize, turn: usize) -> PushRequest {
 
 /// Pushes everything over as many connections as there are, to one server after the other in turn, and holds the
 /// answers against each other: all are successes, and those of one order the same bytes.
-pub async fn push_all(app: App, pushes: Vec<usize>, to: &[SocketAddr]) {
+pub async fn push_all(app: App, pushes: Vec<usize>, to: &[SocketAddr], connections: usize) {
     let count = pushes.len();
     let (app, pushes, next) = (Arc::new(app), Arc::new(pushes), Arc::new(AtomicUsize::new(0)));
     let mut lines = JoinSet::new();
-    for to in to.iter().cycle().take(CONNECTIONS) {
+    for to in to.iter().cycle().take(connections) {
         let (pushes, app, next, to) = (pushes.clone(), app.clone(), next.clone(), *to);
         lines.spawn(async move {
             let mut line = Line::new(to);
@@ -96,7 +96,7 @@ async fn of_100_000_pushes_of_50_000_orders_exactly_50_000_are_first_events() {
     let begun = Instant::now();
     let home = Home::new();
     let server = home.serve();
-    push_all(home.app(), pushes_by_chance(), &[server.push]).await;
+    push_all(home.app(), pushes_by_chance(), &[server.push], CONNECTIONS).await;
     eprintln!("{PUSHES} pushes answered after {:?}", begun.elapsed());
     assert!(server.terminate().success());
     assert!(wal_is_empty(&home.store()));

@@ -10,15 +10,14 @@ use chrono::DateTime;
 use order_ledger::projector::past::{AsOf, Reach, Room, StateOf};
 use order_ledger::projector::{Answer, AskError, Definition, Folder, Projector, Question, Views};
 use order_ledger::store::sqlite::{Settings, SqliteStore};
-use order_ledger::store::{
-    EventStore, Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt,
-};
+use order_ledger::store::{EventStore, Fault, Position};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::as_of::questions;
 use super::fixture_log::{Line, record};
+use super::through::{Before, Read, Through};
 
 /// Events of a page.
 const PAGE: usize = 10;
@@ -33,67 +32,34 @@ pub enum Reading {
     Panics,
 }
 
-pub struct HeldLog {
-    pub store: Arc<SqliteStore>,
-    pub reading: watch::Sender<Reading>,
+pub struct Held {
+    reading: watch::Sender<Reading>,
     /// What pages were read after.
     read: Mutex<Vec<u64>>,
 }
 
+pub type HeldLog = Through<SqliteStore, Held>;
+
 #[async_trait]
-impl ReadLog for HeldLog {
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.store.read_stream(stream, from, limit).await
-    }
-
-    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        // One event is read to know its moment.
-        if limit > 1 {
-            let at = after.map_or(0, Position::number);
-            let is_free = |reading: &Reading| !matches!(reading, Reading::HeldAfter(held) if at >= *held);
-            let reading = *self.reading.subscribe().wait_for(is_free).await.unwrap();
-            self.read.lock().unwrap().push(at);
-            match reading {
-                Reading::Free | Reading::HeldAfter(_) => {}
-                Reading::Fails => return Err(Fault::Io("/secret/place is gone".to_owned())),
-                Reading::Panics => panic!("the log cannot be read at all"),
-            }
+impl Before for Held {
+    async fn before(&self, read: Read) -> Result<(), Fault> {
+        let Read::All { after, limit: 2.. } = read else {
+            // One event is read to know its moment.
+            return Ok(());
+        };
+        let at = after.map_or(0, Position::number);
+        let is_free = |reading: &Reading| !matches!(reading, Reading::HeldAfter(held) if at >= *held);
+        let reading = *self.reading.subscribe().wait_for(is_free).await.unwrap();
+        self.read.lock().unwrap().push(at);
+        match reading {
+            Reading::Free | Reading::HeldAfter(_) => Ok(()),
+            Reading::Fails => Err(Fault::Io("/secret/place is gone".to_owned())),
+            Reading::Panics => panic!("the log cannot be read at all"),
         }
-        self.store.read_all(after, limit.min(PAGE)).await
     }
 
-    async fn read_category(
-        &self,
-        category: &str,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.store.read_category(category, after, limit).await
-    }
-
-    async fn read_versions(
-        &self,
-        after: Option<(StreamName, u64)>,
-        limit: usize,
-    ) -> Result<Vec<VersionAt>, Fault> {
-        self.store.read_versions(after, limit).await
-    }
-
-    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
-        self.store.next_position(after).await
-    }
-
-    async fn last(&self) -> Result<Option<Position>, Fault> {
-        self.store.last().await
-    }
-
-    fn log_id(&self) -> LogId {
-        self.store.log_id()
+    fn page_max(&self) -> usize {
+        PAGE
     }
 }
 
@@ -111,7 +77,8 @@ impl HeldPast {
         let store = Arc::new(SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap());
         record(&store, lines).await;
         let reading = watch::Sender::new(Reading::Free);
-        let log = Arc::new(HeldLog { store: store.clone(), reading, read: Mutex::default() });
+        let before = Held { reading, read: Mutex::default() };
+        let log = Arc::new(HeldLog { store: store.clone(), before });
         let views = Views::take(&folder.path().join("views")).unwrap();
         let definitions = Definition::check_all(Folder::built_in().into_iter().chain(own).collect()).unwrap();
         let projector = Projector::new(log.clone(), store.head(), tokio::runtime::Handle::current());
@@ -125,12 +92,12 @@ impl HeldPast {
     }
 
     pub fn reading(&self, reading: Reading) {
-        self.log.reading.send_replace(reading);
+        self.log.before.reading.send_replace(reading);
     }
 
     /// What pages were read after since it was last looked at.
     pub fn pages(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.log.read.lock().unwrap())
+        std::mem::take(&mut *self.log.before.read.lock().unwrap())
     }
 
     pub fn moment(until: u64) -> StateOf {

@@ -8,27 +8,11 @@ use std::time::{Duration, Instant};
 use kurrentdb_stand_in::Cluster;
 use serde_json::Value;
 
+use super::cluster::{home_of, with_password};
 use super::copying::{copied, copying};
 use super::expecting::{accepted, order};
 use super::pack::{seal, unpacked, verified as verified_pack};
 use super::server::{ADMIN_TOKEN, Home, Server, until};
-
-/// A home whose log is in a cluster; what stands in the password's place is no secret of the stand-in.
-fn home(cluster: &Cluster) -> Home {
-    home_of(cluster, "")
-}
-
-fn home_of(cluster: &Cluster, prefix: &str) -> Home {
-    let section = format!(
-        "[store]\nkind = \"kurrentdb\"\nurl = \"{}\"\nprefix = \"{prefix}\"\n",
-        with_password(&cluster.url())
-    );
-    Home::with(|text| text.replace("[store]\n", &section))
-}
-
-fn with_password(url: &str) -> String {
-    url.replace("kurrentdb://", "kurrentdb://ledger:changeit@")
-}
 
 /// As an option names it: by a file, for its URL has a password.
 fn place(home: &Home, cluster: &Cluster, prefix: &str) -> PathBuf {
@@ -132,7 +116,7 @@ async fn a_log_is_copied_into_a_cluster_and_back_again_and_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn service_returns_within_five_seconds_of_the_clusters_return() {
     let cluster = Cluster::start(1).await.unwrap();
-    let home = home(&cluster);
+    let home = home_of(&cluster, "");
     let server = home.serve();
     accepted(&home, &server, &["A"]).await;
     cluster.kill(0).await.unwrap();
@@ -152,7 +136,7 @@ async fn service_returns_within_five_seconds_of_the_clusters_return() {
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_write_themselves_where_no_server_of_this_machine_runs() {
     let cluster = Cluster::start(1).await.unwrap();
-    let home = home(&cluster);
+    let home = home_of(&cluster, "");
     // Nothing stands there yet, and nothing is made by asking.
     let output = home.run(&["verify"]);
     assert_eq!(output.status.code(), Some(2));
@@ -187,7 +171,7 @@ fn nothing_is_sent_in_the_clear_to_other_machines() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_in_a_cluster_is_sealed_and_verified_though_its_positions_are_no_counts() {
     let cluster = Cluster::start(1).await.unwrap();
-    let home = home(&cluster);
+    let home = home_of(&cluster, "");
     let key = home.folder().join("seal.key");
     let made = home.run(&["seal", "--new-key", key.to_str().unwrap()]);
     assert!(made.status.success(), "{}", said(&made));
@@ -227,7 +211,7 @@ fn packed(home: &Home, number: &str) -> (Option<u64>, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_of_a_cluster_are_sealed_told_and_packed_and_so_are_they_in_a_copy() {
     let cluster = Cluster::start(1).await.unwrap();
-    let home = home(&cluster);
+    let home = home_of(&cluster, "");
     for numbers in [["A", "B"], ["C", "D"]] {
         let server = home.serve();
         accepted(&home, &server, &numbers).await;

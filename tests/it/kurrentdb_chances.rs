@@ -2,29 +2,29 @@
 //! acknowledged is lost, nothing stands twice, no conflict vanishes, and service returns by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use kurrentdb_stand_in::{Cluster, Fault, Moment, On, Schedule};
 use order_ledger::domain::order::Answer;
 use order_ledger::domain::push::Push;
 use order_ledger::ledger::Ledger;
 use order_ledger::limits;
-use order_ledger::quota::Quotas;
-use order_ledger::store::EventStore;
-use order_ledger::store::address::Address;
-use order_ledger::store::kurrentdb::{KurrentStore, Settings};
+use order_ledger::store::StreamName;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
+use super::cluster::ledger;
 use super::folded::{at, demo, evidence};
 use super::server::busy;
 use super::told::goods;
 
 const RUNS: u64 = 200;
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 20;
 const ORDERS: usize = 12;
 const PUSHERS: usize = 6;
 /// As WeChat does, a push is sent again until it is answered.
@@ -61,23 +61,7 @@ struct Told {
     conflicts: BTreeSet<Content>,
 }
 
-/// What a node of ours needs to know of a cluster.
-pub fn settings(cluster: &Cluster) -> Settings {
-    Settings {
-        address: Address::parse(&cluster.url()).unwrap(),
-        prefix: String::new(),
-        categories: &order_ledger::codec::CATEGORIES,
-        appends_max: limits::QUEUE_APPENDS_MAX,
-    }
-}
-
-async fn node(cluster: &Cluster) -> Arc<Ledger> {
-    let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings(cluster)).await.unwrap());
-    Arc::new(Ledger::open(store, Quotas::new(u64::MAX, u64::MAX)).await.unwrap())
-}
-
-/// Pushes until an answer comes, to either node. A node that is dead is brought back meanwhile, as whoever keeps the
-/// cluster would.
+/// Pushes until an answer comes, to either node.
 async fn answer(nodes: &[Arc<Ledger>], push: &Push, rng: &mut StdRng) -> Answer {
     for _ in 0..TRIES_MAX {
         let node = nodes.choose(rng).unwrap();
@@ -89,14 +73,45 @@ async fn answer(nodes: &[Arc<Ledger>], push: &Push, rng: &mut StdRng) -> Answer 
     panic!("no answer to {} after {TRIES_MAX} tries", push.key());
 }
 
-async fn run(seed: u64) -> BTreeMap<&'static str, u64> {
+/// What runs went through, so that none holds only because nothing happened.
+#[derive(Default)]
+struct Seen {
+    struck: BTreeMap<(On, &'static str), u64>,
+    conflicts: usize,
+    /// From the cluster's return until a node took an order and knew the others'.
+    returned_after: Duration,
+}
+
+impl AddAssign for Seen {
+    fn add_assign(&mut self, other: Self) {
+        for (what, times) in other.struck {
+            *self.struck.entry(what).or_default() += times;
+        }
+        self.conflicts += other.conflicts;
+        self.returned_after = self.returned_after.max(other.returned_after);
+    }
+}
+
+impl Seen {
+    /// The faults that struck such requests.
+    fn faults(&self, on: On) -> BTreeSet<&'static str> {
+        self.struck.keys().filter(|(request, _)| *request == on).map(|(_, fault)| *fault).collect()
+    }
+}
+
+/// Every second run also strikes reads, gossip and the rest, of which there are more.
+fn schedule(seed: u64, faults: Vec<Fault>) -> Schedule {
+    let (on, faults_max) = if seed % 2 == 0 { (On::Append, 8) } else { (On::Any, 16) };
+    Schedule { seed, on, per_mille: 150, faults, faults_max }
+}
+
+async fn run(seed: u64) -> Seen {
     let mut rng = StdRng::seed_from_u64(seed);
     let cluster = Arc::new(Cluster::start(3).await.unwrap());
-    let nodes = Arc::new([node(&cluster).await, node(&cluster).await]);
+    let nodes = Arc::new([Arc::new(ledger(&cluster).await), Arc::new(ledger(&cluster).await)]);
     let faults = faults(&mut rng);
     // A majority of the nodes stays, or comes back.
-    let schedule = Schedule { seed, on: On::Append, per_mille: 150, faults, faults_max: 8 };
-    cluster.faults().schedule(schedule);
+    cluster.faults().schedule(schedule(seed, faults));
     let keeper = tokio::spawn(keep_alive(cluster.clone()));
     let mut plan: Vec<(usize, Content)> = (0..ORDERS)
         .flat_map(|order| {
@@ -117,6 +132,7 @@ async fn run(seed: u64) -> BTreeMap<&'static str, u64> {
         });
     }
     let mut told: BTreeMap<usize, Told> = BTreeMap::new();
+    let pushed: BTreeSet<_> = plan.iter().copied().collect();
     for (order, content, answer) in pushers.join_all().await.concat() {
         let told = told.entry(order).or_default();
         match answer {
@@ -125,20 +141,47 @@ async fn run(seed: u64) -> BTreeMap<&'static str, u64> {
         };
     }
     keeper.abort();
+    let _ended = keeper.await;
     cluster.faults().clear();
+    let struck = cluster.faults().done_on();
+    revive(&cluster).await;
+    serve_again(&nodes[..], "AFTER-FAULTS").await;
+    goes_away(&cluster, &nodes[..]).await;
+    revive(&cluster).await;
+    let returned_after = serve_again(&nodes[..], "AFTER-OUTAGE").await;
+    holds(&cluster, &told);
+    let answered = |(order, Told { accepted, conflicts }): (&usize, &Told)| {
+        accepted.union(conflicts).map(|content| (*order, *content)).collect::<Vec<_>>()
+    };
+    assert_eq!(told.iter().flat_map(answered).collect::<BTreeSet<_>>(), pushed);
+    for node in &*nodes {
+        node.store().close().await;
+    }
+    let conflicts = told.values().map(|told| told.conflicts.len()).sum();
+    Seen { struck, conflicts, returned_after }
+}
+
+async fn revive(cluster: &Cluster) {
     for node in 0..3 {
         // One that is up already says so.
         let _up = cluster.revive(node).await;
     }
-    serves_again(&nodes[..]).await;
-    holds(&cluster, &told);
-    for node in &*nodes {
-        node.store().close().await;
-    }
-    cluster.faults().done()
 }
 
-/// Brings back what died, after a while.
+/// The whole cluster goes down, and both nodes find out: what is pushed then is not taken.
+async fn goes_away(cluster: &Cluster, nodes: &[Arc<Ledger>]) {
+    for node in 0..3 {
+        cluster.kill(node).await.unwrap();
+    }
+    let push = goods("AWAY").0;
+    let pushed = nodes.iter().map(|node| async {
+        let taken = node.record(&demo(), &push, &evidence(&push, at(0))).await;
+        assert!(taken.is_err(), "there is no server: {taken:?}");
+    });
+    join_all(pushed).await;
+}
+
+/// Brings back nodes of the cluster that died, after a while, as whoever keeps it would.
 async fn keep_alive(cluster: Arc<Cluster>) {
     loop {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -148,16 +191,38 @@ async fn keep_alive(cluster: Arc<Cluster>) {
     }
 }
 
-/// Each node of ours takes an order of its own within five seconds of the cluster's return.
-async fn serves_again(nodes: &[Arc<Ledger>]) {
+/// Each node of ours takes an order of its own, reads both and learns of the other's within five seconds of the
+/// cluster's return. How long it took.
+async fn serve_again(nodes: &[Arc<Ledger>], name: &str) -> Duration {
     let returned = Instant::now();
-    for (number, node) in nodes.iter().enumerate() {
-        let push = goods(&format!("AFTER-{number}")).0;
-        while node.record(&demo(), &push, &evidence(&push, at(0))).await.is_err() {
-            assert!(returned.elapsed() < RETURNS_WITHIN, "node {number} does not serve again");
+    let push = |number: usize| goods(&format!("{name}-{number}")).0;
+    let within = |what: &str| assert!(returned.elapsed() < RETURNS_WITHIN, "{name}: {what}");
+    let taken = nodes.iter().enumerate().map(|(number, node)| async move {
+        let push = push(number);
+        while let Err(fault) = node.record(&demo(), &push, &evidence(&push, at(0))).await {
+            within(&format!("node {number} does not take orders again: {fault}"));
         }
-        assert!(returned.elapsed() < RETURNS_WITHIN, "node {number} served after {:?}", returned.elapsed());
+    });
+    join_all(taken).await;
+    within("orders were taken late");
+    for (number, node) in nodes.iter().enumerate() {
+        for of in 0..nodes.len() {
+            let stream = StreamName(format!("order-demo.{name}-{of}"));
+            let position = loop {
+                match node.store().read_stream(&stream, 0, 10).await.as_deref() {
+                    Ok([event]) => break event.position,
+                    read => within(&format!("node {number} does not read again: {read:?}")),
+                }
+            };
+            let mut head = node.store().head();
+            let knows = head.wait_for(|head| *head >= Some(position));
+            let left = RETURNS_WITHIN.saturating_sub(returned.elapsed());
+            let knows = tokio::time::timeout(left, knows).await;
+            assert!(knows.is_ok(), "{name}: node {number} does not learn of the order of {of}");
+        }
     }
+    within("orders were read late");
+    returned.elapsed()
 }
 
 /// What stands on the server is what was told.
@@ -187,20 +252,23 @@ async fn whatever_goes_wrong_nothing_acknowledged_is_lost_or_stands_twice_and_se
     // All runs again: set SEED to what was printed.
     let first = std::env::var("SEED").ok().map_or_else(rand::random::<u32>, |seed| seed.parse().unwrap());
     eprintln!("SEED={first}");
-    let mut struck: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut seen = Seen::default();
     let mut runs = JoinSet::new();
     let mut seeds = (0..RUNS).map(|number| u64::from(first) + number);
     for seed in seeds.by_ref().take(AT_ONCE) {
         runs.spawn(run(seed));
     }
     while let Some(done) = runs.join_next().await {
-        for (fault, times) in done.unwrap() {
-            *struck.entry(fault).or_default() += times;
-        }
+        seen += done.unwrap();
         if let Some(seed) = seeds.next() {
             runs.spawn(run(seed));
         }
     }
-    eprintln!("faults that struck: {struck:?}");
-    assert_eq!(struck.len(), 10, "every fault struck: {struck:?}");
+    eprintln!("served again after {:?} at most; {} conflicts", seen.returned_after, seen.conflicts);
+    eprintln!("faults that struck: {:?}", seen.struck);
+    let all = faults(&mut StdRng::seed_from_u64(0)).into_iter().map(Fault::name).collect::<BTreeSet<_>>();
+    for on in [On::Append, On::ReadStream, On::ReadAll, On::Gossip] {
+        assert_eq!(seen.faults(on), all, "every fault struck {on:?}");
+    }
+    assert!(seen.conflicts > ORDERS, "{} conflicts", seen.conflicts);
 }

@@ -10,10 +10,7 @@ use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::domain::quarantine::{Reason, Resolution};
 use order_ledger::ed25519::{SigningKey, key_file};
-use order_ledger::ledger::{Ledger, LedgerError, Upon, seals};
-use order_ledger::quota::Quotas;
-use order_ledger::store::EventStore;
-use order_ledger::store::kurrentdb::KurrentStore;
+use order_ledger::ledger::{LedgerError, Upon, seals};
 use serde_json::json;
 
 use super::asking::{Asked, Client};
@@ -21,20 +18,16 @@ use super::bill_text::{MERCHANT, all, paid};
 use super::billed::merchant;
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
-use super::digests::digests;
+use super::cluster::{ledger, on};
+use super::digests::{digests, positions};
 use super::exactly_once::{numbers, push_all, pushes_by_chance};
 use super::finance_api::settled;
 use super::folded::{at, demo, evidence};
-use super::kurrentdb_chances::settings;
 use super::server::{Home, Server, busy, until};
 use super::told::goods;
 
-/// With its log in the cluster.
-fn on(cluster: &Cluster, home: Home) -> Home {
-    let section = format!("[store]\nkind = \"kurrentdb\"\nurl = \"{}\"\n", cluster.url());
-    home.reconfigure(|text| text.replace("[store]\n", &section));
-    home
-}
+/// More than over a file: each append waits for the network, and appends that come together wait together.
+const CONNECTIONS: usize = 256;
 
 struct Nodes {
     cluster: Cluster,
@@ -66,22 +59,21 @@ async fn of_50_000_orders_pushed_to_two_nodes_at_once_each_is_recorded_once_and_
     let _turn = busy().await;
     let nodes = Nodes::serve(Home::new).await;
     let addresses: Vec<_> = nodes.servers.iter().map(|server| server.push).collect();
-    push_all(nodes.homes[0].app(), pushes_by_chance(), &addresses).await;
+    push_all(nodes.homes[0].app(), pushes_by_chance(), &addresses, CONNECTIONS).await;
+    let mut last = 0;
     for number in numbers() {
         let stream = nodes.cluster.log().stream(&format!("order-demo.{number}"));
         let types: Vec<_> = stream.iter().map(|record| record.event.event_type.as_str()).collect();
         assert_eq!(types, ["GoodsDelivered"], "{number}");
+        last = last.max(stream[0].position);
     }
     // Both nodes come to know all of it, and tell it alike.
+    let stands = |home: &Home| positions(&home.views()).values().all(|position| *position == Some(last));
+    until("both nodes have folded all", || nodes.homes.iter().all(stands)).await;
+    let [of_one, of_other] = [&nodes.homes[0], &nodes.homes[1]].map(|home| digests(&home.views()));
+    assert!(of_one["orders.orders"].starts_with("50000 "), "{of_one:?}");
+    assert_eq!(of_one, of_other);
     let [one, other] = &nodes.clients("test-admin")[..] else { unreachable!() };
-    let last = one.get("/v1/apps/demo/deliveries?limit=1").await.json();
-    assert!(last["position"].is_string(), "{last}");
-    let same = || digests(&nodes.homes[0].views()) == digests(&nodes.homes[1].views());
-    until("both nodes have folded all", || {
-        let known = |home: &Home| digests(&home.views()).get("orders.orders").cloned();
-        known(&nodes.homes[0]).is_some_and(|rows| rows.starts_with("50000 ")) && same()
-    })
-    .await;
     let orders = "/v1/apps/demo/orders?limit=100";
     assert_eq!(one.get(orders).await.json()["items"], other.get(orders).await.json()["items"]);
 }
@@ -112,11 +104,6 @@ async fn what_one_node_has_told_the_other_knows_of() {
         let page = clients[there].get(&path).await;
         assert_eq!(page.status, 200, "a cursor of the other node is one of this log: {page:?}");
     }
-}
-
-async fn ledger(cluster: &Cluster) -> Ledger {
-    let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings(cluster)).await.unwrap());
-    Ledger::open(store, Quotas::new(u64::MAX, u64::MAX)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

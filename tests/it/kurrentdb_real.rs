@@ -3,20 +3,15 @@
 //! Each scenario writes streams of its own, whose names begin with a prefix that nobody else has.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use kurrentdb_stand_in::Cluster;
-use order_ledger::store::address::Address;
-use order_ledger::store::kurrentdb::{KurrentStore, Settings};
-use order_ledger::store::{EventStore, contract};
 
+use super::cluster;
 use super::copying::{copied, copying};
 use super::crash::{Load, holds_once};
 use super::log_file::LogFile;
 use super::server::{Home, busy};
 
-/// Names the server for the scenarios that need a real one.
-const URL: &str = "ORDER_LEDGER_TEST_KURRENTDB";
 const KILLS: usize = 8;
 const PUSHES_BETWEEN: usize = 200;
 
@@ -24,29 +19,10 @@ fn new_prefix() -> String {
     format!("test_{}_", uuid::Uuid::new_v4().simple()).chars().take(20).collect()
 }
 
-fn real() -> String {
-    std::env::var(URL).unwrap_or_else(|_| panic!("{URL} must name a server: run scripts/test-kurrentdb URL"))
-}
-
-async fn the_contract_holds(url: &str) {
-    let settings = Settings {
-        address: Address::parse(url).unwrap(),
-        prefix: new_prefix(),
-        categories: &[],
-        appends_max: 1000,
-    };
-    contract::check_all(async || {
-        let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings).await.unwrap());
-        store
-    })
-    .await;
-}
-
 /// A server of ours is killed again and again under load; what it answered stands once, as a copy of the log shows.
 async fn what_was_answered_survives_kills(url: &str) {
     let prefix = new_prefix();
-    let section = format!("[store]\nkind = \"kurrentdb\"\nurl = \"{url}\"\nprefix = \"{prefix}\"\n");
-    let home = Home::with(|text| text.replace("[store]\n", &section));
+    let home = cluster::at(Home::new(), url, &prefix);
     let mut server = home.serve();
     let load = Load::start(server.push);
     for _ in 0..KILLS {
@@ -75,14 +51,40 @@ async fn over_the_stand_in_what_was_answered_survives_kills() {
     what_was_answered_survives_kills(&Cluster::start(3).await.unwrap().url()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a server: scripts/test-kurrentdb URL"]
-async fn the_contract_holds_over_a_real_server() {
-    the_contract_holds(&real()).await;
-}
+/// Needs a server, so that nothing of it is built, or shown as left out, but by `scripts/test-kurrentdb URL`.
+#[cfg(feature = "real-kurrentdb")]
+mod real {
+    use std::sync::Arc;
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a server: scripts/test-kurrentdb URL"]
-async fn over_a_real_server_what_was_answered_survives_kills() {
-    what_was_answered_survives_kills(&real()).await;
+    use order_ledger::store::address::Address;
+    use order_ledger::store::kurrentdb::{KurrentStore, Settings};
+    use order_ledger::store::{EventStore, contract};
+
+    /// Names the server.
+    const URL: &str = "ORDER_LEDGER_TEST_KURRENTDB";
+
+    fn url() -> String {
+        std::env::var(URL)
+            .unwrap_or_else(|_| panic!("{URL} must name a server: run scripts/test-kurrentdb URL"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_contract_holds_over_a_real_server() {
+        let settings = Settings {
+            address: Address::parse(&url()).unwrap(),
+            prefix: super::new_prefix(),
+            categories: &[],
+            appends_max: 1000,
+        };
+        contract::check_all(async || {
+            let store: Arc<dyn EventStore> = Arc::new(KurrentStore::open(&settings).await.unwrap());
+            store
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn over_a_real_server_what_was_answered_survives_kills() {
+        super::what_was_answered_survives_kills(&url()).await;
+    }
 }

@@ -16,6 +16,8 @@ mod billed;
 mod bills;
 mod bills_read_anew;
 mod by_hand;
+#[cfg(feature = "kurrentdb")]
+mod cluster;
 mod commands;
 mod connections;
 mod copying;
@@ -113,6 +115,7 @@ mod server;
 mod standing;
 mod store_damage;
 mod store_faults;
+mod through;
 mod told;
 mod uploads;
 mod vectors;

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::crash::Load;
-use super::digests::{Digests, digests};
+use super::digests::{Digests, digests, positions};
 use super::log_file::LogFile;
 use super::own_folder::{put, serve_with};
 use super::server::{Home, busy, until};
@@ -98,13 +98,7 @@ async fn killed_20_times_while_folding_and_building_every_table_is_that_of_a_fre
         ["tally", "orders", "inventory", "environments", "roles", "operations", "reconciliation"]
     {
         until(&format!("seed {seed}: {projection} stands at {last}"), || {
-            let file = super::digests::current(&home.views(), projection);
-            file.is_some_and(|file| {
-                let sql = "SELECT coalesce(max(position), 0) FROM _checkpoint";
-                super::digests::open(&file)
-                    .query_row(sql, [], |row| row.get::<_, i64>(0))
-                    .is_ok_and(|at| at == last)
-            })
+            positions(&home.views()).get(projection) == Some(&Some(last.unsigned_abs()))
         })
         .await;
     }

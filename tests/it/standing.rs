@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use order_ledger::audit::seals::Seals;
 use order_ledger::audit::standing::{self, Stand};
 use order_ledger::store::sqlite::Readers;
-use order_ledger::store::{Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt};
+use order_ledger::store::{Fault, Position, RecordedEvent, StreamName};
 use serde_json::Value;
 
 use super::bills::home_of_a_merchant;
@@ -20,6 +20,7 @@ use super::pack::{anchors, done, files, kept_anchors, seal, unpacked, verified};
 use super::pack_script::python;
 use super::sealed::{ByHand, Sealed, key, written};
 use super::server::Home;
+use super::through::{Before, Read, Through};
 
 fn home() -> Home {
     let public = key(1).public();
@@ -93,58 +94,22 @@ async fn each_event_is_counted_and_covered_by_the_first_seal_that_counts_as_many
     }
 }
 
-/// A log of which nothing is read but its seals, and what stands behind a position.
-struct Seen {
-    log: Readers,
-    behind: Option<Position>,
-}
+/// Of a log nothing is read but its seals, and what stands behind a position.
+struct OnlyBehind(Option<Position>);
 
 #[async_trait]
-impl ReadLog for Seen {
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.log.read_stream(stream, from, limit).await
-    }
-
-    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        if self.behind.is_some() && after >= self.behind {
-            return self.log.read_all(after, limit).await;
+impl Before for OnlyBehind {
+    async fn before(&self, read: Read) -> Result<(), Fault> {
+        match read {
+            Read::Stream => Ok(()),
+            Read::All { after, .. } if self.0.is_some() && after >= self.0 => Ok(()),
+            Read::All { .. } | Read::Category | Read::Versions | Read::NextPosition => Err(Fault::Slow),
         }
-        Err(Fault::Slow)
     }
+}
 
-    async fn read_category(
-        &self,
-        _: &str,
-        _: Option<Position>,
-        _: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        Err(Fault::Slow)
-    }
-
-    async fn read_versions(&self, _: Option<(StreamName, u64)>, _: usize) -> Result<Vec<VersionAt>, Fault> {
-        Err(Fault::Slow)
-    }
-
-    async fn next_position(&self, _: Option<Position>) -> Result<Option<Position>, Fault> {
-        Err(Fault::Slow)
-    }
-
-    async fn last(&self) -> Result<Option<Position>, Fault> {
-        self.log.last().await
-    }
-
-    fn write_effort(&self) -> Duration {
-        self.log.write_effort()
-    }
-
-    fn log_id(&self) -> LogId {
-        self.log.log_id()
-    }
+fn seen(log: &Path, behind: Option<Position>) -> Through<Readers, OnlyBehind> {
+    Through { store: Arc::new(Readers::open(log).unwrap()), before: OnlyBehind(behind) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +117,7 @@ async fn a_log_that_sealed_itself_is_not_read_to_say_which_seal_covers_an_event(
     let dense = Sealed::new(home().app()).await;
     let spread = dense.spread().await;
     for (sealed, counts_are_known) in [(&dense, true), (&spread, false)] {
-        let log = Seen { log: Readers::open(&sealed.path()).unwrap(), behind: None };
+        let log = seen(&sealed.path(), None);
         let seals = Seals::read(&log).await.unwrap();
         let positions: BTreeSet<_> = sealed.events().iter().map(|event| event.position).collect();
         let covered = standing::covered(&log, &seals, &positions).await.unwrap();
@@ -168,7 +133,7 @@ async fn of_a_copy_that_keeps_positions_only_the_segment_is_read_that_is_asked_f
     sealed.moved(&copy, |position| position).await;
     let [.., before, newest] = sealed.anchors.as_slice() else { panic!() };
     let behind = Some(Position::from_number(before.seal.position));
-    let log = Seen { log: Readers::open(&copy).unwrap(), behind };
+    let log = seen(&copy, behind);
     let seals = Seals::read(&log).await.unwrap();
     for (ordinal, seal) in
         [(before.seal.count + 2, Some(4)), (newest.seal.count, Some(4)), (newest.seal.count + 2, None)]

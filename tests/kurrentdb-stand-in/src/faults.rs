@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// Requests that a fault can be set for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
     Append,
@@ -123,7 +123,7 @@ struct Looking(AtomicU64);
 struct Board {
     next: Vec<Armed>,
     schedule: Option<Drawing>,
-    done: BTreeMap<&'static str, u64>,
+    done: BTreeMap<(On, &'static str), u64>,
 }
 
 #[derive(Debug)]
@@ -176,6 +176,16 @@ impl Switchboard {
     /// How often each fault struck, by name.
     #[must_use]
     pub fn done(&self) -> BTreeMap<&'static str, u64> {
+        let mut done = BTreeMap::new();
+        for ((_, fault), times) in self.done_on() {
+            *done.entry(fault).or_default() += times;
+        }
+        done
+    }
+
+    /// How often each fault struck each sort of request.
+    #[must_use]
+    pub fn done_on(&self) -> BTreeMap<(On, &'static str), u64> {
         self.lock().done.clone()
     }
 
@@ -186,7 +196,7 @@ impl Switchboard {
         }
         let mut board = self.lock();
         let fault = board.take_next(request).or_else(|| board.draw(request))?;
-        *board.done.entry(fault.name()).or_default() += 1;
+        *board.done.entry((request, fault.name())).or_default() += 1;
         Some(fault)
     }
 
