@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::closing_tests::{merchant, registered};
+use super::closing_tests::{evidence, merchant, registered};
 use super::gated::{Gate, Gated};
 use super::tests::{app, at};
 use super::*;
@@ -174,7 +174,7 @@ async fn an_approved_order_whose_push_was_first_can_be_withdrawn() {
     approve(&ending, "A", "lin").await.unwrap_err();
     let goods = crate::domain::push::GoodsPush { out_trade_no: number("A"), ..samples::goods() };
     let push = Push::Goods(goods);
-    let answer = log.node.record(&app(), &push, &super::closing_tests::evidence()).await.unwrap();
+    let answer = log.node.record(&app(), &push, &evidence()).await.unwrap();
     assert_eq!(answer, order::Answer::Success);
     assert_eq!(refusal(approve(&log.node, "A", "lin").await), RecoveryError::Pushed);
     assert!(withdraw(&log.node, "A").await.unwrap().recorded);
@@ -203,7 +203,7 @@ async fn a_node_that_halts_after_its_claim_makes_no_order_of_what_is_withdrawn_m
 async fn what_another_node_decides_before_this_one_follows_is_learnt() {
     let log = Log::proposed().await;
     let (following, _) = log.gated(Gate::Refuses, 0).await;
-    let (following, evidence) = (Arc::new(following), super::closing_tests::evidence());
+    let (following, evidence) = (Arc::new(following), evidence());
     let reason = crate::domain::quarantine::Reason::Unusable("quantity: is 0".into());
     log.node.quarantine(&app(), &reason, None, &evidence).await.unwrap();
     let id = codec::quarantine_id(&app(), &evidence.event, &evidence.payload);
