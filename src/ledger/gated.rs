@@ -103,8 +103,11 @@ impl EventStore for Gated {
         }
     }
 
+    /// As a receiver that has just been subscribed: it wakes for what comes, not for what has come.
     fn head(&self) -> watch::Receiver<Option<Position>> {
-        self.inner.head()
+        let mut head = self.inner.head();
+        head.mark_unchanged();
+        head
     }
 
     fn is_shared(&self) -> bool {
