@@ -93,6 +93,7 @@ fn needs(event: &Event) -> Needs {
         | Event::QuarantineDismissed { .. }
         | Event::OrderRecovered { .. }
         | Event::Recovery(_)
+        | Event::PaymentClaimed(_)
         | Event::Bill(_)
         | Event::Case(_)
         | Event::Period(_)
@@ -169,6 +170,7 @@ fn says_the_same(
             | Event::QuarantineDismissed { .. }
             | Event::OrderRecovered { .. }
             | Event::Recovery(_)
+            | Event::PaymentClaimed(_)
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)

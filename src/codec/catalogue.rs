@@ -180,6 +180,11 @@ const CATALOGUE: &[EventFields] = &[
         ],
     ),
     event("RecoveryWithdrawn", &["reason", "revision", "by"]),
+    event("RecoveryApproved", &["revision", "by"]),
+    event(
+        "PaymentClaimed",
+        &["merchant", "transaction_id", "order_app", "out_trade_no", "recovery_revision", "by"],
+    ),
     event(
         "BillOpened",
         &[

@@ -160,7 +160,7 @@ fn every_event_is_written_as_its_golden_file_says_and_read_back() {
 fn there_is_a_golden_file_for_every_event_type() {
     let all = every_event();
     let known: BTreeSet<_> = all.iter().map(|(_, event)| event.type_name()).collect();
-    assert_eq!(known.len(), 33, "a new event type needs a golden file: {known:?}");
+    assert_eq!(known.len(), 35, "a new event type needs a golden file: {known:?}");
 }
 
 #[test]
@@ -217,6 +217,7 @@ fn a_stream_tells_its_environment() {
         ),
         (quarantine_stream("00"), "quarantine-00", None),
         (recovery_stream(&app(), &number), "recovery-demo.1", Some(Production)),
+        (payment_stream(&merchant(), "42.sandbox"), "payment-1900000109.42.sandbox", None),
         (billday_stream(&bill_key(BillKind::all())), "billday-1900000109.2026-01-01.all", None),
         (
             case_stream(&CaseKey::new(merchant(), CaseKind::Payment, "42.sandbox-#2").unwrap()),
@@ -248,6 +249,7 @@ fn the_key_of_a_stream_is_what_follows_the_app_or_all_where_no_app_is_named() {
         ("case-1900000109.order.demo.A", Some("1900000109.order.demo.A")),
         ("period-1900000109.2026-01", Some("1900000109.2026-01")),
         ("report-00", Some("00")),
+        ("payment-1900000109.42", Some("1900000109.42")),
         ("nothing", None),
     ] {
         assert_eq!(key_of(&StreamName(stream.into())), key, "{stream}");

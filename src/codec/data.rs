@@ -118,6 +118,7 @@ fn write<W: Written>(event: &Event, out: W) -> Result<W::Out, serde_json::Error>
             Ok(out.text(recovery_data::encode_recovered(order, proposed_by, approved_by)?))
         }
         Event::Recovery(event) => Ok(out.text(recovery_data::encode(event)?)),
+        Event::PaymentClaimed(claim) => Ok(out.text(recovery_data::encode_claim(claim)?)),
         Event::Bill(event) => Ok(out.text(bill_data::encode(event)?)),
         Event::Case(event) => Ok(out.text(case_data::encode_case(event)?)),
         Event::Period(event) => Ok(out.text(case_data::encode_period(event)?)),
@@ -187,6 +188,8 @@ pub fn decode(event_type: &str, data: &str) -> Result<Event, String> {
         "OrderRecovered" => recovery_data::recovered(data)?,
         "RecoveryProposed" => Event::Recovery(recovery_data::proposed(data)?),
         "RecoveryWithdrawn" => Event::Recovery(recovery_data::withdrawn(data)?),
+        "RecoveryApproved" => Event::Recovery(recovery_data::approved(data)?),
+        "PaymentClaimed" => Event::PaymentClaimed(recovery_data::claimed(data)?),
         "BillOpened" => Event::Bill(bill_data::opened(data)?),
         "BillLines" => Event::Bill(bill_data::trade_lines(data)?),
         "FundLines" => Event::Bill(bill_data::fund_lines(data)?),

@@ -1,4 +1,5 @@
 use super::data;
+use crate::domain::app::AppSlug;
 use crate::domain::bill::{
     BillEvent, BillKey, BillKind, BillLine, BillLines, Covers, FundTotals, MerchantId, Millifen, Totals,
     TradeTotals,
@@ -6,6 +7,7 @@ use crate::domain::bill::{
 use crate::domain::case::{CaseEvent, CaseKey, CaseKind, Judgement};
 use crate::domain::event::Event;
 use crate::domain::fen::Fen;
+use crate::domain::payment::Claim;
 use crate::domain::period::{Month, PeriodEvent, PeriodKey, ReportPart};
 use crate::domain::recovery::{RecoveredOrder, RecoveryEvent};
 use crate::domain::samples;
@@ -18,7 +20,7 @@ pub fn bill_key(kind: BillKind) -> BillKey {
     BillKey { merchant: merchant(), day: "2026-01-01".parse().unwrap(), kind }
 }
 
-pub fn every_recovery_event() -> [(&'static str, Event); 5] {
+pub fn every_recovery_event() -> [(&'static str, Event); 7] {
     let bare = || RecoveredOrder { zone_id: None, payment: Default::default(), ..samples::recovered() };
     let recovered = |order| {
         let (proposed_by, approved_by) = ("support-wang".into(), "finance-lin".into());
@@ -32,12 +34,23 @@ pub fn every_recovery_event() -> [(&'static str, Event); 5] {
     };
     let withdrawn =
         RecoveryEvent::Withdrawn { reason: "推送到了".into(), revision: 2, by: "finance-lin".into() };
+    let approved = RecoveryEvent::Approved { revision: 1, by: "finance-lin".into() };
+    let claim = Claim {
+        merchant: merchant(),
+        transaction_id: "4200000000202601010000000001".into(),
+        app: AppSlug::parse("demo").unwrap(),
+        out_trade_no: samples::recovered().out_trade_no,
+        recovery_revision: 1,
+        by: "finance-lin".into(),
+    };
     [
         ("OrderRecovered", recovered(samples::recovered())),
         ("OrderRecovered-bare", recovered(bare())),
         ("RecoveryProposed", Event::Recovery(proposed(samples::recovered()))),
         ("RecoveryProposed-bare", Event::Recovery(proposed(bare()))),
         ("RecoveryWithdrawn", Event::Recovery(withdrawn)),
+        ("RecoveryApproved", Event::Recovery(approved)),
+        ("PaymentClaimed", Event::PaymentClaimed(claim)),
     ]
 }
 

@@ -36,8 +36,8 @@ pub use line_data::{LineCount, cells};
 pub use lines::Lines;
 pub use stream::{
     CATEGORIES, QUARANTINE, app_stream, billday_stream, case_stream, env_of, key_of, merchant_streams_of_id,
-    mock_stream, order_stream, period_stream, player_stream, push_stream, quarantine_id, quarantine_id_of,
-    quarantine_stream, recovery_stream, report_stream, seal_stream, streams_of_id,
+    mock_stream, order_stream, payment_stream, period_stream, player_stream, push_stream, quarantine_id,
+    quarantine_id_of, quarantine_stream, recovery_stream, report_stream, seal_stream, streams_of_id,
 };
 
 /// All event ids are made in this namespace; it never changes.

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::bill_data::{merchant, sha256};
 use super::data::parse;
 use super::push_data::{env, id};
+use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::domain::event::Event;
 use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo};
+use crate::domain::payment::Claim;
 use crate::domain::push::PaymentIds;
 use crate::domain::recovery::{RecoveredOrder, RecoveryEvent};
 
@@ -39,6 +41,25 @@ struct Proposed {
 struct Withdrawn {
     reason: String,
     revision: u64,
+    by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approved {
+    revision: u64,
+    by: String,
+}
+
+/// `order_app`, for `app` is what an event happens to: this one happens to a merchant's payment.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claimed {
+    merchant: String,
+    transaction_id: String,
+    order_app: String,
+    out_trade_no: String,
+    recovery_revision: u64,
     by: String,
 }
 
@@ -85,7 +106,21 @@ pub fn encode(event: &RecoveryEvent) -> Result<String, serde_json::Error> {
         RecoveryEvent::Withdrawn { reason, revision, by } => {
             serde_json::to_string(&Withdrawn { reason: reason.clone(), revision: *revision, by: by.clone() })
         }
+        RecoveryEvent::Approved { revision, by } => {
+            serde_json::to_string(&Approved { revision: *revision, by: by.clone() })
+        }
     }
+}
+
+pub fn encode_claim(claim: &Claim) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Claimed {
+        merchant: claim.merchant.to_string(),
+        transaction_id: claim.transaction_id.clone(),
+        order_app: claim.app.to_string(),
+        out_trade_no: claim.out_trade_no.to_string(),
+        recovery_revision: claim.recovery_revision,
+        by: claim.by.clone(),
+    })
 }
 
 pub fn encode_recovered(
@@ -133,6 +168,23 @@ pub fn proposed(data: &str) -> Result<RecoveryEvent, String> {
 pub fn withdrawn(data: &str) -> Result<RecoveryEvent, String> {
     let Withdrawn { reason, revision, by } = parse(data)?;
     Ok(RecoveryEvent::Withdrawn { reason, revision, by })
+}
+
+pub fn approved(data: &str) -> Result<RecoveryEvent, String> {
+    let Approved { revision, by } = parse(data)?;
+    Ok(RecoveryEvent::Approved { revision, by })
+}
+
+pub fn claimed(data: &str) -> Result<Claim, String> {
+    let stored: Claimed = parse(data)?;
+    Ok(Claim {
+        merchant: merchant(&stored.merchant)?,
+        transaction_id: stored.transaction_id,
+        app: AppSlug::parse(&stored.order_app).map_err(|error| format!("data: order_app: {error}"))?,
+        out_trade_no: id("out_trade_no", OutTradeNo::parse(&stored.out_trade_no))?,
+        recovery_revision: stored.recovery_revision,
+        by: stored.by,
+    })
 }
 
 pub fn recovered(data: &str) -> Result<Event, String> {

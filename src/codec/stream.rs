@@ -13,7 +13,7 @@ use crate::domain::push::Push;
 use crate::store::StreamName;
 
 /// All categories: what a store that others use too reads as ours.
-pub const CATEGORIES: [&str; 16] = [
+pub const CATEGORIES: [&str; 17] = [
     "app",
     "order",
     "sandboxOrder",
@@ -30,6 +30,7 @@ pub const CATEGORIES: [&str; 16] = [
     QUARANTINE,
     SEAL,
     RECOVERY,
+    PAYMENT,
 ];
 
 /// The category of the streams that hold pushes in quarantine.
@@ -47,6 +48,9 @@ const SEAL: &str = "seal";
 
 /// The category of the streams in which orders are proposed that no push brought.
 const RECOVERY: &str = "recovery";
+
+/// The category of the streams that say which recovered order a payment is. Of a merchant, as the bill is.
+const PAYMENT: &str = "payment";
 
 pub fn app_stream(app: &AppSlug) -> StreamName {
     StreamName(format!("app-{app}"))
@@ -80,6 +84,11 @@ pub fn player_stream(app: &AppSlug, env: Environment, open_id: &OpenId) -> Strea
 /// The stream in which an order is proposed that no push brought.
 pub fn recovery_stream(app: &AppSlug, out_trade_no: &OutTradeNo) -> StreamName {
     StreamName(format!("{RECOVERY}-{app}.{out_trade_no}"))
+}
+
+/// The stream of a payment that a bill names and an order is recovered from.
+pub fn payment_stream(merchant: &MerchantId, transaction_id: &str) -> StreamName {
+    StreamName(format!("{PAYMENT}-{merchant}.{transaction_id}"))
 }
 
 pub fn billday_stream(key: &BillKey) -> StreamName {
@@ -122,7 +131,7 @@ pub fn env_of(stream: &StreamName) -> Option<Environment> {
 pub fn key_of(stream: &StreamName) -> Option<&str> {
     let (category, rest) = stream.as_str().split_once('-')?;
     match category {
-        QUARANTINE | "app" | BILL_DAY | CASE | PERIOD | REPORT | SEAL => Some(rest),
+        QUARANTINE | "app" | BILL_DAY | CASE | PERIOD | REPORT | SEAL | PAYMENT => Some(rest),
         _ => rest.split_once('.').map(|(_, key)| key),
     }
 }
@@ -165,12 +174,14 @@ pub fn streams_of_id(app: &AppSlug, id: &str) -> Vec<StreamName> {
     keyed.chain(players).chain([quarantine_stream(id)]).collect()
 }
 
-/// Every stream of a merchant that an id may name: the cases of the orders, payments and refunds it names in
-/// these apps; and by their whole keys, such as `1900000109.2026-01`, bills, periods and cases.
+/// Every stream of a merchant that an id may name: what a payment was claimed for, and the cases of the orders,
+/// payments and refunds it names in these apps; and by their whole keys, such as `1900000109.2026-01`, bills, periods,
+/// cases and payments.
 pub fn merchant_streams_of_id(merchants: &[MerchantId], apps: &[&AppSlug], id: &str) -> Vec<StreamName> {
-    let by_key = [BILL_DAY, PERIOD, CASE].map(|category| StreamName(format!("{category}-{id}")));
+    let by_key = [BILL_DAY, PERIOD, CASE, PAYMENT].map(|category| StreamName(format!("{category}-{id}")));
     let mut streams = Vec::from(by_key);
     for merchant in merchants {
+        streams.push(payment_stream(merchant, id));
         let mut add = |kind, id: &str| {
             let key = CaseKey::new(merchant.clone(), kind, id);
             streams.extend(key.iter().map(case_stream));

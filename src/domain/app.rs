@@ -99,6 +99,7 @@ impl Registration {
             | Event::QuarantineDismissed { .. }
             | Event::OrderRecovered { .. }
             | Event::Recovery(_)
+            | Event::PaymentClaimed(_)
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)

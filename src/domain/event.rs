@@ -6,6 +6,7 @@ use super::bill::{BillEvent, MerchantId};
 use super::case::CaseEvent;
 use super::environment::Environment;
 use super::id::OpenId;
+use super::payment::Claim;
 use super::period::{PeriodEvent, ReportPart};
 use super::push::{CoinPush, GiftPush, GoodsPush, PaymentIds, Push, RefundPush};
 use super::quarantine::Reason;
@@ -87,6 +88,8 @@ pub enum Event {
         approved_by: String,
     },
     Recovery(RecoveryEvent),
+    /// A payment of a bill is that of a recovery that is being approved, and of no other.
+    PaymentClaimed(Claim),
     Bill(BillEvent),
     Case(CaseEvent),
     Period(PeriodEvent),
@@ -118,6 +121,7 @@ impl Event {
             Self::QuarantineDismissed { .. } => "QuarantineDismissed",
             Self::OrderRecovered { .. } => "OrderRecovered",
             Self::Recovery(event) => event.type_name(),
+            Self::PaymentClaimed(_) => "PaymentClaimed",
             Self::Bill(event) => event.type_name(),
             Self::Case(event) => event.type_name(),
             Self::Period(event) => event.type_name(),
@@ -126,10 +130,11 @@ impl Event {
         }
     }
 
-    /// Whether it happens to an app. What bills, cases and periods tell is a merchant's, of all its apps.
+    /// Whether it happens to an app. What payments, bills, cases and periods tell is a merchant's, of all its apps.
     pub fn belongs_to_an_app(&self) -> bool {
         match self {
-            Self::Bill(_)
+            Self::PaymentClaimed(_)
+            | Self::Bill(_)
             | Self::Case(_)
             | Self::Period(_)
             | Self::ReportFiled(_)

@@ -12,6 +12,7 @@ pub mod fen;
 pub mod grant;
 pub mod id;
 pub mod order;
+pub mod payment;
 pub mod period;
 pub mod push;
 pub mod quarantine;

@@ -78,6 +78,7 @@ impl Order {
             | Event::QuarantineAdopted { .. }
             | Event::QuarantineDismissed { .. }
             | Event::Recovery(_)
+            | Event::PaymentClaimed(_)
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)

@@ -151,6 +151,7 @@ fn begins(event: &Event) -> bool {
         | Event::QuarantineAdopted { .. }
         | Event::QuarantineDismissed { .. }
         | Event::Recovery(_)
+        | Event::PaymentClaimed(_)
         | Event::Bill(_)
         | Event::Case(_)
         | Event::Period(_)

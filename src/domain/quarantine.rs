@@ -98,6 +98,7 @@ impl Quarantine {
             | Event::RoleReported { .. }
             | Event::OrderRecovered { .. }
             | Event::Recovery(_)
+            | Event::PaymentClaimed(_)
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)

@@ -1,10 +1,12 @@
 //! An order whose push never came: entered by one person from a line of a bill, approved by another.
 
+use super::app::AppSlug;
 use super::bill::{MerchantId, Sha256Hex};
 use super::environment::Environment;
 use super::event::Event;
 use super::fen::Fen;
 use super::id::{OpenId, OutTradeNo};
+use super::order::Order;
 use super::push::{GoodsPush, PaymentIds};
 
 /// What was bought, as a person entered it: product and player from the game's evidence, the payment from the
@@ -67,8 +69,22 @@ impl RecoveredOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there are few, one at a time")]
 pub enum RecoveryEvent {
-    Proposed { merchant: MerchantId, order: RecoveredOrder, revision: u64, by: String },
-    Withdrawn { reason: String, revision: u64, by: String },
+    Proposed {
+        merchant: MerchantId,
+        order: RecoveredOrder,
+        revision: u64,
+        by: String,
+    },
+    Withdrawn {
+        reason: String,
+        revision: u64,
+        by: String,
+    },
+    /// From now on it is not withdrawn, and its order follows. No word of its own: `revision` is the proposal's.
+    Approved {
+        revision: u64,
+        by: String,
+    },
 }
 
 impl RecoveryEvent {
@@ -77,17 +93,20 @@ impl RecoveryEvent {
         match self {
             Self::Proposed { .. } => "RecoveryProposed",
             Self::Withdrawn { .. } => "RecoveryWithdrawn",
+            Self::Approved { .. } => "RecoveryApproved",
         }
     }
 }
 
-/// What the stream says so far. That a proposal was approved stands in the order's own stream.
+/// What the stream says so far. The order that an approved proposal becomes stands in a stream of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// Words so far.
     pub revision: u64,
     /// The last word, where it is a proposal.
     pub proposal: Option<Proposal>,
+    /// Who has approved it. Recoveries of older versions have an order and do not say it here.
+    pub approved_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +126,13 @@ pub enum RecoveryError {
     SamePerson { by: String },
     #[error("the order stands in the ledger already, from a push: nothing is to be recovered")]
     Pushed,
+    #[error("{by} has approved it: that stands; where it is no order yet, approve it again")]
+    Approved { by: String },
+    #[error(
+        "the payment {transaction_id} is claimed for order {out_trade_no} of {app}, approved by {by}: one payment is \
+         one order; withdraw that first where it is wrong, or approve it again where the order does not stand yet"
+    )]
+    Claimed { transaction_id: String, app: AppSlug, out_trade_no: OutTradeNo, by: String },
     #[error("the order has been recovered, approved by {by}: that stands")]
     Recovered { by: String },
     #[error("the app's orders are not paid to this merchant, as far as the log knows")]
@@ -123,11 +149,14 @@ impl Recovery {
                 self.revision = *revision;
                 let (merchant, order, by) = (merchant.clone(), order.clone(), by.clone());
                 self.proposal = Some(Proposal { merchant, order, by });
+                self.approved_by = None;
             }
             RecoveryEvent::Withdrawn { revision, .. } => {
                 self.revision = *revision;
                 self.proposal = None;
+                self.approved_by = None;
             }
+            RecoveryEvent::Approved { by, .. } => self.approved_by = Some(by.clone()),
         }
         self
     }
@@ -146,8 +175,20 @@ impl Recovery {
         }
     }
 
-    /// Withdrawn twice is withdrawn once.
-    pub fn decide_withdraw(&self, reason: &str, by: &str) -> Result<Option<Event>, RecoveryError> {
+    /// Withdrawn twice is withdrawn once. What is approved becomes an order, unless a push was first: then there is
+    /// nothing to wait for.
+    pub fn decide_withdraw(
+        &self,
+        order: &Order,
+        reason: &str,
+        by: &str,
+    ) -> Result<Option<Event>, RecoveryError> {
+        if let Some(recovered) = &order.recovered {
+            return Err(RecoveryError::Recovered { by: recovered.approved_by.clone() });
+        }
+        if let (Some(by), None) = (&self.approved_by, &order.first) {
+            return Err(RecoveryError::Approved { by: by.clone() });
+        }
         match (&self.proposal, self.revision) {
             (None, 0) => Err(RecoveryError::NotProposed),
             (None, _) => Ok(None),
@@ -165,6 +206,21 @@ impl Recovery {
             Some(proposal) if proposal.by == by => Err(RecoveryError::SamePerson { by: by.to_owned() }),
             Some(proposal) => Ok(proposal),
         }
+    }
+
+    /// Where the same was approved before, whoever did stays who has.
+    pub fn decide_approve(&self, by: &str) -> Result<Option<Event>, RecoveryError> {
+        self.to_approve(by)?;
+        if self.approved_by.is_some() {
+            return Ok(None);
+        }
+        let (revision, by) = (self.revision, by.to_owned());
+        Ok(Some(Event::Recovery(RecoveryEvent::Approved { revision, by })))
+    }
+
+    /// Whether the proposal with this revision has been withdrawn, so that no order will come of it.
+    pub fn has_withdrawn(&self, revision: u64) -> bool {
+        self.revision > revision
     }
 }
 

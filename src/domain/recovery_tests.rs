@@ -23,7 +23,7 @@ fn last(said: &[Said]) -> String {
     for said in said {
         let decided = match *said {
             Propose(by, product) => recovery.decide_propose(&proposal(by, product)),
-            Withdraw(by) => recovery.decide_withdraw("the push has come", by),
+            Withdraw(by) => recovery.decide_withdraw(&order, "the push has come", by),
             Approve(by) => recovery.to_approve(by).and_then(|proposal| order.decide_recover(proposal, by)),
         };
         meant = match &decided {
@@ -65,13 +65,7 @@ fn what_a_word_about_an_order_without_a_push_becomes() {
         (&[Propose("wang", "gem"), Approve("lin"), Approve("chen")], "nothing"),
         (&[Propose("wang", "gem"), Withdraw("wang"), Approve("lin")], "nothing is proposed for this order"),
         (
-            &[
-                Propose("wang", "gem"),
-                Approve("lin"),
-                Withdraw("wang"),
-                Propose("wang", "hat"),
-                Approve("lin"),
-            ],
+            &[Propose("wang", "gem"), Approve("lin"), Withdraw("wang")],
             "the order has been recovered, approved by lin",
         ),
     ] {
@@ -145,9 +139,34 @@ fn a_push_that_comes_after_all_is_a_repeat_where_it_says_the_same_and_a_conflict
 }
 
 #[test]
-fn coins_under_the_number_of_a_recovered_order_are_a_conflict_and_no_order_with_a_push_is_recovered() {
+fn coins_under_the_number_of_a_recovered_order_are_a_conflict_and_no_order_with_a_push_or_of_another_content_is_recovered()
+ {
     let coins = Push::Coins(samples::coins());
     assert_eq!(recovered(|_| ()).decide(&coins).answer, Answer::Conflict);
     let pushed = Order::default().evolve(&Event::GoodsDelivered(samples::goods()));
     assert_eq!(pushed.decide_recover(&proposal("wang", "gem"), "lin"), Err(RecoveryError::Pushed));
+    let other = recovered(|_| ()).decide_recover(&proposal("wang", "hat"), "chen");
+    assert_eq!(other, Err(RecoveryError::Recovered { by: "lin".into() }));
+}
+
+#[test]
+fn what_is_approved_is_approved_once_and_not_withdrawn_unless_its_push_was_first() {
+    let decide = |recovery: Recovery, event: Option<Event>| event.iter().fold(recovery, Recovery::evolve);
+    let (nothing, pushed) =
+        (Order::default(), Order::default().evolve(&Event::GoodsDelivered(samples::goods())));
+    let recovery = Recovery::default();
+    assert_eq!(recovery.decide_approve("lin"), Err(RecoveryError::NotProposed));
+    let recovery = decide(recovery.clone(), recovery.decide_propose(&proposal("wang", "gem")).unwrap());
+    assert_eq!(recovery.decide_approve("wang"), Err(RecoveryError::SamePerson { by: "wang".into() }));
+    let recovery = decide(recovery.clone(), recovery.decide_approve("lin").unwrap());
+    assert_eq!((recovery.revision, recovery.approved_by.as_deref()), (1, Some("lin")));
+    assert_eq!(recovery.decide_approve("chen"), Ok(None));
+    let stands = RecoveryError::Approved { by: "lin".into() };
+    assert_eq!(recovery.decide_withdraw(&nothing, "no", "wang"), Err(stands));
+    let withdrawn = decide(recovery.clone(), recovery.decide_withdraw(&pushed, "it came", "wang").unwrap());
+    assert_eq!(withdrawn, Recovery { revision: 2, ..Recovery::default() });
+    assert!(withdrawn.has_withdrawn(1) && !withdrawn.has_withdrawn(2));
+    let again = decide(withdrawn.clone(), withdrawn.decide_propose(&proposal("wang", "gem")).unwrap());
+    assert_eq!(again.approved_by, None);
+    assert!(again.has_withdrawn(1) && !again.has_withdrawn(3));
 }

@@ -195,6 +195,7 @@ impl Player {
             | Event::QuarantineDismissed { .. }
             | Event::OrderRecovered { .. }
             | Event::Recovery(_)
+            | Event::PaymentClaimed(_)
             | Event::Bill(_)
             | Event::Case(_)
             | Event::Period(_)

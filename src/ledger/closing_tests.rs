@@ -14,7 +14,7 @@ use crate::domain::recovery::{Proposal, RecoveryError};
 use crate::domain::samples;
 use crate::spool::Spool;
 
-fn merchant() -> MerchantId {
+pub fn merchant() -> MerchantId {
     MerchantId::parse("1900000109").unwrap()
 }
 
@@ -130,7 +130,7 @@ fn proposal() -> Proposal {
     Proposal { merchant: merchant(), order: samples::recovered(), by: "wang".into() }
 }
 
-async fn registered(ledger: &Ledger) {
+pub async fn registered(ledger: &Ledger) {
     let (slug, merchant) = (app(), merchant());
     let app_id = "wx81be3101902f7cb2";
     let merchant = Some(&merchant);
@@ -138,7 +138,7 @@ async fn registered(ledger: &Ledger) {
     ledger.register_all(&[app], at()).await.unwrap();
 }
 
-fn evidence() -> Evidence {
+pub fn evidence() -> Evidence {
     Evidence {
         event: "minigame_game_pay_goods_deliver_notify".into(),
         payload: "{}".into(),

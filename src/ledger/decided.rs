@@ -74,6 +74,8 @@ impl Ledger {
             return;
         }
         let mut head = self.store.head();
+        // What was decided since this process has read them moved the head before anybody looked at it.
+        head.mark_changed();
         let following = async {
             while head.changed().await.is_ok() {
                 if let Err(error) = self.read_decisions().await {

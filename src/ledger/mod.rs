@@ -169,3 +169,9 @@ mod tests;
 
 #[cfg(test)]
 mod closing_tests;
+
+#[cfg(test)]
+mod gated;
+
+#[cfg(test)]
+mod recovery_tests;

@@ -11,6 +11,7 @@ use crate::domain::bill::MerchantId;
 use crate::domain::environment::Environment;
 use crate::domain::id::OutTradeNo;
 use crate::domain::order::Order;
+use crate::domain::payment::{Claim, Payment};
 use crate::domain::recovery::{Proposal, Recovery, RecoveryError};
 
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +22,9 @@ pub enum RecoveryCommandError {
     Ledger(#[from] LedgerError),
 }
 
-/// The turn to say something about recovered orders. While it is held nobody else says anything, so that what a
-/// read model tells as of the log's head still holds of them; of a push that comes at that moment it does not.
-///
-/// It is held in this process, which is the only one that writes to a log in SQLite. Of several processes on one log
-/// in KurrentDB each has a turn of its own: two may recover one payment under two numbers at once, which only a stream
-/// of the payment that one recovery alone can begin would prevent. And a proposal that is withdrawn elsewhere between
-/// the last look at it and the append to the order's stream is approved all the same.
+/// The turn to say something about recovered orders. While it is held nobody else of this process says anything, so
+/// that what a read model tells as of the log's head still holds of them; of a push that comes at that moment, or of
+/// what is said at another node, it does not. Between nodes the log decides: see [`Recovering::approve`].
 pub struct Recovering<'a> {
     ledger: &'a Ledger,
     _turn: MutexGuard<'a, ()>,
@@ -35,7 +32,7 @@ pub struct Recovering<'a> {
 
 /// What may be made an order of the ledger.
 pub struct ToApprove {
-    /// `None` where it is one already.
+    /// `None` where it is one already, or has been approved: then nothing of it is to be looked at any more.
     pub proposal: Option<Proposal>,
     /// What it was looked at upon.
     pub upon: Upon,
@@ -85,12 +82,10 @@ impl Recovering<'_> {
         at: DateTime<Utc>,
         upon: Upon,
     ) -> Result<Said, RecoveryCommandError> {
-        if let Some(recovered) = self.order(app, out_trade_no).await?.recovered {
-            return Err(RecoveryError::Recovered { by: recovered.approved_by }.into());
-        }
+        let order = self.order(app, out_trade_no).await?;
         let stream = codec::recovery_stream(app, out_trade_no);
         let target = command_target(&stream, Some(app), at);
-        let decide = |recovery: &Recovery| recovery.decide_withdraw(reason, by);
+        let decide = |recovery: &Recovery| recovery.decide_withdraw(&order, reason, by);
         Ok(self.ledger.say_upon(&target, upon, Recovery::evolve, decide).await??)
     }
 
@@ -109,14 +104,18 @@ impl Recovering<'_> {
         if is_new {
             self.check_merchant(app, &proposal.merchant).await?;
         }
+        let is_open = is_new && recovery.approved_by.is_none();
         let upon = Upon::Revision(recovery.revision);
-        Ok(ToApprove { proposal: is_new.then(|| proposal.clone()), upon })
+        Ok(ToApprove { proposal: is_open.then(|| proposal.clone()), upon })
     }
 
     /// Makes what another person has proposed an order of the ledger. Where the push comes at the same moment,
     /// the one that is first stands. Whether the payment is still without an order is looked at by whoever asks.
     ///
-    /// The proposal stands in another stream than the order, so `upon` is checked right before the append, not by it.
+    /// Three appends, each of which decides, whatever is said at other nodes, and says nothing more where it is said
+    /// again: that the payment is this recovery's, that the proposal is approved, and the order. Where it ends before
+    /// the second, the proposal can still be withdrawn, and the payment be claimed for another; where it ends after,
+    /// whoever approves it again completes it.
     pub async fn approve(
         &self,
         app: &AppSlug,
@@ -128,11 +127,59 @@ impl Recovering<'_> {
         let recovery = self.ledger.recovery(app, out_trade_no).await?;
         upon.check(recovery.revision)?;
         let proposal = recovery.to_approve(by)?;
+        let is_new = self.order(app, out_trade_no).await?.decide_recover(proposal, by)?.is_some();
+        let by = if is_new {
+            self.approve_for_good(app, proposal, recovery.revision, by, at).await?
+        } else {
+            by.to_owned()
+        };
         let stream = codec::order_stream(app, Environment::Production, out_trade_no);
         let target = command_target(&stream, Some(app), at);
-        let decide = |order: &Order| order.decide_recover(proposal, by);
+        let decide = |order: &Order| order.decide_recover(proposal, &by);
         let Recorded { recorded, position } = self.ledger.say(&target, Order::evolve, decide).await??;
         Ok(Said { recorded, position, revision: recovery.revision })
+    }
+
+    /// Claims the payment and approves the proposal with this revision; says who has approved it.
+    async fn approve_for_good(
+        &self,
+        app: &AppSlug,
+        proposal: &Proposal,
+        revision: u64,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<String, RecoveryCommandError> {
+        let out_trade_no = &proposal.order.out_trade_no;
+        if let Some(transaction_id) = &proposal.order.payment.transaction_id {
+            let (merchant, app) = (proposal.merchant.clone(), app.clone());
+            let (transaction_id, out_trade_no) = (transaction_id.clone(), out_trade_no.clone());
+            let (recovery_revision, by) = (revision, by.to_owned());
+            let claim = Claim { merchant, transaction_id, app, out_trade_no, recovery_revision, by };
+            self.claim(&claim, at).await?;
+        }
+        let stream = codec::recovery_stream(app, out_trade_no);
+        let target = command_target(&stream, Some(app), at);
+        let decide = |recovery: &Recovery| recovery.decide_approve(by);
+        // Of a proposal that was withdrawn since, the claim means nothing.
+        self.ledger.say_upon(&target, Upon::Revision(revision), Recovery::evolve, decide).await??;
+        let approved = self.ledger.recovery(app, out_trade_no).await?;
+        Ok(approved.approved_by.ok_or(RecoveryError::NotProposed)?)
+    }
+
+    async fn claim(&self, claim: &Claim, at: DateTime<Utc>) -> Result<(), RecoveryCommandError> {
+        let stream = codec::payment_stream(&claim.merchant, &claim.transaction_id);
+        let standing = self.ledger.read(&stream, Payment::evolve).await?.state.claim;
+        let lapsed = match standing {
+            None => None,
+            Some(standing) => {
+                let other = self.ledger.recovery(&standing.app, &standing.out_trade_no).await?;
+                other.has_withdrawn(standing.recovery_revision).then_some(standing)
+            }
+        };
+        let target = command_target(&stream, None, at);
+        let decide = |payment: &Payment| payment.decide_claim(claim, lapsed.as_ref());
+        self.ledger.say(&target, Payment::evolve, decide).await??;
+        Ok(())
     }
 
     async fn check_merchant(&self, app: &AppSlug, merchant: &MerchantId) -> Result<(), RecoveryCommandError> {

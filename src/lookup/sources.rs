@@ -30,14 +30,9 @@ pub struct ReadModelsAndRing {
 #[async_trait]
 impl Sources for ReadModelsAndRing {
     async fn ask(&self, place: &Place, id: &str, as_of: DateTime<Utc>) -> Result<Answered, String> {
-        let question = Question {
-            projection: place.projection,
-            query: place.query,
-            parameters: &parameters(place, id, self.app.as_ref()),
-            as_of,
-            min_position: self.head,
-            wait: self.wait,
-        };
+        let parameters = place.parameters(id, self.app.as_ref());
+        let question = place.question(&parameters, as_of, self.wait);
+        let question = Question { min_position: self.head, ..question };
         let answer = match self.projector.ask(&question).await {
             // Old rows are better than none; it has been waited for already.
             Err(AskError::Behind { .. }) => {
@@ -61,13 +56,26 @@ impl Sources for ReadModelsAndRing {
     }
 }
 
-/// What a place is asked with.
-pub fn parameters(place: &Place, id: &str, app: Option<&AppSlug>) -> Vec<(String, String)> {
-    let text = |text: &str| text.to_owned();
-    let mut parameters = vec![(text(place.parameter), text(id))];
-    parameters.extend(place.more.iter().map(|(name, value)| (text(name), text(value))));
-    parameters.extend(app.map(|app| (text("app"), text(app.as_str()))));
-    parameters
+impl Place {
+    /// What it is asked with.
+    pub fn parameters(&self, id: &str, app: Option<&AppSlug>) -> Vec<(String, String)> {
+        let text = |text: &str| text.to_owned();
+        let mut parameters = vec![(text(self.parameter), text(id))];
+        parameters.extend(self.more.iter().map(|(name, value)| (text(name), text(value))));
+        parameters.extend(app.map(|app| (text("app"), text(app.as_str()))));
+        parameters
+    }
+
+    /// What is asked there, of whichever position.
+    pub fn question<'a>(
+        &self,
+        parameters: &'a [(String, String)],
+        as_of: DateTime<Utc>,
+        wait: Duration,
+    ) -> Question<'a> {
+        let Self { projection, query, .. } = *self;
+        Question { projection, query, parameters, as_of, min_position: None, wait }
+    }
 }
 
 /// What is behind the log's end says how far it is.

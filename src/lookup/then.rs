@@ -7,11 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::sources::parameters;
 use super::{Answered, Place, Sources};
 use crate::domain::app::AppSlug;
 use crate::projector::past::StateOf;
-use crate::projector::{AskError, Projector, Question};
+use crate::projector::{AskError, Projector};
 use crate::table::Table;
 
 pub struct ReadModelsThen {
@@ -36,14 +35,8 @@ impl ReadModelsThen {
 #[async_trait]
 impl Sources for ReadModelsThen {
     async fn ask(&self, place: &Place, id: &str, as_of: DateTime<Utc>) -> Result<Answered, String> {
-        let question = Question {
-            projection: place.projection,
-            query: place.query,
-            parameters: &parameters(place, id, self.app.as_ref()),
-            as_of,
-            min_position: None,
-            wait: self.wait,
-        };
+        let parameters = place.parameters(id, self.app.as_ref());
+        let question = place.question(&parameters, as_of, self.wait);
         match self.projector.ask_as_of(&question, &self.state, &self.by).await {
             Ok(answer) => Ok(Answered {
                 position: answer.position.map(|position| position.to_string()),

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use kurrentdb_stand_in::Cluster;
 use order_ledger::audit::seal::Sealer;
+use order_ledger::domain::app::PriceMeaning;
 use order_ledger::domain::case::{CaseKey, CaseKind, Judgement};
+use order_ledger::domain::id::OutTradeNo;
 use order_ledger::domain::period::{Month, PeriodKey, PreparedReport};
 use order_ledger::domain::quarantine::{Reason, Resolution};
+use order_ledger::domain::recovery::Proposal;
 use order_ledger::ed25519::{SigningKey, key_file};
-use order_ledger::ledger::{LedgerError, Upon, seals};
+use order_ledger::ledger::{ConfiguredApp, LedgerError, Upon, seals};
 use serde_json::json;
 
 use super::asking::{Asked, Client};
@@ -24,7 +27,7 @@ use super::exactly_once::{numbers, push_all, pushes_by_chance};
 use super::finance_api::settled;
 use super::folded::{at, demo, evidence};
 use super::server::{Home, Server, busy, until};
-use super::told::goods;
+use super::told::{goods, recovered_order};
 
 /// More than over a file: each append waits for the network, and appends that come together wait together.
 const CONNECTIONS: usize = 256;
@@ -194,6 +197,40 @@ async fn a_push_dismissed_at_one_node_stays_dismissed_at_the_other() {
     assert!(cluster.log().stream("order-demo.HELD-1").is_empty(), "it was delivered all the same");
     stop.send_replace(true);
     following.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_orders_that_are_approved_for_one_payment_at_two_nodes_at_once_one_stands() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let (one, other) = (ledger(&cluster).await, ledger(&cluster).await);
+    let (slug, merchant) = (demo(), merchant());
+    let (app_id, actual_price_is) = ("wx81be3101902f7cb2", PriceMeaning::Order);
+    let app = ConfiguredApp { slug: &slug, app_id, actual_price_is, merchant: Some(&merchant) };
+    one.register_all(&[app], at(0)).await.unwrap();
+    for payment in 0..10 {
+        let numbers = ["A", "B"].map(|letter| OutTradeNo::parse(&format!("{letter}{payment}")).unwrap());
+        for number in &numbers {
+            let order = recovered_order(goods(number.as_str()).paid("M", &format!("T{payment}")));
+            let proposal = Proposal { merchant: merchant.clone(), order, by: "wang".into() };
+            one.recovering().await.propose(&slug, &proposal, at(0)).await.unwrap();
+        }
+        let [a, b] = &numbers;
+        let (one_turn, other_turn) = (one.recovering().await, other.recovering().await);
+        let (first, second) = tokio::join!(
+            one_turn.approve(&slug, a, "lin", at(0), Upon::Whatever),
+            other_turn.approve(&slug, b, "chen", at(0), Upon::Whatever)
+        );
+        let (stands, refused) = if first.is_ok() { (a, second) } else { (b, first) };
+        let told = refused.unwrap_err().to_string();
+        assert!(
+            told.starts_with(&format!("the payment T{payment} is claimed for order {stands} of demo")),
+            "{told}"
+        );
+        for number in &numbers {
+            let stream = cluster.log().stream(&format!("order-demo.{number}"));
+            assert_eq!(stream.len(), usize::from(number == stands), "{number}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

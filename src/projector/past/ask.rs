@@ -79,11 +79,15 @@ impl Projector {
         match as_of {
             AsOf::Position(position) => {
                 let event = log.event_at(position).await.map_err(|error| fault(&error))?;
-                let end = log.last().await.map_err(|error| fault(&error))?.map_or(0, Position::number);
-                let event = event.ok_or(match position.number() {
-                    number if (1..=end).contains(&number) => AsOfError::NoEvent(position),
-                    _ => AsOfError::Outside { end },
-                })?;
+                let Some(event) = event else {
+                    let end = log.last().await.map_err(|error| fault(&error))?.map_or(0, Position::number);
+                    let is_inside = (1..=end).contains(&position.number());
+                    return Err(if is_inside {
+                        AsOfError::NoEvent(position)
+                    } else {
+                        AsOfError::Outside { end }
+                    });
+                };
                 let at = times::at(&event).ok_or(AsOfError::Unreadable(position))?;
                 Ok(StateOf { until: Some(position), at, reach: Reach::Exactly })
             }

@@ -1,7 +1,6 @@
 //! How long writing takes at the moment, for those who can wait while the disk is slow.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::limits;
