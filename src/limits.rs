@@ -327,6 +327,8 @@ pub const FEED_WAIT: Duration = Duration::from_millis(500);
 pub const BUILD_TRANSACTION_EVENTS: u64 = 500_000;
 /// Events of one transaction of a projection that follows the log, lines counted likewise.
 pub const FOLD_TRANSACTION_EVENTS: u64 = 10_000;
+/// Near the log's end a transaction of it ends after this time, so that what it has folded can be seen.
+pub const FOLD_TRANSACTION_WAIT: Duration = Duration::from_millis(50);
 /// A projection that has caught up waits so long before it looks again: what comes meanwhile shares a transaction.
 /// Under load it waits as long as the last transaction took, up to `FOLD_PAUSE_MAX`.
 pub const FOLD_PAUSE: Duration = Duration::from_millis(10);

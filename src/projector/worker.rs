@@ -176,7 +176,7 @@ impl Worker {
         stretch: &mut Stretch,
         work_max: u64,
     ) -> Result<Option<End>, rusqlite::Error> {
-        let until = stretch.work + work_max;
+        let (begun, until) = (Instant::now(), stretch.work + work_max);
         while stretch.work < until {
             if self.stop.is_told() {
                 return Ok(Some(End::Told));
@@ -195,6 +195,12 @@ impl Worker {
                 // Near enough for a build.
                 Ok(Reached::End) if stretch.is_build && batch.is_near_the_end() => {
                     return Ok(Some(End::CaughtUp));
+                }
+                // Who follows a log that is read slowly never comes to its end while pushes come.
+                Ok(Reached::End)
+                    if batch.is_near_the_end() && begun.elapsed() >= limits::FOLD_TRANSACTION_WAIT =>
+                {
+                    return Ok(None);
                 }
                 Ok(Reached::End) => {}
                 Ok(Reached::Bound) => return Ok(Some(End::CaughtUp)),

@@ -80,6 +80,7 @@ mod projections_reconciliation_judged;
 mod projections_recovered;
 mod projections_roles;
 mod projector;
+mod projector_busy;
 mod projector_checked;
 mod projector_crash;
 mod projector_forbidden;
