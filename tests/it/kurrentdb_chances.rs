@@ -101,7 +101,7 @@ impl Seen {
 
 /// Every second run also strikes reads, gossip and the rest, of which there are more.
 fn schedule(seed: u64, faults: Vec<Fault>) -> Schedule {
-    let (on, faults_max) = if seed % 2 == 0 { (On::Append, 8) } else { (On::Any, 16) };
+    let (on, faults_max) = if seed.is_multiple_of(2) { (On::Append, 8) } else { (On::Any, 16) };
     Schedule { seed, on, per_mille: 150, faults, faults_max }
 }
 
