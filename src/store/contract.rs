@@ -16,6 +16,9 @@ use super::{
 };
 use crate::limits;
 
+/// So many requests are under way together, where their order does not matter.
+const AT_ONCE: usize = 64;
+
 /// A position to fill in where none matters.
 pub fn any_position() -> Position {
     Position(1)

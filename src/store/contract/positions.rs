@@ -2,9 +2,8 @@
 
 use futures_util::future::join_all;
 
+use super::AT_ONCE;
 use crate::store::{EventStore, Position, RecordedEvent};
-
-const AT_ONCE: usize = 64;
 
 #[allow(clippy::unwrap_used)]
 pub async fn each_event_is_stepped_to_from_the_one_before(store: &dyn EventStore, all: &[RecordedEvent]) {
