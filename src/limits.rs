@@ -134,6 +134,8 @@ pub const FOLD_TRY_INTERVAL: Duration = Duration::from_millis(20);
 pub const READERS_MAX: usize = 4;
 /// Where several processes write to the log, what the others decide in quarantine is read this often at most.
 pub const DECISIONS_READ_EVERY: Duration = Duration::from_secs(1);
+/// What has stood in the log for so long, every node of a cluster shows: what is no decision there is not read again.
+pub const DECISIONS_SETTLE: Duration = Duration::from_secs(10);
 
 // KurrentDB.
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use super::{Ledger, LedgerError};
@@ -19,8 +19,27 @@ use crate::store::Position;
 #[derive(Default)]
 pub(super) struct Decided {
     ids: RwLock<HashSet<String>>,
-    /// Up to where the log has been read for them.
-    read_to: tokio::sync::Mutex<Option<Position>>,
+    read: tokio::sync::Mutex<Read>,
+}
+
+/// Up to where the log has been read for them.
+#[derive(Default)]
+struct Read {
+    to: Option<Position>,
+    /// Where the log ended at a moment.
+    end: Option<(Instant, Option<Position>)>,
+}
+
+impl Read {
+    /// Nothing more came. What is no decision need not be looked at again, once all nodes of a cluster show it: one may
+    /// tell of an end that another has not come to.
+    fn nothing_more(&mut self, head: Option<Position>, now: Instant) {
+        let (seen_at, end) = *self.end.get_or_insert((now, head));
+        if now.duration_since(seen_at) >= limits::DECISIONS_SETTLE {
+            self.to = self.to.max(end);
+            self.end = None;
+        }
+    }
 }
 
 impl Decided {
@@ -42,15 +61,14 @@ impl Ledger {
 
     /// Learns what has been decided since the last time.
     pub(super) async fn read_decisions(&self) -> Result<(), LedgerError> {
-        let mut read_to = self.decided.read_to.lock().await;
+        let mut read = self.decided.read.lock().await;
         let head = *self.store.head().borrow();
         loop {
             let page =
-                self.store.read_category(codec::QUARANTINE, *read_to, limits::READ_PAGE_EVENTS_MAX).await;
+                self.store.read_category(codec::QUARANTINE, read.to, limits::READ_PAGE_EVENTS_MAX).await;
             let page = page.map_err(LedgerError::Unavailable)?;
             let Some(last) = page.last() else {
-                // What is no decision need not be looked at again.
-                *read_to = (*read_to).max(head);
+                read.nothing_more(head, Instant::now());
                 return Ok(());
             };
             for recorded in &page {
@@ -64,7 +82,7 @@ impl Ledger {
                     Err(error) => error!(alarm = "ledger", %error, "a decision may be forgotten"),
                 }
             }
-            *read_to = Some(last.position);
+            read.to = Some(last.position);
         }
     }
 
@@ -89,6 +107,28 @@ impl Ledger {
         tokio::select! {
             () = following => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_decision_is_passed_over_once_all_nodes_must_show_it() {
+        let [earlier, later] = [5, 9].map(|number| Some(Position::from_number(number)));
+        let (mut read, begun) = (Read::default(), Instant::now());
+        let settled = begun + limits::DECISIONS_SETTLE;
+        for (head, now, to) in [
+            (earlier, begun, None),
+            (later, settled - limits::DECISIONS_READ_EVERY, None),
+            (later, settled, earlier),
+            (later, settled, earlier),
+            (later, settled + limits::DECISIONS_SETTLE, later),
+        ] {
+            read.nothing_more(head, now);
+            assert_eq!(read.to, to, "{:?} after the beginning", now - begun);
         }
     }
 }

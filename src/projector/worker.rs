@@ -135,7 +135,7 @@ impl Worker {
         }
         let mut stretch = Stretch::from(&self.source.live, at, up_to);
         loop {
-            let begun = Instant::now();
+            let (begun, head) = (Instant::now(), *self.source.head.borrow());
             folding.begin()?;
             let end = self.stretch(&mut plan, &mut stretch, limits::FOLD_TRANSACTION_EVENTS);
             match end {
@@ -161,6 +161,10 @@ impl Worker {
                 // What comes meanwhile shares a transaction. The more there is to do, the longer: pushes go first,
                 // and pages that many events touch are written once.
                 self.pause(begun.elapsed().clamp(limits::FOLD_PAUSE, limits::FOLD_PAUSE_MAX));
+                // What was told of and could not be read yet.
+                if *self.source.head.borrow() == head && head > stretch.at {
+                    self.pause(limits::FOLD_PAUSE_MAX);
+                }
                 self.wait_for_more(stretch.at);
             }
             if self.stop.is_told() {

@@ -23,6 +23,8 @@ pub struct Piece {
     pub end: End,
     /// Where the events stand that were sought, those that cannot be read too.
     pub places: Vec<VersionAt>,
+    /// The last record that was looked at, ours or not.
+    pub seen: Option<Seen>,
     /// Why the first one behind `events` cannot be read.
     unreadable: Option<Fault>,
 }
@@ -30,7 +32,7 @@ pub struct Piece {
 impl Piece {
     /// There is no more.
     pub fn nothing() -> Self {
-        Self { events: Vec::new(), end: End::Reached, places: Vec::new(), unreadable: None }
+        Self { events: Vec::new(), end: End::Reached, places: Vec::new(), seen: None, unreadable: None }
     }
 
     /// What was read, and where nothing could be, why.
@@ -40,6 +42,14 @@ impl Piece {
             Some(_) | None => Ok(self),
         }
     }
+}
+
+/// A record of the server's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub position: u64,
+    /// The name of its stream as the server knows it, where that is another's.
+    pub of_another: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +107,8 @@ pub struct Sought<'a> {
     pub category: Option<&'a str>,
     /// Strictly.
     pub behind: Option<u64>,
+    /// Another's stream, whose records the server lets through too, so that it is seen how far an answer has come.
+    pub up_to: Option<&'a str>,
 }
 
 impl Sought<'_> {
@@ -189,7 +201,7 @@ impl Log {
         let mut stream = opened.map_err(|error| session.failure(&error))?;
         let begun = Instant::now();
         let (mut gathered, mut bytes, mut seen, mut count) = (Vec::new(), 0, None, 0);
-        let (mut places, mut unreadable) = (Vec::new(), None);
+        let (mut places, mut unreadable, mut of_another) = (Vec::new(), None, None);
         let is_whole = loop {
             let next = match guarded(request.wait, stream.next()).await {
                 Ok(Ok(next)) => next,
@@ -203,7 +215,10 @@ impl Log {
             count += 1;
             let Some(next) = event_of(next) else { continue };
             seen = Some(next.position.commit);
-            if let Some(stream) = request.takes(&self.names, &next) {
+            let taken = request.takes(&self.names, &next);
+            let is_ours = taken.is_some() || self.names.inner(next.stream_id()).is_some();
+            of_another = (!is_ours).then(|| next.stream_id().to_owned());
+            if let Some(stream) = taken {
                 let (version, position) = (next.revision, Position(next.position.commit));
                 places.push(VersionAt { stream: stream.clone(), version, position });
                 match recorded(next, stream) {
@@ -228,7 +243,8 @@ impl Log {
             Some(seen) if !is_whole => End::MoreAfter(seen),
             Some(_) | None => End::Reached,
         };
-        Ok(Piece { events: gathered, end, places, unreadable })
+        let seen = seen.map(|position| Seen { position, of_another });
+        Ok(Piece { events: gathered, end, places, seen, unreadable })
     }
 }
 

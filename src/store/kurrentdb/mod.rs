@@ -131,17 +131,14 @@ impl KurrentStore {
     /// # Errors
     /// Where the cluster does not answer for a while, or refuses.
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        // The end first: what others append meanwhile is not passed over.
         let opened = settings.within_open_wait(async |log| {
             let log = named_or_begun(log).await?;
-            let end = log.last_of_all().await?;
             let last = log.last().await?;
-            Ok((log, end, last))
+            Ok((log, last))
         });
-        let (log, end, last) = opened.await?;
-        log.is_quiet(last, end);
+        let (log, last) = opened.await?;
         let (flights, condition) = (Arc::new(Flights::new(last)), Arc::new(Condition::default()));
-        let poll = Poll::begin(log.clone(), flights.clone(), condition.clone(), end);
+        let poll = Poll::begin(log.clone(), flights.clone(), condition.clone());
         Ok(Self {
             log,
             flights,
@@ -153,10 +150,10 @@ impl KurrentStore {
         })
     }
 
-    /// A log that cannot be read cannot be trusted to be written either.
+    /// A log that cannot be read cannot be trusted to be written either. Whether it is slow for all, the poll finds out.
     fn noting<T>(&self, read: Result<T, Fault>) -> Result<T, Fault> {
         read.inspect_err(|fault| match fault {
-            Fault::Unreadable(_) | Fault::Refused(_) | Fault::Closing => {}
+            Fault::Unreadable(_) | Fault::Refused(_) | Fault::Slow | Fault::Closing => {}
             fault => self.condition.failed(fault),
         })
     }

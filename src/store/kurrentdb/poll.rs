@@ -20,10 +20,9 @@ pub struct Poll {
 }
 
 impl Poll {
-    /// `end`: where the server's log ended when it was looked at last.
-    pub fn begin(log: Log, flights: Arc<Flights>, condition: Arc<Condition>, end: Option<u64>) -> Self {
+    pub fn begin(log: Log, flights: Arc<Flights>, condition: Arc<Condition>) -> Self {
         let (stop, mut stopped) = watch::channel(false);
-        let mut looking = Looking { log, flights, condition, end };
+        let mut looking = Looking { log, flights, condition, end: None };
         let task = tokio::spawn(async move {
             while tokio::time::timeout(limits::KURRENTDB_POLL, stopped.wait_for(|stop| *stop)).await.is_err()
             {
@@ -50,6 +49,7 @@ struct Looking {
     log: Log,
     flights: Arc<Flights>,
     condition: Arc<Condition>,
+    /// Up to where the server's log has been looked through.
     end: Option<u64>,
 }
 
@@ -73,8 +73,9 @@ impl Looking {
     }
 
     async fn follow(&mut self) -> Result<(), Fault> {
-        let end = self.log.last_of_all().await?;
-        if end == self.end {
+        let Some(last) = self.log.last_of_all().await? else { return Ok(()) };
+        let end = Some(last.position);
+        if end <= self.end {
             return Ok(());
         }
         let known = self.flights.known_end();
@@ -83,19 +84,20 @@ impl Looking {
             self.end = end;
             return Ok(());
         }
-        let news = self.log.news(known).await?;
-        let newest = match news.end {
-            End::Reached => news.places.last().map(|at| at.position),
+        let news = self.log.news(known, &last).await?;
+        let mut newest = news.places.last().map(|at| at.position);
+        if let End::MoreAfter(_) = news.end {
             // So many of ours that the last one is found at once from behind.
-            End::MoreAfter(_) => self.log.last().await?,
-        };
+            newest = newest.max(self.log.last().await?);
+        }
         if let Some(newest) = newest {
             self.flights.move_to(newest);
         }
-        if news.end == End::Reached {
-            self.log.is_quiet(newest.or(known), end);
+        // Where another node has answered, and shows less, it is looked for again.
+        if news.seen.map(|seen| seen.position) >= end {
+            self.log.is_quiet(newest.or(known), last.position);
+            self.end = end;
         }
-        self.end = end;
         Ok(())
     }
 }

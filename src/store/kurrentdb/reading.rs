@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::super::{Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt};
-use super::asking::{End, Of, Piece, Request, Sought, Unread, Way};
+use super::asking::{Of, Piece, Request, Seen, Sought, Unread, Way};
 use super::connection::Connection;
 use super::names::Names;
 use super::search::Search;
@@ -65,13 +65,18 @@ impl Log {
         limit: usize,
         category: Option<&str>,
     ) -> Result<Piece, Fault> {
+        let sought = Sought { category, behind: after.map(Position::number), up_to: None };
+        self.sought(sought, limit).await
+    }
+
+    async fn sought(&self, sought: Sought<'_>, limit: usize) -> Result<Piece, Fault> {
         let beginning = self.beginning();
-        let after = self.over_what_is_quiet(after.map(Position::number).max(beginning));
+        let after = self.over_what_is_quiet(sought.behind.max(beginning));
         if after.is_some_and(is_no_place) {
             return Ok(Piece::nothing());
         }
         let limit = limit.clamp(1, limits::READ_PAGE_EVENTS_MAX);
-        let sought = Sought { category, behind: after };
+        let sought = Sought { behind: after, ..sought };
         // The server takes only positions at which an event stands. One that a person has named may be none; one
         // just before an event is meant for that event; and from the beginning all are found, if slowly.
         for at in [after, after.map(|number| number + 1), beginning, None] {
@@ -81,7 +86,7 @@ impl Log {
                     piece.events.truncate(limit);
                     return Ok(piece);
                 }
-                Err(Unread::NoEventThere) if self.last_of_all().await? <= after => {
+                Err(Unread::NoEventThere) if self.end_of_all().await? <= after => {
                     return Ok(Piece::nothing());
                 }
                 Err(Unread::NoEventThere) => {}
@@ -96,9 +101,11 @@ impl Log {
         Ok(self.read_after(after, limits::READ_PAGE_EVENTS_MAX, None).await?.places)
     }
 
-    /// Ours after what is known, one by one, and where all of it ends.
-    pub async fn news(&self, after: Option<Position>) -> Result<Piece, Fault> {
-        self.read_after(after, limits::KURRENTDB_POLL_EVENTS, None).await
+    /// Ours after what is known, one by one, in an answer that shows whether it has come to `last`.
+    pub async fn news(&self, after: Option<Position>, last: &Seen) -> Result<Piece, Fault> {
+        let up_to = last.of_another.as_deref();
+        let sought = Sought { category: None, behind: after.map(Position::number), up_to };
+        self.sought(sought, limits::KURRENTDB_POLL_EVENTS).await
     }
 
     /// The last of ours.
@@ -107,25 +114,25 @@ impl Log {
     }
 
     async fn piece_of_last(&self) -> Result<Piece, Fault> {
-        let sought = Sought { category: None, behind: self.beginning() };
+        let sought = Sought { category: None, behind: self.beginning(), up_to: None };
         let search = Search { log: self, sought, way: Way::Backwards, at: None, limit: 1 };
         search.run().await.map_err(Unread::fault)
     }
 
-    /// Where the server's log ends, whoever wrote there last.
-    pub async fn last_of_all(&self) -> Result<Option<u64>, Fault> {
-        let piece = self.piece(&of_all(Way::Backwards, None, None)).await.map_err(Unread::fault)?;
-        Ok(match piece.end {
-            End::Reached => None,
-            End::MoreAfter(seen) => Some(seen),
-        })
+    /// What stands last in the server's log, whoever wrote it.
+    pub async fn last_of_all(&self) -> Result<Option<Seen>, Fault> {
+        Ok(self.piece(&of_all(Way::Backwards, None, None)).await.map_err(Unread::fault)?.seen)
     }
 
-    /// Nothing of ours stands between the two.
-    pub fn is_quiet(&self, from: Option<Position>, to: Option<u64>) {
+    async fn end_of_all(&self) -> Result<Option<u64>, Fault> {
+        Ok(self.last_of_all().await?.map(|last| last.position))
+    }
+
+    /// Nothing of ours stands between the two. Only an answer that has come to `to` shows that: what one node has told
+    /// of, another one may not show yet.
+    pub fn is_quiet(&self, from: Option<Position>, to: u64) {
         let from = from.map(Position::number).max(self.beginning()).unwrap_or(0);
-        let quiet = to.map(|to| Quiet { from, to });
-        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = quiet;
+        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = Some(Quiet { from, to });
     }
 
     fn over_what_is_quiet(&self, after: Option<u64>) -> Option<u64> {
@@ -149,7 +156,7 @@ impl Log {
 
 /// One event of the server's log, anybody's.
 fn of_all(way: Way, at: Option<u64>, behind: Option<u64>) -> Request<'static> {
-    let of = Of::All { way, at, filter: None, sought: Sought { category: None, behind } };
+    let of = Of::All { way, at, filter: None, sought: Sought { category: None, behind, up_to: None } };
     Request { of, count: 1, wait: limits::KURRENTDB_STREAM_WAIT }
 }
 

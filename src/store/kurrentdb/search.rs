@@ -78,8 +78,10 @@ impl Search<'_> {
     fn count(&self) -> usize {
         match (self.way, self.at) {
             (Way::Backwards, _) => self.limit,
-            // What comes before what is sought is passed over.
-            (Way::Forwards, at) if at < self.sought.behind => limits::READ_PAGE_EVENTS_MAX,
+            // What comes before what is sought is passed over, and what another writes comes through as well.
+            (Way::Forwards, at) if at < self.sought.behind || self.sought.up_to.is_some() => {
+                limits::READ_PAGE_EVENTS_MAX
+            }
             // With the event at which it begins.
             (Way::Forwards, _) => self.limit + 1 + self.log.names.beside_ours(),
         }
@@ -90,6 +92,10 @@ impl Search<'_> {
         let filter = match self.sought.category {
             Some(category) => names.filter_of(category),
             None => names.filter(),
+        };
+        let filter = match self.sought.up_to {
+            Some(stream) => filter.add_prefix(stream),
+            None => filter,
         };
         match self.way {
             // The log's beginning ends the search: the server need not look through what is before.

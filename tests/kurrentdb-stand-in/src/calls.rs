@@ -182,7 +182,7 @@ pub(crate) async fn begin_read(call: &mut Call, body: &mut RecvStream) -> Result
     if call.requires_leader {
         call.check_leader()?;
     }
-    Ok(Reading::begin(&call.shared.log, options)?)
+    Ok(Reading::begin(&call.shared.log, options, call.shared.faults.hidden())?)
 }
 
 pub(crate) async fn gossip(call: &mut Call, body: &mut RecvStream) -> Result<ClusterInfo, End> {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -113,6 +113,8 @@ pub struct Switchboard {
     is_set: AtomicBool,
     board: Mutex<Board>,
     looking: Looking,
+    /// Of the end of the log.
+    hidden: AtomicUsize,
 }
 
 /// How long the server takes to look through a page of the log in which a filter finds nothing.
@@ -164,6 +166,16 @@ impl Switchboard {
         Duration::from_millis(self.looking.0.load(Ordering::Acquire))
     }
 
+    /// From now on reads of the whole log through a filter do not show its last records, as a node does that has been
+    /// told of less than the one that was asked before.
+    pub fn show_less(&self, records: usize) {
+        self.hidden.store(records, Ordering::Release);
+    }
+
+    pub(crate) fn hidden(&self) -> usize {
+        self.hidden.load(Ordering::Acquire)
+    }
+
     /// Nothing goes wrong from now on. What was counted stays.
     pub fn clear(&self) {
         let mut board = self.lock();
@@ -171,6 +183,7 @@ impl Switchboard {
         board.schedule = None;
         self.is_set.store(false, Ordering::Release);
         self.look_slowly(0);
+        self.show_less(0);
     }
 
     /// How often each fault struck, by name.

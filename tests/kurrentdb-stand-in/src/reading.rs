@@ -29,6 +29,8 @@ pub(crate) struct Reading {
     is_forwards: bool,
     left: u64,
     ids_as_text: bool,
+    /// Records at the end of the log that are not shown.
+    hidden: usize,
 }
 
 /// What one look at the log brought.
@@ -65,7 +67,7 @@ enum Pattern {
 
 impl Reading {
     /// Finds where to begin. Reads that the stand-in does not know are refused.
-    pub(crate) fn begin(log: &Log, options: ReadOptions) -> Result<Self, Refusal> {
+    pub(crate) fn begin(log: &Log, options: ReadOptions, hidden: usize) -> Result<Self, Refusal> {
         let left = match options.how_many {
             Some(HowMany::Count(count)) => count,
             Some(HowMany::Subscription(())) => {
@@ -83,7 +85,7 @@ impl Reading {
             (Some(What::All(all)), Some(filtering)) => begin_all(log, all, is_forwards, filtering)?,
             _ => return Err(Refusal::invalid("the combination of stream and filter is invalid")),
         };
-        Ok(Self { from, is_forwards, left, ids_as_text: wanted == Some(UuidWanted::Text(())) })
+        Ok(Self { from, is_forwards, left, ids_as_text: wanted == Some(UuidWanted::Text(())), hidden })
     }
 
     /// The next answers; none when all is said.
@@ -113,8 +115,10 @@ impl Reading {
                 }
                 records
             }
-            Source::All { next, .. } => {
-                let records = look_in_log(log, next, if page == 0 { 0 } else { PAGE_RECORDS }, forwards);
+            Source::All { next, filter, .. } => {
+                let hidden = if filter.is_some() { self.hidden } else { 0 };
+                let page = if page == 0 { 0 } else { PAGE_RECORDS };
+                let records = look_in_log(log, next, page, forwards, hidden);
                 if records.is_empty() {
                     return (Vec::new(), 0);
                 }
@@ -238,14 +242,25 @@ fn begin_all(
     Ok(Source::All { next, filter })
 }
 
-fn look_in_log(log: &Log, next: &mut Option<usize>, page: usize, is_forwards: bool) -> Vec<Arc<Record>> {
+fn look_in_log(
+    log: &Log,
+    next: &mut Option<usize>,
+    page: usize,
+    is_forwards: bool,
+    hidden: usize,
+) -> Vec<Arc<Record>> {
     let written = log.lock();
+    let shown = written.records.len().saturating_sub(hidden);
     let mut records = Vec::with_capacity(page);
     while let Some(index) = *next
         && records.len() < page
     {
         let Some(record) = written.records.get(index) else { break };
-        records.push(Arc::clone(record));
+        if index < shown {
+            records.push(Arc::clone(record));
+        } else if is_forwards {
+            break;
+        }
         *next = if is_forwards { index.checked_add(1) } else { index.checked_sub(1) };
     }
     records

@@ -169,3 +169,32 @@ async fn a_log_that_never_began_is_no_deleted_one() {
     let connection = Arc::new(Connection::new(&settings.address).await.unwrap());
     assert!(named(Log::new(connection, Names::new("", &[]))).await.unwrap().is_none());
 }
+
+/// What a node knows after it has looked, at the end of a time in which less was shown to it.
+async fn after_less_was_shown(records: usize, by_others: &[&str]) -> Vec<String> {
+    let cluster = cluster(1).await;
+    let (one, other) = (open(&ours(&cluster)).await, open(&ours(&cluster)).await);
+    let another = open(&Settings { prefix: "other_".into(), ..settings(&cluster) }).await;
+    let begin = appended(&one, "order-a").await;
+    until("the other node sees it", async || *other.head().borrow() == Some(begin)).await;
+    cluster.faults().show_less(records);
+    appended(&other, "order-b").await;
+    for stream in by_others {
+        appended(&another, stream).await;
+    }
+    let looked = cluster.counts().reads + 20;
+    until("it is looked for again and again", async || cluster.counts().reads >= looked).await;
+    cluster.faults().clear();
+    until("what was not shown is learnt of", async || *one.head().borrow() > Some(begin)).await;
+    appended(&one, "order-c").await;
+    let read = one.read_all(Some(begin), 10).await.unwrap();
+    read.into_iter().map(|event| event.stream.0).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_tells_of_and_another_does_not_show_yet_is_never_passed_over() {
+    for (records, by_others) in [(1, &[][..]), (2, &["x-1"]), (1, &["x-1"]), (3, &["x-1", "x-2"])] {
+        let read = after_less_was_shown(records, by_others).await;
+        assert_eq!(read, ["order-b", "order-c"], "{records} of {by_others:?} were not shown");
+    }
+}
