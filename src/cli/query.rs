@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::ConfigFile;
 use super::folding::{Projections, ReadModels};
 use super::output::{Format, OutFile, Shown};
+use super::{ConfigFile, is_configured, load_config};
+use crate::domain::bill::MerchantId;
 use crate::projector::{Answer, AskError, Parameter, QueryDeclaration, Question};
 use crate::store::Position;
 use crate::table;
@@ -65,16 +66,18 @@ pub fn given<const N: usize>(parameters: [(&str, Option<String>); N]) -> Vec<(St
     given.collect()
 }
 
-/// Asks a named query and shows its answer, for commands that stand for one.
+/// Asks a named query about a merchant, who must be configured, and shows its answer, for commands that stand for one.
 pub async fn list(
     config: &ConfigFile,
     projections: &Projections,
     (projection, query): (&str, &str),
-    parameters: &[(String, String)],
+    (merchant, mut parameters): (&MerchantId, Vec<(String, String)>),
     shown: &Shown,
 ) -> anyhow::Result<ExitCode> {
     shown.format()?;
-    let work = async |models: &ReadModels| show(models, projection, query, parameters, shown).await;
+    is_configured(&load_config(config)?, merchant)?;
+    parameters.push(("merchant".to_owned(), merchant.to_string()));
+    let work = async |models: &ReadModels| show(models, projection, query, &parameters, shown).await;
     ReadModels::with(config, projections, work).await?;
     Ok(ExitCode::SUCCESS)
 }
