@@ -85,6 +85,17 @@ impl Refusal {
         }
     }
 
+    /// The message for who has given options: `body.reason: …` is `--reason: …`.
+    pub fn in_options(&self) -> String {
+        let named = ["body.", "query."].into_iter().find_map(|part| self.message.strip_prefix(part));
+        match named.and_then(|rest| rest.split_once(": ")) {
+            Some((name, problem)) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+                format!("--{}: {problem}", name.replace('_', "-"))
+            }
+            Some(_) | None => self.message.clone(),
+        }
+    }
+
     /// What has no code.
     pub fn of(error: &anyhow::Error) -> Self {
         Self { code: "failed".to_owned(), message: format!("{error:#}"), detail: Value::Null }

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::COULD_NOT_RUN;
+use super::{COULD_NOT_RUN, counted};
 use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
@@ -207,7 +207,7 @@ impl Done {
             return out!("{done}");
         }
         let position = text(self.position).unwrap_or_else(|| "0".into());
-        out!("{} events copied, up to position {position}", self.events);
+        out!("{} copied, up to position {position} of the source", counted(self.events, "event"));
         out!("{} is log {}", self.from, self.source.0);
         out!("{} is log {}", self.to, self.target.0);
     }

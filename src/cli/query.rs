@@ -9,7 +9,7 @@ use super::{ConfigFile, is_configured, load_config};
 use crate::domain::bill::MerchantId;
 use crate::projector::{Answer, AskError, Parameter, QueryDeclaration, Question};
 use crate::store::Position;
-use crate::table;
+use crate::table::{self, Table, Unit};
 use crate::{clock, limits};
 
 /// Ask a named query of a read model; without names: say which there are
@@ -54,7 +54,7 @@ async fn ask(args: Args) -> anyhow::Result<ExitCode> {
             }
             return Ok(());
         };
-        show(models, projection, query, &parameters, &shown).await
+        show(models, projection, query, &parameters, (&shown, Columns::All)).await
     })
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -77,9 +77,19 @@ pub async fn list(
     shown.format()?;
     is_configured(&load_config(config)?, merchant)?;
     parameters.push(("merchant".to_owned(), merchant.to_string()));
-    let work = async |models: &ReadModels| show(models, projection, query, &parameters, shown).await;
+    let work = async |models: &ReadModels| {
+        show(models, projection, query, &parameters, (shown, Columns::WithoutJson)).await
+    };
     ReadModels::with(config, projections, work).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which columns a table for people has; files and JSON have all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    All,
+    /// What is JSON makes lines of hundreds of characters, of which a terminal has no room.
+    WithoutJson,
 }
 
 async fn show(
@@ -87,7 +97,7 @@ async fn show(
     projection: &str,
     query: &str,
     parameters: &[(String, String)],
-    shown: &Shown,
+    (shown, columns): (&Shown, Columns),
 ) -> anyhow::Result<()> {
     let as_of = shown.as_of.unwrap_or_else(clock::now);
     let wait = limits::QUERY_POSITION_WAIT;
@@ -101,7 +111,7 @@ async fn show(
     }?;
     tell_if_behind(models, answer.position).await?;
     let log_id = models.projector.log_id().0.to_string();
-    let bytes = written(shown, &answer, &log_id)?;
+    let bytes = written((shown, columns), &answer, &log_id)?;
     match &shown.file {
         Some(path) => {
             let mut file = OutFile::begin(path)?;
@@ -136,10 +146,18 @@ struct Written<'a> {
     rows: table::json::Rows<'a>,
 }
 
-fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
+fn written(
+    (shown, columns): (&Shown, Columns),
+    answer: &Answer,
+    log_id: &str,
+) -> anyhow::Result<Vec<u8>> {
     let bom = if shown.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
     Ok(match shown.format()? {
-        Format::Table => table::text::write(&answer.table).into_bytes(),
+        Format::Table => match columns {
+            Columns::All => table::text::write(&answer.table),
+            Columns::WithoutJson => table::text::write(&without_json(&answer.table)),
+        }
+        .into_bytes(),
         Format::Json => {
             let position = answer.position.map(|position| position.to_string());
             let (next, rows) = (answer.next.as_deref(), table::json::Rows(&answer.table));
@@ -150,6 +168,11 @@ fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u
         Format::Csv => table::csv::write(&answer.table, bom)?,
         Format::Xlsx => table::xlsx::write(&answer.table, &answer.declaration.name)?,
     })
+}
+
+fn without_json(table: &Table) -> Table {
+    let kept = table.columns.iter().filter(|column| column.unit != Unit::Json);
+    table.only(&kept.map(|column| column.name.as_str()).collect::<Vec<_>>())
 }
 
 /// Where nobody reads on, as behind `| head`, the program ends quietly.
