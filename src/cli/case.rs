@@ -184,7 +184,8 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
             ("limit", limit),
             ("after", after),
         ]);
-        return query::list(&config, &projections, (PROJECTION, "rows"), (&merchant, parameters), &shown).await;
+        return query::list(&config, &projections, (PROJECTION, "rows"), (&merchant, parameters), &shown)
+            .await;
     }
     if from.is_some() || to.is_some() {
         bail!("--from and --to are of open cases: give --state open with them");

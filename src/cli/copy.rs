@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::{COULD_NOT_RUN, counted};
 use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
+use super::{COULD_NOT_RUN, counted};
 use crate::limits;
 use crate::store::copying::{End, Progress, begins_alike, catch_up};
 use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};

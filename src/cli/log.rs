@@ -46,10 +46,9 @@ impl LogPlace {
     pub fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(one), Self::File(other)) => sqlite::is_same_file(one, other),
-            (
-                Self::Cluster { address, prefix },
-                Self::Cluster { address: other, prefix: others_prefix },
-            ) => prefix == others_prefix && address.shares_a_node(other),
+            (Self::Cluster { address, prefix }, Self::Cluster { address: other, prefix: others_prefix }) => {
+                prefix == others_prefix && address.shares_a_node(other)
+            }
             (Self::File(_), Self::Cluster { .. }) | (Self::Cluster { .. }, Self::File(_)) => false,
         }
     }

@@ -146,11 +146,7 @@ struct Written<'a> {
     rows: table::json::Rows<'a>,
 }
 
-fn written(
-    (shown, columns): (&Shown, Columns),
-    answer: &Answer,
-    log_id: &str,
-) -> anyhow::Result<Vec<u8>> {
+fn written((shown, columns): (&Shown, Columns), answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
     let bom = if shown.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
     Ok(match shown.format()? {
         Format::Table => match columns {

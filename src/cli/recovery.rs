@@ -119,7 +119,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn list(args: List) -> anyhow::Result<ExitCode> {
     let List { config, projections, merchant, state, shown } = args;
     let parameters = query::given([("state", state)]);
-    query::list(&config, &projections, ("reconciliation", "recoveries"), (&merchant, parameters), &shown).await
+    query::list(&config, &projections, ("reconciliation", "recoveries"), (&merchant, parameters), &shown)
+        .await
 }
 
 async fn propose(args: Propose) -> anyhow::Result<ExitCode> {

@@ -44,7 +44,7 @@ pub struct Args {
     /// Write all seals as lines of JSON, which prove what the log was, to a file, or to stdout for `-`
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = STDOUT)]
     export: Option<PathBuf>,
-    /// Only the newest of them
+    /// Only the newest of them. A file that holds several stays as it is
     #[arg(long, requires = "export")]
     newest: bool,
     #[command(flatten)]
@@ -99,7 +99,7 @@ async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
         (_, None) => out!("nothing is recorded, so there is nothing to seal"),
         (0, Some(seal)) => {
             out!("nothing new since seal {}, of {}", seal.revision, beijing_text(&seal.sealed_at));
-        },
+        }
         (_, Some(seal)) => {
             out!("seal {} covers {} events, root {}", seal.revision, seal.count, seal.root);
             out!("keep it where nobody can change it who can change the log:");

@@ -218,7 +218,9 @@ fn tell(told: &Told<'_>, told_as: ToldAs) -> anyhow::Result<()> {
         return Ok(());
     }
     let at = match (&told.position, &told.recorded_at) {
-        (Some(position), Some(recorded_at)) => format!("as of position {position}, recorded {}", beijing_text(recorded_at)),
+        (Some(position), Some(recorded_at)) => {
+            format!("as of position {position}, recorded {}", beijing_text(recorded_at))
+        }
         (Some(position), None) => format!("as of position {position}"),
         (None, _) => "before the first event".to_owned(),
     };

@@ -233,7 +233,9 @@ pub async fn question(
 
 /// Where the parameter is missing, the question itself says so.
 fn merchant_is_configured(service: &Service, parameters: &[(String, String)]) -> Result<(), ApiError> {
-    let Some((name, merchant)) = parameters.iter().find(|(name, _)| name == "merchant") else { return Ok(()) };
+    let Some((name, merchant)) = parameters.iter().find(|(name, _)| name == "merchant") else {
+        return Ok(());
+    };
     let merchant = MerchantId::parse(merchant).map_err(|error| wrong_parameter(name, error))?;
     known_merchant(&service.keys.load().routes, &merchant)
 }
