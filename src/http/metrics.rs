@@ -93,7 +93,11 @@ impl Metrics {
             bills_refused: counter("bills_refused", "Bill files that came whole and were not imported")?,
             lines_imported: counter("bill_lines_imported", "Lines of bills appended and sealed")?,
             projection_position: of_projection("position", "Up to where it has folded", &["projection"])?,
-            projection_lag: of_projection("lag", "Events of the log not folded yet", &["projection"])?,
+            projection_lag: of_projection(
+                "lag",
+                "How far its position is behind the log's end: events in SQLite, bytes in KurrentDB",
+                &["projection"],
+            )?,
             projection_state: of_projection(
                 "state",
                 "1 for the state it is in: building, live, failing or stopped",

@@ -3,7 +3,7 @@
 mod copied;
 mod searching;
 mod telling;
-mod unreadable;
+mod unreadable_tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
