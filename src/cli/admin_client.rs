@@ -281,7 +281,8 @@ mod tests {
             ("body.roles[0].role_id: is empty", "body.roles[0].role_id: is empty"),
             ("no merchant 77 is configured", "no merchant 77 is configured"),
         ] {
-            let refusal = Refusal { code: "body".to_owned(), message: message.to_owned(), detail: Value::Null };
+            let refusal =
+                Refusal { code: "body".to_owned(), message: message.to_owned(), detail: Value::Null };
             assert_eq!(refusal.in_options(), told);
         }
     }
