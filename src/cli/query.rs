@@ -9,7 +9,7 @@ use super::{ConfigFile, is_configured, load_config};
 use crate::domain::bill::MerchantId;
 use crate::projector::{Answer, AskError, Parameter, QueryDeclaration, Question};
 use crate::store::Position;
-use crate::table::{self, Table, Unit};
+use crate::table::{self, Table};
 use crate::{clock, limits};
 
 /// Ask a named query of a read model; without names: say which there are
@@ -78,7 +78,7 @@ pub async fn list(
     is_configured(&load_config(config)?, merchant)?;
     parameters.push(("merchant".to_owned(), merchant.to_string()));
     let work = async |models: &ReadModels| {
-        show(models, projection, query, &parameters, (shown, Columns::WithoutJson)).await
+        show(models, projection, query, &parameters, (shown, Columns::Brief)).await
     };
     ReadModels::with(config, projections, work).await?;
     Ok(ExitCode::SUCCESS)
@@ -88,9 +88,12 @@ pub async fn list(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Columns {
     All,
-    /// What is JSON makes lines of hundreds of characters, of which a terminal has no room.
-    WithoutJson,
+    /// Without those that hold JSON, for which a terminal has no room.
+    Brief,
 }
+
+/// The columns of JSON that make lines of hundreds of characters.
+const NO_ROOM: [&str; 3] = ["facts", "judged_facts", "summary"];
 
 async fn show(
     models: &ReadModels,
@@ -151,7 +154,7 @@ fn written((shown, columns): (&Shown, Columns), answer: &Answer, log_id: &str) -
     Ok(match shown.format()? {
         Format::Table => match columns {
             Columns::All => table::text::write(&answer.table),
-            Columns::WithoutJson => table::text::write(&without_json(&answer.table)),
+            Columns::Brief => table::text::write(&brief(&answer.table)),
         }
         .into_bytes(),
         Format::Json => {
@@ -166,9 +169,9 @@ fn written((shown, columns): (&Shown, Columns), answer: &Answer, log_id: &str) -
     })
 }
 
-fn without_json(table: &Table) -> Table {
-    let kept = table.columns.iter().filter(|column| column.unit != Unit::Json);
-    table.only(&kept.map(|column| column.name.as_str()).collect::<Vec<_>>())
+fn brief(table: &Table) -> Table {
+    let names = table.columns.iter().map(|column| column.name.as_str());
+    table.only(&names.filter(|name| !NO_ROOM.contains(name)).collect::<Vec<_>>())
 }
 
 /// Where nobody reads on, as behind `| head`, the program ends quietly.

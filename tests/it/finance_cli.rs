@@ -148,5 +148,7 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     assert_eq!(said(&run_as(&home, "finance", &reopen)).0, 2);
     assert!(done_as(&home, "admin", &reopen).contains("is open again"));
     assert!(done_as(&home, "admin", &reopen).contains("was open already"));
-    assert!(finance(&["period", "list", "--merchant", MERCHANT]).contains("2026-01"));
+    let listed = finance(&["period", "list", "--merchant", MERCHANT]);
+    assert!(listed.contains("2026-01") && !listed.contains("summary") && !listed.contains('{'), "{listed}");
+    assert!(finance(&["period", "list", "--json", "--merchant", MERCHANT]).contains("summary"));
 }
