@@ -105,11 +105,15 @@ impl Anchor {
     }
 }
 
-/// serde's words without its line, which is always 1.
+/// serde's words on the fields, without its line, which is always 1; on what is no JSON they help nobody.
 fn without_place(error: &serde_json::Error) -> String {
+    const NONE: &str = "is no anchor of `order-ledger seal --export`";
+    if !error.is_data() {
+        return NONE.to_owned();
+    }
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
-    format!("is no anchor of `order-ledger seal --export`: {}", text.get(..end).unwrap_or(&text))
+    format!("{NONE}: {}", text.get(..end).unwrap_or(&text))
 }
 
 /// The bytes of a hash in hex.
@@ -242,7 +246,7 @@ mod tests {
         let long = format!("{line}{}", " ".repeat(limits::ANCHOR_LINE_BYTES_MAX));
         for (wrong, problem) in [
             ("{}".to_owned(), "is no anchor of `order-ledger seal --export`: missing field `log_id`"),
-            ("seal".to_owned(), "is no anchor of `order-ledger seal --export`: expected value"),
+            ("seal".to_owned(), "is no anchor of `order-ledger seal --export`"),
             (line.replace("\"root\":\"", "\"root\":\"x"), "root: "),
             (line.replace("2026-01-01T", "tomorrow"), "sealed_at: "),
             (
@@ -253,6 +257,7 @@ mod tests {
         ] {
             let error = read(format!("{line}\n{wrong}\n").as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(&format!("line 2: {problem}")), "{error}");
+            assert!(!error.contains("expected value"), "{error}");
         }
     }
 }

@@ -69,7 +69,8 @@ impl fmt::Display for Found {
             Self::Page => "it is XML or a web page, such as an error answer; download the bill again",
             Self::Json => "it is JSON, such as an error answer; download the bill again",
             Self::Archive => {
-                "it is a ZIP or Excel file; unpack it, or name the profile that describes it (--profile)"
+                "it is a ZIP or Excel file; unpack it, or name the profile that describes it (--profile, or \
+                 profile= over HTTP)"
             }
             Self::Utf16 => {
                 "its text is UTF-16, as some programs save it; take the file as it was downloaded, or save it as \
@@ -77,7 +78,7 @@ impl fmt::Display for Found {
             }
             Self::OtherText => {
                 "its first line holds no column of a bill of WeChat Pay; name the profile that describes it \
-                 (--profile)"
+                 (--profile, or profile= over HTTP)"
             }
         })
     }

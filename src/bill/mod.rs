@@ -36,7 +36,7 @@ pub use field::Field;
 pub use profile::{
     AmountUnit, ColumnRule, Constants, Days, Encoding, Figure, FigureRule, Format, FundRule, FundWord,
     LineEnds, Need, OtherColumns, Profile, Profiles, RowRule, SkipRule, SummaryRule, TimeFormat, TimeRule,
-    TradeRule, TradeWord, WordRule,
+    TradeRule, TradeWord, UnknownKind, WordRule,
 };
 pub use source::Input;
 pub use tally::DayTotals;

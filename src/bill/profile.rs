@@ -1,7 +1,7 @@
 //! How a file is laid out that holds a bill: data, which the reader follows. WeChat Pay's own layouts are such
 //! profiles too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::FixedOffset;
 use chrono::format::Item;
@@ -273,6 +273,13 @@ pub enum Days {
 }
 
 /// The profiles there are, by name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no profile has the kind {kind}; known: {known}")]
+pub struct UnknownKind {
+    pub kind: BillKind,
+    pub known: String,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profiles {
     /// In the order in which they are tried.
@@ -300,10 +307,17 @@ impl Profiles {
         &self.built_in
     }
 
-    /// What the files of a kind cover; `None` where no profile has it.
-    pub fn covers(&self, kind: &BillKind) -> Option<Covers> {
-        let mut all = self.built_in.iter().chain(self.configured.values());
-        all.find(|profile| profile.kind == *kind).map(|profile| profile.covers)
+    /// What the files of a kind cover.
+    ///
+    /// # Errors
+    /// Where no profile has it.
+    pub fn covers(&self, kind: &BillKind) -> Result<Covers, UnknownKind> {
+        let all = || self.built_in.iter().chain(self.configured.values());
+        let found = all().find(|profile| profile.kind == *kind).map(|profile| profile.covers);
+        found.ok_or_else(|| {
+            let known: BTreeSet<_> = all().map(|profile| profile.kind.as_str()).collect();
+            UnknownKind { kind: kind.clone(), known: known.into_iter().collect::<Vec<_>>().join(", ") }
+        })
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

@@ -85,6 +85,17 @@ impl Refusal {
         }
     }
 
+    /// The message for who has given options: `body.reason: …` is `--reason: …`.
+    pub fn in_options(&self) -> String {
+        let named = ["body.", "query."].into_iter().find_map(|part| self.message.strip_prefix(part));
+        match named.and_then(|rest| rest.split_once(": ")) {
+            Some((name, problem)) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+                format!("--{}: {problem}", name.replace('_', "-"))
+            }
+            Some(_) | None => self.message.clone(),
+        }
+    }
+
     /// What has no code.
     pub fn of(error: &anyhow::Error) -> Self {
         Self { code: "failed".to_owned(), message: format!("{error:#}"), detail: Value::Null }
@@ -254,4 +265,25 @@ pub fn query(pairs: &[(&str, Option<&str>)]) -> String {
     let given = pairs.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     let pairs: Vec<_> = given.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_the_request_is_told_as_the_option_that_said_it() {
+        for (message, told) in [
+            ("body.day: 2026-11-21 is not over", "--day: 2026-11-21 is not over"),
+            ("query.merchant: is missing", "--merchant: is missing"),
+            ("body.out_trade_no: has a blank", "--out-trade-no: has a blank"),
+            ("body: it is no JSON: line 1", "body: it is no JSON: line 1"),
+            ("body.roles[0].role_id: is empty", "body.roles[0].role_id: is empty"),
+            ("no merchant 77 is configured", "no merchant 77 is configured"),
+        ] {
+            let refusal =
+                Refusal { code: "body".to_owned(), message: message.to_owned(), detail: Value::Null };
+            assert_eq!(refusal.in_options(), told);
+        }
+    }
 }

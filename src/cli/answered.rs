@@ -17,7 +17,7 @@ pub fn told<T: serde::Serialize>(
             if json {
                 out!("{}", serde_json::to_string(&refusal)?);
             }
-            eprintln!("{}", refusal.message);
+            eprintln!("{}", refusal.in_options());
             return Ok(refusal.exit().into());
         }
     }

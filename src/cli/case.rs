@@ -10,8 +10,8 @@ use super::admin_client::TokenSource;
 use super::answered::told;
 use super::folding::Projections;
 use super::output::Shown;
-use super::query;
-use super::{ConfigFile, FOUND_WRONG, admin_client, door};
+use super::{ConfigFile, FOUND_WRONG, admin_client, door, merchant, query};
+use crate::domain::bill::MerchantId;
 use crate::http::api::{CaseReopened, CaseResolved, CaseToReopen, CaseToResolve, CasesResolved};
 use crate::reconcile::source::PROJECTION;
 
@@ -31,8 +31,8 @@ pub struct List {
     #[command(flatten)]
     projections: Projections,
     /// 商户号
-    #[arg(long)]
-    merchant: String,
+    #[arg(long, value_parser = merchant)]
+    merchant: MerchantId,
     /// Only those that stand so
     #[arg(long, value_enum)]
     state: Option<State>,
@@ -177,7 +177,6 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
         let day =
             |day: Option<NaiveDate>, any: &str| day.map_or_else(|| any.to_owned(), |day| day.to_string());
         let parameters = query::given([
-            ("merchant", Some(merchant)),
             ("from_day", Some(day(from, ANY_DAY.0))),
             ("to_day", Some(day(to, ANY_DAY.1))),
             ("only_differences", Some("true".to_owned())),
@@ -185,14 +184,15 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
             ("limit", limit),
             ("after", after),
         ]);
-        return query::list(&config, &projections, (PROJECTION, "rows"), &parameters, &shown).await;
+        return query::list(&config, &projections, (PROJECTION, "rows"), (&merchant, parameters), &shown)
+            .await;
     }
     if from.is_some() || to.is_some() {
         bail!("--from and --to are of open cases: give --state open with them");
     }
     let state = state.and_then(State::of_cases).map(str::to_owned);
-    let parameters = [("merchant", Some(merchant)), ("state", state), ("limit", limit), ("after", after)];
-    query::list(&config, &projections, (PROJECTION, "cases"), &query::given(parameters), &shown).await
+    let parameters = query::given([("state", state), ("limit", limit), ("after", after)]);
+    query::list(&config, &projections, (PROJECTION, "cases"), (&merchant, parameters), &shown).await
 }
 
 async fn resolve(args: Resolve) -> anyhow::Result<ExitCode> {

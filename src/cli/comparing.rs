@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use crate::audit::compare::{Compared, Difference, Place, Verdict, Which, compare
 /// the log itself lacks something that the other one has, that is found wrong, as any difference.
 pub async fn against(log: &LogPlace, against: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let against = LogPlace::named("--against", against)?;
+    ensure!(!log.is(&against), "--against names the log itself, {log}: name the copy");
     let other = against.open_to_read().await.context("--against")?;
     let (shown, log) = ([log.to_string(), against.to_string()], log.open_to_read().await?);
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
@@ -63,7 +64,10 @@ fn tell([log, copy]: &[String; 2], Compared { log_ids: [own, other], same, verdi
         }
     }
     if own == other {
-        out!("both have log id {}: one was made by copying the file of the other", own.0);
+        out!(
+            "both have log id {}: one was made by copying the files of the other, or they are one log by two names",
+            own.0
+        );
     }
 }
 

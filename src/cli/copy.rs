@@ -13,13 +13,12 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::COULD_NOT_RUN;
 use super::log::LogPlace;
 use super::long_running::{self, EndSignals};
 use super::serve::{LogFormat, log_to_stderr};
+use super::{COULD_NOT_RUN, counted};
 use crate::limits;
 use crate::store::copying::{End, Progress, begins_alike, catch_up};
-use crate::store::sqlite::is_same_file;
 use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};
 
 /// Copy a log into another, event by event with the same ids: a backup, a replica, a log on another machine
@@ -52,14 +51,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let stop = stop_when_told()?;
         let source = Source::open(&from).await?;
-        match (&from, &to) {
-            (LogPlace::File(from), LogPlace::File(file)) if is_same_file(from, file) => {
-                bail!("--from and --to are the same file, {to}: name another one as --to")
-            }
-            (from, to) if from == to => {
-                bail!("--from and --to are the same log, {to}: name another one as --to")
-            }
-            _ => {}
+        if from.is(&to) {
+            let what = if matches!(to, LogPlace::File(_)) { "file" } else { "log" };
+            bail!("--from and --to are the same {what}, {to}: name another one as --to")
         }
         let target = to.open_as_copy().await.context("--to")?;
         // A cluster is asked for events by positions that it has given out only, and not for those of a sample.
@@ -213,7 +207,7 @@ impl Done {
             return out!("{done}");
         }
         let position = text(self.position).unwrap_or_else(|| "0".into());
-        out!("{} events copied, up to position {position}", self.events);
+        out!("{} copied, up to position {position} of the source", counted(self.events, "event"));
         out!("{} is log {}", self.from, self.source.0);
         out!("{} is log {}", self.to, self.target.0);
     }

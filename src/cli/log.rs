@@ -42,6 +42,17 @@ impl LogPlace {
         }
     }
 
+    /// Whether both are the same log: one file, whatever it is called, or one place in a cluster, whoever asks it.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => sqlite::is_same_file(one, other),
+            (Self::Cluster { address, prefix }, Self::Cluster { address: other, prefix: others_prefix }) => {
+                prefix == others_prefix && address.shares_a_node(other)
+            }
+            (Self::File(_), Self::Cluster { .. }) | (Self::Cluster { .. }, Self::File(_)) => false,
+        }
+    }
+
     /// The log that an option names, `--from` or others: its file, its URL, or `@` and the file that holds the URL. Of a
     /// URL only what is no secret is repeated.
     ///

@@ -210,6 +210,12 @@ fn load_config(file: &ConfigFile) -> anyhow::Result<Config> {
     })
 }
 
+/// `1 seal`, `2 seals`.
+fn counted(count: u64, one: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{end}")
+}
+
 /// A 商户号, as an option.
 fn merchant(text: &str) -> Result<MerchantId, String> {
     MerchantId::parse(text).map_err(|error| error.to_string())

@@ -7,8 +7,7 @@ use super::admin_client::TokenSource;
 use super::answered::told;
 use super::folding::Projections;
 use super::output::{OutFile, Shown};
-use super::query;
-use super::{ConfigFile, door, merchant};
+use super::{ConfigFile, door, merchant, query};
 use crate::domain::bill::{MerchantId, Sha256Hex};
 use crate::domain::period::Month;
 use crate::http::api::{PeriodPrepared, PeriodStanding, PeriodToClose, PeriodToReopen};
@@ -30,8 +29,8 @@ pub struct List {
     #[command(flatten)]
     projections: Projections,
     /// 商户号
-    #[arg(long)]
-    merchant: String,
+    #[arg(long, value_parser = merchant)]
+    merchant: MerchantId,
     #[command(flatten)]
     shown: Shown,
 }
@@ -134,8 +133,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn list(args: List) -> anyhow::Result<ExitCode> {
     let List { config, projections, merchant, shown } = args;
-    let parameters = query::given([("merchant", Some(merchant))]);
-    query::list(&config, &projections, ("reconciliation", "periods"), &parameters, &shown).await
+    query::list(&config, &projections, ("reconciliation", "periods"), (&merchant, vec![]), &shown).await
 }
 
 async fn prepare(args: Prepare) -> anyhow::Result<ExitCode> {
@@ -157,14 +155,20 @@ async fn close(args: Close) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let body = PeriodToClose { report_sha256: args.report.to_string() };
     let answered = client.post::<PeriodStanding>(&args.key.path("close"), &body).await?;
-    told(answered, args.json, |it| out!("{} of {} is closed", it.month, it.merchant))
+    told(answered, args.json, |it| {
+        let done = if it.recorded { "is closed" } else { "had been closed so before" };
+        out!("{} of {} {done}", it.month, it.merchant);
+    })
 }
 
 async fn reopen(args: Reopen) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let body = PeriodToReopen { reason: args.reason };
     let answered = client.post::<PeriodStanding>(&args.key.path("reopen"), &body).await?;
-    told(answered, args.json, |it| out!("{} of {} is open again", it.month, it.merchant))
+    told(answered, args.json, |it| {
+        let done = if it.recorded { "is open again" } else { "was open already" };
+        out!("{} of {} {done}", it.month, it.merchant);
+    })
 }
 
 async fn report(args: Report) -> anyhow::Result<ExitCode> {

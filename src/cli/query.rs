@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::ConfigFile;
 use super::folding::{Projections, ReadModels};
 use super::output::{Format, OutFile, Shown};
+use super::{ConfigFile, is_configured, load_config};
+use crate::domain::bill::MerchantId;
 use crate::projector::{Answer, AskError, Parameter, QueryDeclaration, Question};
 use crate::store::Position;
-use crate::table;
+use crate::table::{self, Table};
 use crate::{clock, limits};
 
 /// Ask a named query of a read model; without names: say which there are
@@ -53,7 +54,7 @@ async fn ask(args: Args) -> anyhow::Result<ExitCode> {
             }
             return Ok(());
         };
-        show(models, projection, query, &parameters, &shown).await
+        show(models, projection, query, &parameters, (&shown, Columns::All)).await
     })
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -65,26 +66,41 @@ pub fn given<const N: usize>(parameters: [(&str, Option<String>); N]) -> Vec<(St
     given.collect()
 }
 
-/// Asks a named query and shows its answer, for commands that stand for one.
+/// Asks a named query about a merchant, who must be configured, and shows its answer, for commands that stand for one.
 pub async fn list(
     config: &ConfigFile,
     projections: &Projections,
     (projection, query): (&str, &str),
-    parameters: &[(String, String)],
+    (merchant, mut parameters): (&MerchantId, Vec<(String, String)>),
     shown: &Shown,
 ) -> anyhow::Result<ExitCode> {
     shown.format()?;
-    let work = async |models: &ReadModels| show(models, projection, query, parameters, shown).await;
+    is_configured(&load_config(config)?, merchant)?;
+    parameters.push(("merchant".to_owned(), merchant.to_string()));
+    let work = async |models: &ReadModels| {
+        show(models, projection, query, &parameters, (shown, Columns::Brief)).await
+    };
     ReadModels::with(config, projections, work).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Which columns a table for people has; files and JSON have all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    All,
+    /// Without those that hold JSON, for which a terminal has no room.
+    Brief,
+}
+
+/// The columns of JSON that make lines of hundreds of characters.
+const NO_ROOM: [&str; 3] = ["facts", "judged_facts", "summary"];
 
 async fn show(
     models: &ReadModels,
     projection: &str,
     query: &str,
     parameters: &[(String, String)],
-    shown: &Shown,
+    (shown, columns): (&Shown, Columns),
 ) -> anyhow::Result<()> {
     let as_of = shown.as_of.unwrap_or_else(clock::now);
     let wait = limits::QUERY_POSITION_WAIT;
@@ -98,7 +114,7 @@ async fn show(
     }?;
     tell_if_behind(models, answer.position).await?;
     let log_id = models.projector.log_id().0.to_string();
-    let bytes = written(shown, &answer, &log_id)?;
+    let bytes = written((shown, columns), &answer, &log_id)?;
     match &shown.file {
         Some(path) => {
             let mut file = OutFile::begin(path)?;
@@ -133,10 +149,14 @@ struct Written<'a> {
     rows: table::json::Rows<'a>,
 }
 
-fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
+fn written((shown, columns): (&Shown, Columns), answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u8>> {
     let bom = if shown.bom { table::csv::Bom::With } else { table::csv::Bom::Without };
     Ok(match shown.format()? {
-        Format::Table => table::text::write(&answer.table).into_bytes(),
+        Format::Table => match columns {
+            Columns::All => table::text::write(&answer.table),
+            Columns::Brief => table::text::write(&brief(&answer.table)),
+        }
+        .into_bytes(),
         Format::Json => {
             let position = answer.position.map(|position| position.to_string());
             let (next, rows) = (answer.next.as_deref(), table::json::Rows(&answer.table));
@@ -147,6 +167,11 @@ fn written(shown: &Shown, answer: &Answer, log_id: &str) -> anyhow::Result<Vec<u
         Format::Csv => table::csv::write(&answer.table, bom)?,
         Format::Xlsx => table::xlsx::write(&answer.table, &answer.declaration.name)?,
     })
+}
+
+fn brief(table: &Table) -> Table {
+    let names = table.columns.iter().map(|column| column.name.as_str());
+    table.only(&names.filter(|name| !NO_ROOM.contains(name)).collect::<Vec<_>>())
 }
 
 /// Where nobody reads on, as behind `| head`, the program ends quietly.

@@ -6,8 +6,8 @@ use super::admin_client::TokenSource;
 use super::answered::told;
 use super::folding::Projections;
 use super::output::Shown;
-use super::query;
-use super::{ConfigFile, door};
+use super::{ConfigFile, door, merchant, query};
+use crate::domain::bill::MerchantId;
 use crate::http::api::{OrderToRecover, RecoveryProposed, RecoveryStanding, Withdrawal};
 
 #[derive(clap::Subcommand)]
@@ -26,8 +26,8 @@ pub struct List {
     #[command(flatten)]
     projections: Projections,
     /// 商户号
-    #[arg(long)]
-    merchant: String,
+    #[arg(long, value_parser = merchant)]
+    merchant: MerchantId,
     /// Only those in this state: open, approved or withdrawn
     #[arg(long)]
     state: Option<String>,
@@ -118,8 +118,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn list(args: List) -> anyhow::Result<ExitCode> {
     let List { config, projections, merchant, state, shown } = args;
-    let parameters = query::given([("merchant", Some(merchant)), ("state", state)]);
-    query::list(&config, &projections, ("reconciliation", "recoveries"), &parameters, &shown).await
+    let parameters = query::given([("state", state)]);
+    query::list(&config, &projections, ("reconciliation", "recoveries"), (&merchant, parameters), &shown)
+        .await
 }
 
 async fn propose(args: Propose) -> anyhow::Result<ExitCode> {
@@ -148,14 +149,20 @@ async fn approve(args: Approve) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let path = path(&args.app, &args.out_trade_no, "approve");
     let answered = client.post::<RecoveryStanding>(&path, &serde_json::json!({})).await?;
-    told(answered, args.json, |it| out!("{} of {} is an order", it.out_trade_no, it.app))
+    told(answered, args.json, |it| {
+        let done = if it.recorded { "is an order" } else { "had been approved before" };
+        out!("{} of {} {done}", it.out_trade_no, it.app);
+    })
 }
 
 async fn withdraw(args: Withdraw) -> anyhow::Result<ExitCode> {
     let client = door::server(&super::load_config(&args.config)?, &args.token)?;
     let path = path(&args.app, &args.out_trade_no, "withdraw");
     let answered = client.post::<RecoveryStanding>(&path, &Withdrawal { reason: args.reason }).await?;
-    told(answered, args.json, |it| out!("{} of {} is withdrawn", it.out_trade_no, it.app))
+    told(answered, args.json, |it| {
+        let done = if it.recorded { "is withdrawn" } else { "had been withdrawn before" };
+        out!("{} of {} {done}", it.out_trade_no, it.app);
+    })
 }
 
 fn path(app: &str, out_trade_no: &str, verb: &str) -> String {

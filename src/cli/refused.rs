@@ -29,6 +29,7 @@ pub enum Command {
     Show {
         #[command(flatten)]
         config: ConfigFile,
+        #[arg(value_parser = entry_number)]
         id: i64,
         /// The result as JSON
         #[arg(long)]
@@ -42,6 +43,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+fn entry_number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "an entry of the ring is a number: order-ledger refused list")
 }
 
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -137,9 +142,12 @@ fn recheck(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         }
         given_up += usize::from(now.passes && has_given_up(entry));
     }
-    eprintln!(
-        "{would_pass} of {looked_at} refused pushes would be accepted now; WeChat's next repeat brings them in"
-    );
+    match would_pass {
+        0 => eprintln!("none of {looked_at} refused pushes would be accepted now"),
+        _ => eprintln!(
+            "{would_pass} of {looked_at} refused pushes would be accepted now; WeChat's next repeat brings them in"
+        ),
+    }
     if given_up > 0 {
         eprintln!(
             "{given_up} of them WeChat has given up by now: ask it to push them again, or settle by hand"

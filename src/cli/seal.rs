@@ -13,7 +13,7 @@ use super::answered::told;
 use super::door::{Door, Here};
 use super::log::{LogPlace, OwnLog};
 use super::output::{OutFile, Stdout};
-use super::{COULD_NOT_RUN, ConfigFile, FOUND_WRONG, fresh};
+use super::{COULD_NOT_RUN, ConfigFile, FOUND_WRONG, counted, fresh};
 use crate::audit::anchor::{self, Anchor};
 use crate::audit::seal::Sealer;
 use crate::clock;
@@ -22,6 +22,7 @@ use crate::ed25519::SigningKey;
 use crate::http::api::{Code, LogSealed, SEALS_PATH};
 use crate::ledger::newest_seal;
 use crate::limits;
+use crate::moment::beijing_text;
 use crate::store::ReadLog;
 
 /// What `--export` writes to, for stdout.
@@ -43,7 +44,7 @@ pub struct Args {
     /// Write all seals as lines of JSON, which prove what the log was, to a file, or to stdout for `-`
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = STDOUT)]
     export: Option<PathBuf>,
-    /// Only the newest of them
+    /// Only the newest of them. A file that holds several stays as it is
     #[arg(long, requires = "export")]
     newest: bool,
     #[command(flatten)]
@@ -96,7 +97,9 @@ async fn seal(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let has_no_key = matches!(&answered, Err(refusal) if refusal.is(Code::NotSealing));
     let told = told(answered, args.json, |LogSealed { added, seal }| match (added, seal) {
         (_, None) => out!("nothing is recorded, so there is nothing to seal"),
-        (0, Some(seal)) => out!("nothing new since seal {}, of {}", seal.revision, seal.sealed_at),
+        (0, Some(seal)) => {
+            out!("nothing new since seal {}, of {}", seal.revision, beijing_text(&seal.sealed_at));
+        }
         (_, Some(seal)) => {
             out!("seal {} covers {} events, root {}", seal.revision, seal.count, seal.root);
             out!("keep it where nobody can change it who can change the log:");
@@ -132,14 +135,23 @@ async fn export(config: &Config, file: &Path, args: &Args) -> anyhow::Result<Exi
         write(log.as_ref(), args, &mut Stdout).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(missing) = lost(log.as_ref(), file).await? {
+    let kept = kept(file)?;
+    if let Some(missing) = lost(log.as_ref(), &kept).await? {
         eprintln!("{}", missing.told(file, log.as_ref()));
         return Ok(FOUND_WRONG.into());
+    }
+    if args.newest && kept.len() > 1 {
+        bail!(
+            "{}: it holds {} seals, of which --newest would leave one; it stays as it is: name another file, or export \
+             without --newest",
+            file.display(),
+            kept.len()
+        )
     }
     let mut out = OutFile::begin(file)?;
     let written = write(log.as_ref(), args, &mut out).await?;
     out.finish()?;
-    eprintln!("{}: {written} seals", file.display());
+    eprintln!("{}: {}", file.display(), counted(written, "seal"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -170,17 +182,21 @@ impl Lost {
     }
 }
 
-/// What would be lost if the file was written anew. A file that holds anything but anchors is an error.
-async fn lost(log: &dyn ReadLog, file: &Path) -> anyhow::Result<Option<Lost>> {
+/// The anchors that stand in the file. A file that holds anything else is an error.
+fn kept(file: &Path) -> anyhow::Result<Vec<Anchor>> {
     // A pipe or a device keeps nothing.
     if !fs::metadata(file).is_ok_and(|stands| stands.is_file()) {
-        return Ok(None);
+        return Ok(vec![]);
     }
     let shown = || file.display().to_string();
-    let kept = anchor::read(BufReader::new(File::open(file).with_context(shown)?)).map_err(|error| {
+    anchor::read(BufReader::new(File::open(file).with_context(shown)?)).map_err(|error| {
         anyhow!("{}: {error}; it is no file of anchors and stays as it is: name another file", shown())
-    })?;
-    let Some(missing) = anchor::first_missing(log, &kept).await? else { return Ok(None) };
+    })
+}
+
+/// What would be lost if the file was written anew.
+async fn lost(log: &dyn ReadLog, kept: &[Anchor]) -> anyhow::Result<Option<Lost>> {
+    let Some(missing) = anchor::first_missing(log, kept).await? else { return Ok(None) };
     let newest = newest_seal(log, None).await?.map_or(0, |newest| newest.seal.revision);
     Ok(Some(Lost { kept: missing.clone(), newest }))
 }

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use super::fresh;
+use crate::clock;
 use crate::config::{Role, check_name, parse_expires};
 use crate::domain::app::AppSlug;
 
@@ -45,6 +47,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let name = args.name.as_deref().unwrap_or(args.role.as_str());
     let named = check_name(name);
     ensure!(named.is_ok(), "--name: {}", named.err().unwrap_or_default());
+    let over = args.expires.as_deref().filter(|text| is_over(text, clock::now()));
+    ensure!(over.is_none(), "--expires: {} is over: name a day or a time to come", over.unwrap_or_default());
     let access = fresh::access_token()?;
     let section = section(name, &args, &access.sha256);
     if args.json {
@@ -54,6 +58,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         out!("Add this to the configuration and reload it:\n\n{section}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_over(expires: &str, now: DateTime<Utc>) -> bool {
+    parse_expires(expires).is_some_and(|end| end <= now)
 }
 
 fn section(name: &str, args: &Args, sha256: &str) -> String {
@@ -89,5 +97,18 @@ mod tests {
         assert_eq!((token.name.as_str(), token.role, token.app.clone()), ("finance-lin", Role::Finance, app));
         assert_eq!(hex::encode(token.token_sha256), access.sha256);
         assert!(token.expires.is_some());
+    }
+
+    #[test]
+    fn a_day_that_is_over_in_beijing_is_no_last_day() {
+        let now = DateTime::parse_from_rfc3339("2026-11-20T16:00:00Z").unwrap().to_utc();
+        for (expires, over) in [
+            ("2026-11-20", true),
+            ("2026-11-21", false),
+            ("2026-11-21T00:00:00+08:00", true),
+            ("2026-11-20T16:00:01Z", false),
+        ] {
+            assert_eq!(is_over(expires, now), over, "{expires}");
+        }
     }
 }

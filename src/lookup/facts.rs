@@ -23,6 +23,8 @@ pub struct Facts {
     pub player: Player,
     /// Places that could not be looked at, or do not know all of the log.
     pub unseen: Vec<&'static str>,
+    /// Only refused requests were not looked at, because they have no past.
+    pub is_of_then: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -34,6 +34,11 @@ pub trait Sources: Send + Sync {
 
     /// The requests that never reached the log and claim to have the id.
     async fn refused(&self, id: &str) -> Result<Table, String>;
+
+    /// Whether what is asked is of then, where refused requests are not looked at.
+    fn is_of_then(&self) -> bool {
+        false
+    }
 }
 
 /// What a question gave, what it is as of, and what may be missing.
@@ -149,6 +154,7 @@ pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players
     let is_missed = |looked: &&LookedIn| looked.problem.is_some() && looked.place != BILLED;
     let unseen = looked_in.iter().filter(is_missed).map(|looked| looked.place);
     facts.unseen = unseen.collect();
+    facts.is_of_then = sources.is_of_then() && facts.unseen == [REFUSED];
     let (verdict, words) = verdict::judge(&facts, as_of);
     Lookup { id: id.to_owned(), verdict, words, found, looked_in }
 }

@@ -58,4 +58,8 @@ impl Sources for ReadModelsThen {
         Err("requests that were refused are no part of the log: they are looked at without as_of only"
             .to_owned())
     }
+
+    fn is_of_then(&self) -> bool {
+        true
+    }
 }

@@ -26,6 +26,9 @@ pub fn said_with(facts: &Facts, (verdict, words): (Verdict, Words)) -> (Verdict,
 }
 
 pub fn cannot_tell(facts: &Facts) -> Words {
+    if facts.is_of_then {
+        return nothing_then();
+    }
     let unseen = facts.unseen.join(", ");
     let found = elsewhere(facts);
     let words = if found.is_empty() {
@@ -43,6 +46,15 @@ pub fn cannot_tell(facts: &Facts) -> Words {
     };
     let next = "Ask again when they answer; `looked_in` says what is wrong with each.";
     words.then(next, "请在其恢复后重试；`looked_in` 说明了各自的问题。")
+}
+
+/// Nothing was found as of then. To ask again would give the same.
+fn nothing_then() -> Words {
+    let words = Words::say("Nothing was recorded of it as of then.", "截至该时刻没有任何记录。");
+    words.then(
+        "Refused requests are no part of the past: ask without `as_of` to look there.",
+        "被拒绝的请求不属于历史状态：请不带 `as_of` 查询。",
+    )
 }
 
 /// What there is beside deliveries of production, in English and in Chinese.

@@ -166,6 +166,11 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
         ("a player", player(), Verdict::Player),
         ("nothing", Facts::default(), Verdict::NoTrace),
         ("nothing, half blind", Facts { unseen: vec!["orders"], ..Facts::default() }, Verdict::CannotTell),
+        (
+            "nothing then",
+            Facts { is_of_then: true, ..blind("refused", Facts::default()) },
+            Verdict::CannotTell,
+        ),
         ("found, half blind", Facts { unseen: vec!["refused"], ..mocks() }, Verdict::MockOnly),
         ("granted, orders behind", blind("orders", granted()), Verdict::DeliveredAndGranted),
         ("a refund, gifts unseen", blind("gifts", refund("production", Some("N"))), Verdict::Refunded),
@@ -217,6 +222,10 @@ fn the_words_say_since_when_and_what_to_do() {
         (&blind("gifts", held("unusable", "open")), "looked at: gifts. Found elsewhere: a push that waits"),
         (&blind("orders", strangers(Facts::default())), "Found elsewhere: a refused request that anybody"),
         (&blind("orders", Facts::default()), "Nothing was found, but"),
+        (
+            &Facts { is_of_then: true, ..blind("refused", Facts::default()) },
+            "Nothing was recorded of it as of then. Refused requests are no part of the past: ask without",
+        ),
         (&billed("missing_in_ledger", ""), "for 2026-01-05 holds this payment over 6.00 yuan"),
         (&billed("missing_in_ledger", ""), "recovery propose --merchant 1900000109 --transaction-id T9"),
         (&billed("missing_in_ledger", "resolved"), "lin has resolved it as a case: another shop's."),

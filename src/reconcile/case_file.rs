@@ -83,7 +83,7 @@ pub enum CaseFileError {
         COLUMNS.join(", ")
     )]
     NoHeader,
-    #[error("{place}: the columns {} are missing", missing.join(", "))]
+    #[error("{place}: the column{} missing", told_columns(missing))]
     Columns { place: Place, missing: Vec<&'static str> },
     #[error("{place}: two columns are named {column}")]
     ColumnTwice { place: Place, column: &'static str },
@@ -256,6 +256,12 @@ fn header(place: &Place, cells: &[ReadCell]) -> Result<Option<BTreeMap<&'static 
     } else {
         Err(CaseFileError::Columns { place: place.clone(), missing })
     }
+}
+
+/// ` facts is`, `s facts, status are`.
+fn told_columns(missing: &[&str]) -> String {
+    let (end, are) = if missing.len() == 1 { ("", "is") } else { ("s", "are") };
+    format!("{end} {} {are}", missing.join(", "))
 }
 
 /// Of `case (case_id)` what stands in the brackets.

@@ -103,6 +103,7 @@ fn what_is_no_edited_report_is_refused() {
         ("", "no row of column names was found"),
         ("a,b\n1,2\n", "no row of column names was found"),
         ("a\nb\nc\ncase_id\n", "no row of column names was found"),
+        ("case_id,status,case_kind,case_state,case_reason\n", "row 1: the column facts is missing"),
         ("case_id,status\n", "row 1: the columns case_kind, case_state, case_reason, facts are missing"),
         ("case_id,case_id\n", "row 1: two columns are named case_id"),
         ("PK and so on", "this is no Excel workbook (.xlsx)"),

@@ -8,12 +8,15 @@ use super::report::ReportError;
 use super::scope::{self, Scope};
 use super::source::{self, Source};
 use crate::domain::seal::Seal;
-use crate::moment::stamp;
+use crate::moment::{beijing, stamp};
 use crate::store::{LogId, Position};
 use crate::table::json::Rows;
 use crate::table::{Cell, Column, Row, Table, Unit};
 
 pub const SOFTWARE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The fact that is a moment.
+const AS_OF: &str = "as_of";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
@@ -154,11 +157,12 @@ impl Header {
         remarks
     }
 
-    /// The facts of the report itself, as lines.
+    /// The facts of the report itself, as lines for people: the moment is Beijing's.
     pub fn about(&self) -> Table {
         let text = |text: &str| Cell::Text(text.to_owned());
-        let row = |fact: Fact| {
-            vec![text(fact.label), text(fact.key), text(fact.value.as_deref().unwrap_or("none"))]
+        let row = |Fact { key, label, value }: Fact| {
+            let value = if key == AS_OF { Some(beijing(self.scope.as_of)) } else { value };
+            vec![text(label), text(key), text(value.as_deref().unwrap_or("none"))]
         };
         Table {
             columns: [("item", "项目 item"), ("key", "键 key"), ("value", "值 value")]
@@ -212,7 +216,7 @@ impl Header {
             fact("from_day", "起始日 from", from.to_string()),
             fact("to_day", "截止日 to", to.to_string()),
             maybe("status", "状态筛选 status", status.clone()),
-            fact("as_of", "截至时刻 as of", stamp(*as_of)),
+            fact(AS_OF, "截至时刻 as of", stamp(*as_of)),
             fact("log_id", "日志编号 log", self.log_id.0.to_string()),
             maybe("position", "日志位置 position", self.position.map(|position| position.to_string())),
             maybe("seal_head", "封存根哈希 root of the newest seal", of_seal(|seal| seal.root.to_string())),

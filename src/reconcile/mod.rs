@@ -8,6 +8,7 @@ pub mod periods;
 pub mod recoveries;
 pub mod report;
 mod row;
+mod runs;
 pub mod scope;
 pub mod source;
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Desk;
 use super::header::Header;
 use super::report::{self, Format, ReportError, Written};
+use super::runs;
 use super::scope::Scope;
 use super::source::{PROJECTION, Sealed, Source};
 use crate::decision::usable_reason;
@@ -123,17 +124,19 @@ fn file_of(source: &dyn Source, scope: &Scope, spool: &Spool) -> Result<(File, W
     Ok((file, written))
 }
 
-/// `2026-01-03 (refunds)` for each day that the bills leave open; of the days before the month only those whose
-/// payments it waits for, since refunds may be far older than what was ever imported.
+/// `2026-01-03 to 2026-01-31 (refunds)` for the days that the bills leave open; of the days before the month only those
+/// whose payments it waits for, since refunds may be far older than what was ever imported.
 fn missing(header: &Header) -> Vec<String> {
-    let told = |row: &Row<'_>, sides: &str| format!("{} ({sides})", row.text("day").unwrap_or_default());
+    let awaited = header.awaited.rows().filter(|row| row.text("side") == Some("payments"));
+    let before = awaited.map(|row| (row.text("day").unwrap_or_default(), "payments".to_owned()));
+    let gaps = header.gaps();
     let of_gap = |row: Row<'_>| {
         let sides = ["payments", "refunds"].into_iter().filter(|side| row.text(side) == Some("no"));
-        told(&row, &sides.collect::<Vec<_>>().join(" and "))
+        sides.collect::<Vec<_>>().join(" and ")
     };
-    let awaited = header.awaited.rows().filter(|row| row.text("side") == Some("payments"));
-    let before = awaited.map(|row| told(&row, "payments"));
-    before.chain(header.gaps().rows().map(of_gap)).collect()
+    let within = gaps.rows().filter_map(|row| Some((row.text("day")?, of_gap(row))));
+    let runs = runs::of_days(before.chain(within));
+    runs.into_iter().map(|(days, sides)| format!("{days} ({sides})")).collect()
 }
 
 #[derive(Serialize)]

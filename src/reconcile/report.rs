@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::header::{Header, Sums, Totals, add};
+use super::runs;
 use super::scope::Scope;
 use super::source::{self, Source};
 use crate::domain::bill::Sha256Hex;
@@ -196,13 +197,21 @@ fn terminal(source: &dyn Source, header: &Header, mut out: impl Write) -> Result
     if gaps.rows.is_empty() {
         writeln!(out, "The bills cover every day of payments and refunds.\n")?;
     } else {
-        section(&mut out, "Days without bills", &gaps.only(&["day", "payments", "refunds"]))?;
+        section(&mut out, "Days without bills", &in_runs(&gaps.only(&["day", "payments", "refunds"])))?;
     }
     for remark in header.remarks() {
         writeln!(out, "{remark}.\n")?;
     }
     section(&mut out, &format!("Rows, the first {}", limits::LIST_ROWS), &differences)?;
     Ok(rows)
+}
+
+/// The same, days one after another of which the same is said in one row.
+fn in_runs(days: &Table) -> Table {
+    let rows = days.rows().filter_map(|row| Some((row.text("day")?, row.cells().get(1..)?)));
+    let runs = runs::of_days(rows);
+    let row = |(days, rest): (String, &[Cell])| [&[Cell::Text(days)], rest].concat();
+    Table { columns: days.columns.clone(), rows: runs.into_iter().map(row).collect() }
 }
 
 fn section(out: &mut impl Write, title: &str, table: &Table) -> io::Result<()> {

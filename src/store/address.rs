@@ -143,6 +143,14 @@ pub fn scheme_of(text: &str) -> Option<&'static str> {
 }
 
 impl Address {
+    /// Whether a node stands in both, as in no two clusters, whoever logs in.
+    pub fn shares_a_node(&self, other: &Self) -> bool {
+        let is_same = |one: &(String, u16), other: &(String, u16)| {
+            one.1 == other.1 && one.0.eq_ignore_ascii_case(&other.0)
+        };
+        self.nodes.iter().any(|one| other.nodes.iter().any(|node| is_same(one, node)))
+    }
+
     /// # Errors
     /// Where the URL is wrong, or says what a ledger must not do.
     pub fn parse(url: &str) -> Result<Self, AddressError> {

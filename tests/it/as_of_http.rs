@@ -143,6 +143,8 @@ async fn an_id_is_looked_for_as_of_then_and_the_feed_says_why_it_has_no_past() {
     }
     // What was refused then is not known any more, so that there was no trace cannot be said.
     assert_eq!(verdict("B", first.to_string()).await.0, "cannot_tell");
+    let then = settled(&support, &format!("/v1/lookup?id=B&as_of={first}")).await.json();
+    assert_eq!(then["words"], "Nothing was recorded of it as of then.");
     assert_eq!(verdict("B", "2999-01-01T00:00:00Z".to_owned()).await.0, "delivered_not_granted");
     for (path, outcome, says) in [
         (format!("/v1/lookup?id=A&as_of={}", first + 9), "422 parameter", "lies outside of this log"),

@@ -381,6 +381,9 @@ async fn a_day_without_a_bill_is_declared_empty_and_a_bill_that_comes_later_is_t
         assert_eq!(finance.send("POST", "/v1/bills/empty", &wrong).await.outcome(), expected, "{field}");
     }
     assert_eq!(upload(&finance, "", &all(&[paid(5, "T1", 600)])).await.status, 200);
+    let unknown = json!({"merchant": MERCHANT, "day": "2026-01-06", "kind": "funds", "reason": "none"});
+    let told = finance.send("POST", "/v1/bills/empty", &unknown).await;
+    assert!(told.text().contains("no profile has the kind funds; known: all, fundflow, "), "{told:?}");
     assert_eq!(finance.send("POST", "/v1/bills/empty", &empty).await.outcome(), "409 bill_stands");
 }
 

@@ -75,6 +75,28 @@ async fn a_log_that_a_server_writes_is_copied_and_the_next_copy_takes_what_is_ne
 }
 
 #[tokio::test]
+async fn a_log_is_no_copy_of_itself_whatever_it_is_called() {
+    let home = Home::new();
+    let server = home.serve();
+    accepted(&home, &server, &["A"]).await;
+    assert!(server.terminate().success());
+    let (own, link, hard) = (home.store(), home.folder().join("link.db"), home.folder().join("hard.db"));
+    std::os::unix::fs::symlink(&own, &link).unwrap();
+    std::fs::hard_link(&own, &hard).unwrap();
+    for name in [&own, &link, &hard] {
+        let against = home.run(&["verify", "--against", name.to_str().unwrap()]);
+        let said = String::from_utf8(against.stderr).unwrap();
+        assert_eq!((against.status.code(), against.stdout.as_slice()), (Some(2), &b""[..]), "{said}");
+        assert!(said.contains("--against names the log itself") && said.contains("name the copy"), "{said}");
+    }
+    let file = home.folder().join("file.db");
+    std::fs::copy(&own, &file).unwrap();
+    let against = home.run(&["verify", "--against", file.to_str().unwrap()]);
+    let said = String::from_utf8(against.stdout).unwrap();
+    assert!(against.status.success() && said.contains("one was made by copying the files"), "{said}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_copied_is_refused_with_its_reason_and_nothing_is_changed() {
     let home = Home::new();
     let server = home.serve();

@@ -28,7 +28,7 @@ async fn a_day_that_has_not_happened_is_refused_by_the_server_and_by_the_command
     let day = ["--merchant", MERCHANT, "--day", "2999-01-05", "--kind", "all", "--reason", "none"];
     for (args, code, said) in [
         (vec!["bill", "import", &path], 1, "the bill is of 2999-01-05"),
-        ([&["bill", "declare-empty"], &day[..]].concat(), 2, "2999-01-05 is not over in Beijing"),
+        ([&["bill", "declare-empty"], &day[..]].concat(), 2, "--day: 2999-01-05 is not over in Beijing"),
     ] {
         let output = home.run(&args);
         let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -142,6 +142,43 @@ async fn a_report_needs_a_scope_and_a_role_that_may_take_it() {
 }
 
 #[tokio::test]
+async fn an_unknown_merchant_is_no_merchant_without_rows() {
+    let home = home_of_a_merchant();
+    let server = serving(&home).await;
+    let days = "from_day=2026-01-01&to_day=2026-01-31";
+    for path in [
+        "/v1/cases?".to_owned(),
+        "/v1/periods?".to_owned(),
+        "/v1/recoveries?".to_owned(),
+        format!("/v1/bills?{days}&"),
+        format!("/v1/reconciliation/summary?{days}&"),
+        format!("/v1/reconciliation/rows?{days}&"),
+        format!("/v1/reconciliation/coverage?{days}&"),
+    ] {
+        for (client, merchant, outcome) in [
+            ("finance", MERCHANT, "200"),
+            ("finance", "77", "404 unknown_merchant"),
+            ("finance", "x", "422 parameter"),
+            ("game", "77", "403 role"),
+        ] {
+            let asked = server.client(client).get(&format!("{path}merchant={merchant}")).await;
+            assert_eq!(asked.outcome(), outcome, "{client} {path}{merchant}: {asked:?}");
+        }
+    }
+    let finance = server.client("finance");
+    let case = json!({"merchant": "77", "kind": "payment", "id": "T9", "reason": "why"});
+    let order = json!({"merchant": "77", "transaction_id": "T9", "out_trade_no": "A", "product_id": "gem", "quantity": 1, "evidence": "why"});
+    for (path, body) in
+        [("/v1/cases/resolve", &case), ("/v1/cases/reopen", &case), ("/v1/recoveries", &order)]
+    {
+        assert_eq!(finance.send("POST", path, body).await.outcome(), "404 unknown_merchant", "{path}");
+    }
+    // Of whom something stands in the log though nothing is configured any more, the questions themselves tell.
+    let asked = finance.get("/v1/projections/reconciliation/cases?merchant=77").await;
+    assert_eq!(asked.outcome(), "200", "{asked:?}");
+}
+
+#[tokio::test]
 async fn a_token_for_one_app_sees_nothing_of_another_app_of_the_same_merchant() {
     let home = home_of_a_merchant();
     home.reconfigure(|text| text.replace("apps = [\"demo\"]", "apps = [\"demo\", \"other\"]"));

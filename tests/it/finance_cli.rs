@@ -123,6 +123,7 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     let (code, told) = said(&run_as(&home, "finance", &approve));
     assert_eq!(code, 1, "{told}");
     assert!(done_as(&home, "admin", &approve).contains("is an order"));
+    assert!(done_as(&home, "admin", &approve).contains("had been approved before"));
     assert!(finance(&["recovery", "list", "--merchant", MERCHANT]).contains("LOST"));
 
     for day in (1..=31).filter(|day| ![5, 6].contains(day)) {
@@ -142,8 +143,12 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     let (code, told) = said(&run_as(&home, "finance", &close));
     assert_eq!(code, 1, "{told}");
     assert!(done_as(&home, "admin", &close).contains("2026-01 of 1900000109 is closed"));
+    assert!(done_as(&home, "admin", &close).contains("had been closed so before"));
     let reopen = [&["period", "reopen", "--reason", "a test"], &month[..]].concat();
     assert_eq!(said(&run_as(&home, "finance", &reopen)).0, 2);
     assert!(done_as(&home, "admin", &reopen).contains("is open again"));
-    assert!(finance(&["period", "list", "--merchant", MERCHANT]).contains("2026-01"));
+    assert!(done_as(&home, "admin", &reopen).contains("was open already"));
+    let listed = finance(&["period", "list", "--merchant", MERCHANT]);
+    assert!(listed.contains("2026-01") && !listed.contains("summary") && !listed.contains('{'), "{listed}");
+    assert!(finance(&["period", "list", "--json", "--merchant", MERCHANT]).contains("summary"));
 }

@@ -61,6 +61,11 @@ async fn typing_errors_are_told_and_are_no_empty_reports() {
         ),
         (&["case", "list", "--merchant", MERCHANT, "--state", "opened"], "open"),
         (&["case", "list", "--merchant", MERCHANT, "--from", "2026-01-02"], "--state open"),
+        (&["case", "list", "--merchant", "77", "--state", "open"], "no merchant 77 is configured"),
+        (&["case", "list", "--merchant", "77"], "no merchant 77 is configured"),
+        (&["period", "list", "--merchant", "77"], "no merchant 77 is configured"),
+        (&["recovery", "list", "--merchant", "77"], "no merchant 77 is configured"),
+        (&[&["bill", "list", "--merchant", "77"][..], &one_day].concat(), "no merchant 77 is configured"),
         (&["query", "reconciliation", "nothing"], "no query"),
         (&["query", "reconciliation", "cases", "merchant=1", "state=nothing"], "state"),
     ] {
@@ -68,6 +73,10 @@ async fn typing_errors_are_told_and_are_no_empty_reports() {
         assert_eq!(code, 2, "{args:?}: {told}");
         assert!(told.contains(words) && !told.contains("panicked"), "{args:?}: {told}");
     }
+}
+
+fn case_of<'a>(merchant: &'a str, kind: &'a str, reason: &'a str) -> [&'a str; 10] {
+    ["case", "resolve", "--merchant", merchant, "--kind", kind, "--id", "T9", "--reason", reason]
 }
 
 #[tokio::test]
@@ -87,6 +96,9 @@ async fn the_exit_code_says_whether_the_file_or_the_command_is_wrong() {
         ("finance", &["bill", "import", &bad], 1, "the file is no bill"),
         ("finance", &["bill", "import", &bad, &folder], 2, "the file is no bill"),
         ("finance", &unknown, 2, "no merchant 77 is configured"),
+        ("finance", &case_of("77", "payment", "why"), 2, "no merchant 77 is configured"),
+        ("finance", &case_of(MERCHANT, "money", "why"), 2, "--kind: must be one of order, payment, "),
+        ("finance", &case_of(MERCHANT, "payment", " "), 2, "--reason: "),
     ] {
         let (code, told) = run_as(&home, token, args);
         assert_eq!(code, expected, "{args:?}: {told}");
@@ -137,6 +149,9 @@ async fn open_cases_are_listed_and_a_files_ending_says_its_format() {
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("amount_differs") && told.contains("missing_in_ledger"), "{told}");
     assert!(!told.contains("GOOD"), "{told}");
+    assert!(told.lines().all(|line| !line.contains('{')), "a table has no room for JSON: {told}");
+    let csv = home.run(&[&open[..], &["--format", "csv"]].concat());
+    assert!(said(&csv).1.lines().next().unwrap().contains("facts"), "a file has all columns");
     for option in ["--output", "--out"] {
         for command in [&open[..], &[&["reconcile"], &JANUARY[..]].concat()] {
             let sheet = home.folder().join("sheet.xlsx").display().to_string();

@@ -107,6 +107,9 @@ async fn a_log_is_copied_into_a_cluster_and_back_again_and_again() {
     assert!(said(&output).contains("the target is no copy of the source"), "{output:?}");
     // A server takes the copy over.
     let moved = home_of(&cluster, "copy_");
+    let itself = moved.run(&["verify", "--against", there.to_str().unwrap()]);
+    assert_eq!(itself.status.code(), Some(2), "{itself:?}");
+    assert!(said(&itself).contains("--against names the log itself"), "{itself:?}");
     let server = moved.serve();
     accepted(&moved, &server, &["A", "D"]).await;
     let feed = folded(&server, "D").await;

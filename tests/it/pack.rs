@@ -292,7 +292,7 @@ async fn what_is_not_sealed_yet_is_packed_and_told_to_be_not_proven() {
     assert_eq!(granted.status, 200);
     assert!(server.terminate().success());
     let root = anchors(&home)[0]["root"].as_str().unwrap().to_owned();
-    assert!(pack_it().contains("1 of the events are not sealed yet"));
+    assert!(pack_it().contains("1 of the events is not sealed yet"));
     let (code, told) = verified(unpacked(&pack).path(), &["--root", &root], "");
     assert_eq!(code, 3, "{told}");
     assert!(told.contains("not sealed yet, so nothing proves when they were written"), "{told}");

@@ -154,4 +154,7 @@ async fn a_report_of_one_status_lists_its_rows_and_sums_up_all() {
     assert_eq!(json["header"]["totals"][0]["rows"], 4);
     let shown = String::from_utf8(written(&folded, &january(), Format::Table).await).unwrap();
     assert!(shown.contains("missing_in_ledger") && shown.contains("2026-01-31"), "{shown}");
+    let days = "payments  refunds\n2026-01-03 to 2026-01-31  no        no\n\n";
+    assert!(shown.contains(days), "days of which the same is said are one line: {shown}");
+    assert!(shown.contains("2026-02-03T00:00:00.000+08:00"), "the moment is Beijing's: {shown}");
 }

@@ -76,6 +76,9 @@ async fn a_push_refused_for_a_missing_key_would_pass_once_the_key_is_configured(
         rechecked.iter().filter(|entry| entry["would_pass"] == true).map(number).collect()
     };
     assert!(passing(&home).is_empty());
+    let told = |args: &[&str]| String::from_utf8(home.run(args).stderr).unwrap();
+    assert_eq!(told(&["refused", "recheck"]), "none of 2 refused pushes would be accepted now\n");
+    assert!(told(&["refused", "show", "nosuch"]).contains("is a number: order-ledger refused list"));
     assert!(refused(&home).iter().all(|entry| entry["gives_up_at"].is_string()), "when WeChat gives up");
     let before = format!("production_keys = [{{ value = \"{PRODUCTION_KEY}\" }}]");
     let after = format!(

@@ -165,6 +165,7 @@ async fn a_file_that_is_there_stays_unless_it_may_be_replaced() {
         let args = [&["replay", "--until", "9", "--into", path], force].concat();
         let (code, stdout, stderr) = said(&home.run(&args));
         assert!(code == 0 && stdout.contains("as of position 9, recorded "), "{stdout} {stderr}");
+        assert!(stdout.contains("+08:00"), "people are told Beijing time: {stdout}");
     }
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);

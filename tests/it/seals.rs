@@ -156,7 +156,8 @@ async fn seals_are_made_with_and_without_a_server_and_kept_elsewhere_as_lines() 
     assert!(server.terminate().success());
     let alone = home.run(&["seal"]);
     assert!(text(&alone.stdout).starts_with("seal 3 covers "), "{alone:?}");
-    assert!(text(&home.run(&["seal"]).stdout).starts_with("nothing new since seal 3, of "));
+    let again = text(&home.run(&["seal"]).stdout);
+    assert!(again.starts_with("nothing new since seal 3, of ") && again.contains("+08:00"), "{again}");
 
     let exported = home.run(&["seal", "--export"]);
     let all = anchors(&exported.stdout);
@@ -165,7 +166,19 @@ async fn seals_are_made_with_and_without_a_server_and_kept_elsewhere_as_lines() 
     assert_eq!(newest, all[2..]);
     let told = home.run(&["seal", "--export", "anchors.jsonl"]);
     assert!(text(&told.stderr).contains("anchors.jsonl: 3 seals"), "{told:?}");
-    assert_eq!(std::fs::read(home.folder().join("anchors.jsonl")).unwrap(), exported.stdout);
+    let file = home.folder().join("anchors.jsonl");
+    assert_eq!(std::fs::read(&file).unwrap(), exported.stdout);
+    let only_newest = |name: &str| home.run(&["seal", "--newest", "--export", name]);
+    let refused = only_newest("anchors.jsonl");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(
+        text(&refused.stderr).contains("it holds 3 seals, of which --newest would leave one"),
+        "{refused:?}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), exported.stdout, "the file stays as it is");
+    for _ in 0..2 {
+        assert!(text(&only_newest("newest.jsonl").stderr).contains("newest.jsonl: 1 seal\n"));
+    }
 }
 
 #[tokio::test]

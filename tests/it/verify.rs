@@ -77,7 +77,7 @@ async fn a_sound_log_is_told_so_with_what_anchors_prove_and_what_they_do_not_yet
     let said = words(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", words(&output.stderr));
     assert!(said.contains("nothing is found wrong"), "{said}");
-    assert!(said.contains("no --anchor was given: seals that lie on the same disk"), "{said}");
+    assert!(said.contains("no --anchor was given: seals that lie in the same place"), "{said}");
     kept.export(3);
     let (status, shown) = kept.with_anchors();
     let (third, count) = (&kept.sealed.anchors[2].seal, kept.sealed.count());

@@ -735,7 +735,8 @@ def check_bill(files, events, report):
         billed = [row for row in bill["rows"] if row["bill_sha256"]]
         lost = [row for row in billed if (row["merchant"], row["bill_sha256"], row["bill_line"]) not in at]
         rows, lines = len(bill["rows"]), len(bill["lines"])
-        words = f"{rows} rows of the report; {lines} bill lines, each of a file that an event names"
+        counted = lambda count, one: f"{count} {one}" if count == 1 else f"{count} {one}s"
+        words = f"{counted(rows, 'row')} of the report; {counted(lines, 'bill line')}, each of a file that an event names"
     except (KeyError, TypeError) as error:
         raise Wrong(f"bill.json is not what it must be: {error}") from None
     report.right("bill", words)

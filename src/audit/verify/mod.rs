@@ -302,8 +302,8 @@ fn notes(anchors_given: bool, keys: &[PublicKey], seals: &[LogSeal], is_range: b
     }
     if !anchors_given {
         notes.push(
-            "no --anchor was given: seals that lie on the same disk as the log prove nothing against somebody who \
-             can write that disk and has the key"
+            "no --anchor was given: seals that lie in the same place as the log prove nothing against somebody who \
+             can write there and has the key"
                 .to_owned(),
         );
     }

@@ -260,13 +260,13 @@ fn what_is_no_bill_is_told_by_what_it_is() {
         (
             b"PK\x03\x04....",
             "line 1, column 1: the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
-             (--profile)"
+             (--profile, or profile= over HTTP)"
                 .to_owned(),
         ),
         (
             b"name,amount\nx,1\n",
             "line 1, column 1: the file is no bill: its first line holds no column of a bill of WeChat Pay; name the profile that \
-             describes it (--profile)"
+             describes it (--profile, or profile= over HTTP)"
                 .to_owned(),
         ),
     ] {

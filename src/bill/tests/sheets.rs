@@ -120,7 +120,7 @@ fn a_sheet_that_is_wrong_is_named_with_its_place() {
             by_sign(),
             good.clone(),
             "line 1, column 1: the file is no bill: it is a ZIP or Excel file; unpack it, or name the profile that describes it \
-             (--profile)",
+             (--profile, or profile= over HTTP)",
         ),
     ] {
         assert_eq!(read_profile(profile, &bytes).unwrap_err().to_string(), expected);

@@ -96,7 +96,7 @@ impl Desk {
             Self::Alone(here) => {
                 serve::register(&here.ledger, config).await?;
                 let covers = Keys::of(config)?.profiles.covers(&args.kind);
-                Some(covers.with_context(|| format!("--kind: no profile has the kind {}", args.kind))?)
+                Some(covers.context("--kind")?)
             }
         };
         let mut exit = 0;

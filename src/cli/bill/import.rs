@@ -100,7 +100,7 @@ fn failed(file: &Path, refusal: &Refusal, json: bool) {
     if json {
         out!("{}", json!({"file": file, "code": code, "message": message, "detail": detail}));
     }
-    eprintln!("{file}: {message}");
+    eprintln!("{file}: {}", refusal.in_options());
 }
 
 /// No server runs: this process imports.

@@ -9,12 +9,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::NaiveDate;
 
-use super::ConfigFile;
 use super::folding::Projections;
 use super::output::Shown;
-use super::query;
+use super::{ConfigFile, merchant, query};
 use crate::decision::usable_reason;
-use crate::domain::bill::BillKind;
+use crate::domain::bill::{BillKind, MerchantId};
 use crate::limits;
 
 #[derive(clap::Subcommand)]
@@ -32,8 +31,8 @@ pub struct List {
     #[command(flatten)]
     projections: Projections,
     /// 商户号
-    #[arg(long)]
-    merchant: String,
+    #[arg(long, value_parser = merchant)]
+    merchant: MerchantId,
     /// The first day
     #[arg(long)]
     from: NaiveDate,
@@ -60,12 +59,8 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     if from > to {
         bail!("--from {from} is after --to {to}");
     }
-    let parameters = [
-        ("merchant".to_owned(), merchant),
-        ("from_day".to_owned(), from.to_string()),
-        ("to_day".to_owned(), to.to_string()),
-    ];
-    query::list(&config, &projections, ("reconciliation", "files"), &parameters, &shown).await
+    let parameters = query::given([("from_day", Some(from.to_string())), ("to_day", Some(to.to_string()))]);
+    query::list(&config, &projections, ("reconciliation", "files"), (&merchant, parameters), &shown).await
 }
 
 fn kind(text: &str) -> Result<BillKind, String> {

@@ -78,12 +78,13 @@ fn say(packed: &Packed, history: &History, file: &Path, events: usize) -> bool {
             "the log has no seal, so the pack proves nothing yet: order-ledger seal, then pack again"
         ),
         Some(newest) => eprintln!(
-            "give the auditor the published root of seal {} on another way than the pack: {}",
+            "give the auditor the published root of seal {} by another way than the pack: {}",
             newest.seal.revision, newest.seal.root
         ),
     }
     if *unsealed > 0 && history.seals.newest().is_some() {
-        eprintln!("{unsealed} of the events are not sealed yet: order-ledger seal, then pack again");
+        let are = if *unsealed == 1 { "is" } else { "are" };
+        eprintln!("{unsealed} of the events {are} not sealed yet: order-ledger seal, then pack again");
     }
     for revision in altered {
         eprintln!(

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::super::FOUND_WRONG;
 use super::{Replay, ToldAs, Until};
 use crate::config::Config;
-use crate::moment::stamp;
+use crate::moment::{beijing_text, stamp};
 use crate::projector::past::{self, Wanted};
 use crate::projector::{Definition, Usable};
 use crate::reconcile::header::SOFTWARE_VERSION;
@@ -218,7 +218,9 @@ fn tell(told: &Told<'_>, told_as: ToldAs) -> anyhow::Result<()> {
         return Ok(());
     }
     let at = match (&told.position, &told.recorded_at) {
-        (Some(position), Some(recorded_at)) => format!("as of position {position}, recorded {recorded_at}"),
+        (Some(position), Some(recorded_at)) => {
+            format!("as of position {position}, recorded {}", beijing_text(recorded_at))
+        }
         (Some(position), None) => format!("as of position {position}"),
         (None, _) => "before the first event".to_owned(),
     };

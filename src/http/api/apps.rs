@@ -11,7 +11,7 @@ use super::code::Code;
 use super::error::ApiError;
 use super::extract::{self, Params, Segments};
 use super::present;
-use super::questions::{self, Asked};
+use super::questions::{self, Asked, Of};
 use crate::http::Service;
 use crate::http::access::Holder;
 use crate::table::Row;
@@ -64,7 +64,7 @@ pub const BY_ID: (&str, &str) = ("orders", "by_id");
 
 impl Shortcut {
     pub fn asked(&self, forced: Vec<(&'static str, String)>) -> Asked<'static> {
-        Asked { projection: self.projection, query: self.query, forced }
+        Asked { projection: self.projection, query: self.query, forced, of: Of::Anything }
     }
 }
 
@@ -145,7 +145,7 @@ pub async fn order(
     let wanted = Wanted::taken(&mut params)?;
     params.finish("env, as_of and min_position")?;
     let (projection, query) = BY_ID;
-    let asked = Asked { projection, query, forced: vec![] };
+    let asked = Asked { projection, query, forced: vec![], of: Of::Anything };
     let parameters =
         vec![("app".to_owned(), app.as_str().to_owned()), ("id".to_owned(), number.as_str().to_owned())];
     let (answer, as_of) = questions::question(&service, &holder, &asked, parameters, wanted).await?;

@@ -239,8 +239,7 @@ pub async fn declare_empty(
     let kind = BillKind::parse(&body.kind).map_err(|error| wrong("body.kind", &error))?;
     let keys = service.keys.load_full();
     known_merchant(&keys.routes, &merchant)?;
-    let covers =
-        keys.profiles.covers(&kind).ok_or_else(|| wrong("body.kind", &"no profile has this kind"))?;
+    let covers = keys.profiles.covers(&kind).map_err(|error| wrong("body.kind", &error))?;
     let key = BillKey { merchant, day: body.day, kind };
     let by = holder.name();
     let declared = import::declare_empty(&service.ledger, &key, covers, reason, by, clock::now()).await?;

@@ -152,7 +152,7 @@ impl From<Bulk> for CasesResolved {
     request_body = CaseToResolve,
     responses(
         (status = 200, description = "It is resolved, now or before", body = CaseResolved),
-        (status = 404, description = "No row has this case", body = Failure),
+        (status = 404, description = "No row has this case, or the merchant is not configured", body = Failure),
         (status = 409, description = "The row says other things than were seen, or needs no decision", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
@@ -166,7 +166,7 @@ pub async fn resolve(
 ) -> Result<Response, ApiError> {
     let min_position = begin(&service, &holder, &mut params).await?;
     params.finish("min_position")?;
-    let key = key(&body.merchant, &body.kind, &body.id)?;
+    let key = key(&service, &body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     let status = body.status.as_deref();
     if status.is_some_and(|status| status.chars().count() > limits::STATUS_CHARS_MAX) {
@@ -199,6 +199,7 @@ pub async fn resolve(
     request_body = CaseToReopen,
     responses(
         (status = 200, description = "It is open again", body = CaseReopened),
+        (status = 404, description = "The merchant is not configured", body = Failure),
         (status = 409, description = "It is not resolved", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
@@ -212,7 +213,7 @@ pub async fn reopen(
 ) -> Result<Response, ApiError> {
     holder.may(Permission::JudgeCases)?;
     holder.may_see_all_apps()?;
-    let key = key(&body.merchant, &body.kind, &body.id)?;
+    let key = key(&service, &body.merchant, &body.kind, &body.id)?;
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.cases.lock().await;
     let upon = precondition::check(&headers, service.ledger.case(&key).await?.revision)?;
@@ -286,11 +287,12 @@ async fn begin(
     Ok(min_position)
 }
 
-fn key(merchant: &str, kind: &str, id: &str) -> Result<CaseKey, ApiError> {
+fn key(service: &Service, merchant: &str, kind: &str, id: &str) -> Result<CaseKey, ApiError> {
     let wrong = |place: &str, problem: String| ApiError::at(Code::Body, place, problem);
     let merchant = MerchantId::parse(merchant).map_err(|error| wrong("body.merchant", error.to_string()))?;
     let kinds = || format!("must be one of {}", CaseKind::ALL.map(CaseKind::as_str).join(", "));
     let kind = CaseKind::parse(kind).ok_or_else(|| wrong("body.kind", kinds()))?;
+    known_merchant(&service.keys.load().routes, &merchant)?;
     CaseKey::new(merchant, kind, id).map_err(|error| wrong("body.id", error.to_string()))
 }
 

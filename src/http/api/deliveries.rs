@@ -22,7 +22,7 @@ use super::error::ApiError;
 use super::extract::{self, Params, Segments};
 use super::negotiate;
 use super::present::JSON;
-use super::questions::{self, Asked};
+use super::questions::{self, Asked, Of};
 use crate::domain::app::AppSlug;
 use crate::domain::environment::Environment;
 use crate::http::Service;
@@ -110,7 +110,7 @@ pub async fn deliveries(
 impl Feed {
     /// What stands after the cursor by now.
     async fn page(&self, after: Cursor, limit: u32) -> Result<Page, ApiError> {
-        let asked = Asked { projection: PROJECTION, query: QUERY, forced: vec![] };
+        let asked = Asked { projection: PROJECTION, query: QUERY, forced: vec![], of: Of::Anything };
         let parameters = [
             ("app", self.app.to_string()),
             ("env", self.env.to_string()),

@@ -12,6 +12,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::apps::Shortcut;
 use super::error::ApiError;
 use super::extract::Params;
+use super::questions::{Asked, Of};
 use super::{bills, cases, periods, questions, recoveries, reports};
 use crate::http::Service;
 use crate::http::access::Holder;
@@ -83,5 +84,6 @@ async fn answer(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    questions::answer(service, holder, shortcut.asked(vec![]), params, uri, headers).await
+    let asked = Asked { of: Of::ConfiguredMerchant, ..shortcut.asked(vec![]) };
+    questions::answer(service, holder, asked, params, uri, headers).await
 }

@@ -11,10 +11,12 @@ use tracing::Span;
 use utoipa::ToSchema;
 
 use super::as_of::Wanted;
+use super::bills::known_merchant;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{NoParams, Params, Segments, wrong_parameter};
 use super::present::{self, AsOf, Format, List, NextPage};
+use crate::domain::bill::MerchantId;
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
 use crate::projector::{Answer, AskError, Listed, QueryDeclaration, Question};
@@ -134,7 +136,7 @@ pub async fn ask(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let asked = Asked { projection: &projection, query: &query, forced: vec![] };
+    let asked = Asked { projection: &projection, query: &query, forced: vec![], of: Of::Anything };
     answer(&service, &holder, asked, params, &uri, &headers).await
 }
 
@@ -143,6 +145,16 @@ pub struct Asked<'a> {
     pub projection: &'a str,
     pub query: &'a str,
     pub forced: Vec<(&'static str, String)>,
+    pub of: Of,
+}
+
+/// What a question may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Whatever stands in the log.
+    Anything,
+    /// The merchant of its parameter `merchant`, who must be configured: a typing error is no merchant without rows.
+    ConfiguredMerchant,
 }
 
 /// A list in the format that is asked for.
@@ -187,6 +199,9 @@ pub async fn question(
         holder.may_ask(&declaration.roles)?;
         keep_in_scope(holder, declaration, &mut parameters)?;
     }
+    if asked.of == Of::ConfiguredMerchant {
+        merchant_is_configured(service, &parameters)?;
+    }
     within_log(service, wanted.min_position).await?;
     let state = wanted.state(service).await?;
     let at = state.map_or_else(clock::now, |state| state.at);
@@ -214,6 +229,15 @@ pub async fn question(
     let as_of =
         AsOf { position: answer.position, stopped: answer.stopped, log_id: service.projector.log_id(), at };
     Ok((answer, as_of))
+}
+
+/// Where the parameter is missing, the question itself says so.
+fn merchant_is_configured(service: &Service, parameters: &[(String, String)]) -> Result<(), ApiError> {
+    let Some((name, merchant)) = parameters.iter().find(|(name, _)| name == "merchant") else {
+        return Ok(());
+    };
+    let merchant = MerchantId::parse(merchant).map_err(|error| wrong_parameter(name, error))?;
+    known_merchant(&service.keys.load().routes, &merchant)
 }
 
 /// Right after the start, which projections there are is not known yet.

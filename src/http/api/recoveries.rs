@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use utoipa::ToSchema;
 
+use super::bills::known_merchant;
 use super::code::Code;
 use super::error::{ApiError, Failure};
 use super::extract::{self, Body, NoParams, Segments};
@@ -113,7 +114,7 @@ pub struct Withdrawal {
     request_body = OrderToRecover,
     responses(
         (status = 200, description = "It is proposed, now or before", body = RecoveryProposed),
-        (status = 404, description = "No bill has the payment, or no app is configured", body = Failure),
+        (status = 404, description = "No bill has the payment, or the merchant or the app is not configured", body = Failure),
         (status = 409, description = "The payment is not missing, or is that of another recovery, or something else stands", body = Failure),
     ),
 )]
@@ -154,9 +155,11 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
     {
         return Err(ApiError::new(Code::UnknownApp, format!("no app {app:?} is configured")));
     }
+    let merchant = at("body.merchant", MerchantId::parse(&body.merchant))?;
+    known_merchant(&service.keys.load().routes, &merchant)?;
     let open_id = body.open_id.as_deref().map(|id| at("body.open_id", OpenId::parse(id))).transpose()?;
     Ok(Proposal {
-        merchant: at("body.merchant", MerchantId::parse(&body.merchant))?,
+        merchant,
         transaction_id: body.transaction_id,
         app,
         out_trade_no: at("body.out_trade_no", OutTradeNo::parse(&body.out_trade_no))?,

@@ -89,3 +89,16 @@ fn what_is_wrong_with_a_url_is_told_without_its_password() {
     let address = Address::parse("kurrentdb://eve:secret@db").unwrap();
     assert!(!format!("{address:?} {address}").contains("secret"));
 }
+
+#[test]
+fn two_urls_are_of_one_cluster_where_they_share_a_node_whoever_logs_in() {
+    for (one, other, is_one) in [
+        ("kurrentdb://a:b@db", "kurrentdb://c:d@DB:2113", true),
+        ("kurrentdb://a:b@one,two", "kurrentdb://a:b@two,three", true),
+        ("kurrentdb://a:b@one", "kurrentdb://a:b@two", false),
+        ("kurrentdb://a:b@db:2113", "kurrentdb://a:b@db:2114", false),
+    ] {
+        let [one, other] = [one, other].map(|url| Address::parse(url).unwrap());
+        assert_eq!(one.shares_a_node(&other), is_one, "{one} {other}");
+    }
+}
