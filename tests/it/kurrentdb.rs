@@ -14,11 +14,9 @@ use super::expecting::{accepted, order};
 use super::pack::{seal, unpacked, verified as verified_pack};
 use super::server::{ADMIN_TOKEN, Home, Server, until};
 
-/// As an option names it: by a file, for its URL has a password.
+/// As an option names it.
 fn place(home: &Home, cluster: &Cluster, prefix: &str) -> PathBuf {
-    let file = home.folder().join(format!("{prefix}cluster.url"));
-    std::fs::write(&file, format!("{}&streamPrefix={prefix}\n", with_password(&cluster.url()))).unwrap();
-    format!("@{}", file.display()).into()
+    super::cluster::place(home, &with_password(&cluster.url()), prefix)
 }
 
 fn said(output: &Output) -> String {
