@@ -139,8 +139,8 @@ pub const DECISIONS_SETTLE: Duration = Duration::from_secs(10);
 
 // KurrentDB.
 
-/// An append is answered within the first time, or the client is built anew and it is sent once more; after the
-/// second time nobody can tell what became of it.
+/// A try of an append is answered within the first time, or the client is built anew and it is sent again, as often as
+/// the second time leaves room; after that nobody can tell what became of it.
 pub const KURRENTDB_TRY_WAIT: Duration = Duration::from_millis(1200);
 pub const KURRENTDB_APPEND_WAIT: Duration = Duration::from_millis(2500);
 /// How often something is read before it is said that it cannot be, and how often an append goes to another leader
@@ -199,6 +199,9 @@ pub const COPY_IDLE: Duration = Duration::from_secs(2);
 pub const COPY_SAMPLES: u64 = 64;
 /// How long a copy waits for a source that is locked: a server that starts or stops holds it for a moment.
 pub const COPY_LOCKED_WAIT: Duration = Duration::from_secs(30);
+/// How long a copy waits for a cluster that is away, as while it elects a leader, without that anything is copied. One
+/// that follows waits for as long as it takes.
+pub const COPY_AWAY_WAIT: Duration = Duration::from_secs(60);
 
 // What may accumulate.
 

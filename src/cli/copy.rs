@@ -1,10 +1,13 @@
 //! `order-ledger copy`: a log into another file, event by event, once or for ever.
 
+mod away;
+
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -20,6 +23,7 @@ use super::{COULD_NOT_RUN, counted};
 use crate::limits;
 use crate::store::copying::{End, Progress, begins_alike, catch_up};
 use crate::store::{CopyTarget, Fault, LogId, Position, ReadLog};
+use away::{Away, Side};
 
 /// Copy a log into another, event by event with the same ids: a backup, a replica, a log on another machine
 ///
@@ -35,7 +39,8 @@ pub struct Args {
     /// The copy: its file, which is created where there is none; a cluster likewise as for --from
     #[arg(long, value_name = "STORE")]
     to: PathBuf,
-    /// Go on with what comes, until SIGINT, SIGTERM or SIGHUP; while nothing comes the copy is one whole file
+    /// Go on with what comes, until SIGINT, SIGTERM or SIGHUP, and wait for a cluster that is away; while nothing comes
+    /// the copy is one whole file
     #[arg(long)]
     follow: bool,
     /// The result as JSON, one line
@@ -80,22 +85,31 @@ async fn copy(
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<ExitCode> {
     let stood = target.last().map(|last| last.position);
-    let bar = bar();
-    let watcher = |Progress { at, of }: Progress| {
+    let (bar, events) = (bar(), AtomicU64::new(0));
+    let watcher = |Progress { at, of, copied }: Progress| {
         let number = |position: Option<Position>| position.map_or(0, Position::number);
         bar.set_length(number(of));
         bar.set_position(number(at));
+        events.fetch_add(copied, Ordering::Relaxed);
     };
-    let (mut events, mut has_caught_up, mut is_following) = (0, false, false);
+    let (mut has_caught_up, mut is_following) = (false, false);
     let mut quiet = Quiet { since: Instant::now(), is_one_file: false };
+    let mut away = Away::new(source.place, to, (!args.follow).then_some(limits::COPY_AWAY_WAIT));
     let ended = loop {
         if let Err(error) = source.follow_its_name().await {
             break Err(error);
         }
         match catch_up(source.log.as_ref(), target.as_mut(), &stop, &watcher).await {
-            Err(error) => break Err(error.into()),
+            Err(error) => {
+                let Some(side) = away.waits_for(&error, events.load(Ordering::Relaxed)) else {
+                    break Err(error.into());
+                };
+                if side == Side::Target {
+                    target = opened_again(target, to, &mut away, &mut stop).await;
+                }
+            }
             Ok(copied) => {
-                events += copied.events;
+                away.is_back();
                 has_caught_up |= copied.end == End::Reached;
                 if copied.end == End::Stopped || !args.follow {
                     break Ok(());
@@ -103,12 +117,12 @@ async fn copy(
                 if let Err(fault) = quiet.after(copied.events, target.as_mut()).await {
                     break Err(anyhow::Error::from(fault).context("--to"));
                 }
+                if !is_following {
+                    is_following = true;
+                    bar.set_style(style("{spinner} position {human_pos}, following"));
+                    info!(events = events.load(Ordering::Relaxed), "the copy has caught up and follows");
+                }
             }
-        }
-        if !is_following {
-            is_following = true;
-            bar.set_style(style("{spinner} position {human_pos}, following"));
-            info!(events, "the copy has caught up and follows");
         }
         if is_stopped_within(&mut stop, limits::COPY_POLL).await {
             break Ok(());
@@ -119,7 +133,7 @@ async fn copy(
     let log_id = target.log_id();
     target.close().await;
     ended.with_context(|| between(&source, to))?;
-    let (from, to) = (source.place.to_string(), to.to_string());
+    let (from, to, events) = (source.place.to_string(), to.to_string(), events.into_inner());
     let done = Done { from, to, source: source.log.log_id(), target: log_id, stood, position, events };
     done.tell(args.json);
     if !has_caught_up {
@@ -127,6 +141,23 @@ async fn copy(
         return Ok(COULD_NOT_RUN.into());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As it stands now, where it can be opened; else as it was, to be tried another time.
+async fn opened_again(
+    target: Box<dyn CopyTarget>,
+    to: &LogPlace,
+    away: &mut Away<'_>,
+    stop: &mut watch::Receiver<bool>,
+) -> Box<dyn CopyTarget> {
+    let opened = tokio::select! {
+        opened = to.open_as_copy() => opened,
+        _ = stop.wait_for(|told| *told) => return target,
+    };
+    opened.unwrap_or_else(|error| {
+        away.cannot_be_opened(&error);
+        target
+    })
 }
 
 /// A copy that follows, while nothing comes.

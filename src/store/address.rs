@@ -228,8 +228,7 @@ impl Address {
     }
 
     fn check(&self) -> Result<(), AddressError> {
-        let has = |name: &str| self.options.iter().any(|(known, _)| *known == name);
-        if has("userCertFile") != has("userKeyFile") {
+        if self.option("userCertFile").is_some() != self.option("userKeyFile").is_some() {
             return Err(AddressError::HalfCertificate);
         }
         match self.nodes.iter().all(|(host, _)| is_this_machine(host)) {
@@ -255,6 +254,11 @@ impl Address {
 
     pub fn login(&self) -> Option<&Login> {
         self.login.as_ref()
+    }
+
+    /// What stands behind the `?` by one of the client's names.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// As the client takes it. The client neither decodes what stands before the `@` nor takes several hosts without

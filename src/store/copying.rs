@@ -34,6 +34,8 @@ pub enum End {
 pub struct Progress {
     pub at: Option<Position>,
     pub of: Option<Position>,
+    /// Events copied since this was told last.
+    pub copied: u64,
 }
 
 pub type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
@@ -94,7 +96,7 @@ pub async fn catch_up(
     let until = patiently(|| source.last()).await;
     let until = until.map_err(|fault| CopyError::Source { after: None, fault })?;
     let after = is_continued(source, target.last(), target.positions()).await?;
-    watcher(Progress { at: after, of: until });
+    watcher(Progress { at: after, of: until, copied: 0 });
     let (read, pages) = mpsc::channel(limits::COPY_PAGES_WAITING);
     let (end, written) = tokio::join!(
         read_on(source, after, until, stop, read),
@@ -173,7 +175,7 @@ async fn write_on(
                 let (after, count) = (position(target), page.len() as u64);
                 target.append_recorded(page).await.map_err(|fault| failed(after, fault))?;
                 events += count;
-                watcher(Progress { at: position(target), of: until });
+                watcher(Progress { at: position(target), of: until, copied: count });
             }
             Err(error) => read = Err(error),
         }

@@ -1,5 +1,6 @@
 //! Homes, stores and ledgers whose log is in a cluster of KurrentDB, which the stand-in plays.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kurrentdb_stand_in::Cluster;
@@ -29,6 +30,14 @@ pub fn home_of(cluster: &Cluster, prefix: &str) -> Home {
 
 fn home_with(cluster: &Cluster, home: Home, prefix: &str) -> Home {
     at(home, &with_password(&cluster.url()), prefix)
+}
+
+/// As an option names the log that a URL leads to, in streams with a prefix: by a file, for the URL has a password.
+pub fn place(home: &Home, url: &str, prefix: &str) -> PathBuf {
+    let file = home.folder().join(format!("{prefix}cluster.url"));
+    let separator = if url.contains('?') { '&' } else { '?' };
+    std::fs::write(&file, format!("{url}{separator}streamPrefix={prefix}\n")).unwrap();
+    format!("@{}", file.display()).into()
 }
 
 /// What stands in the password's place is no secret of the stand-in.

@@ -1,5 +1,6 @@
 //! `order-ledger copy` as an operator uses it: beside a server, again and again, and refused.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -205,8 +206,17 @@ impl Follower {
         Self::spawn(copying(from, to))
     }
 
-    fn spawn(mut copying: Command) -> Self {
-        copying.arg("--follow").stdout(Stdio::piped()).stderr(Stdio::piped());
+    /// One that tells into a file.
+    pub fn telling(from: &Path, to: &Path, told: &Path) -> Self {
+        Self::spawn_telling(copying(from, to), File::create(told).unwrap().into())
+    }
+
+    fn spawn(copying: Command) -> Self {
+        Self::spawn_telling(copying, Stdio::piped())
+    }
+
+    fn spawn_telling(mut copying: Command, told: Stdio) -> Self {
+        copying.arg("--follow").stdout(Stdio::piped()).stderr(told);
         Self(Some(copying.spawn().unwrap()))
     }
 

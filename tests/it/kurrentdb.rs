@@ -8,17 +8,15 @@ use std::time::{Duration, Instant};
 use kurrentdb_stand_in::Cluster;
 use serde_json::Value;
 
-use super::cluster::{home_of, with_password};
-use super::copying::{copied, copying};
+use super::cluster::{at, home_of, with_password};
+use super::copying::{Follower, copied, copying, until_copied};
 use super::expecting::{accepted, order};
 use super::pack::{seal, unpacked, verified as verified_pack};
 use super::server::{ADMIN_TOKEN, Home, Server, until};
 
-/// As an option names it: by a file, for its URL has a password.
+/// As an option names it.
 fn place(home: &Home, cluster: &Cluster, prefix: &str) -> PathBuf {
-    let file = home.folder().join(format!("{prefix}cluster.url"));
-    std::fs::write(&file, format!("{}&streamPrefix={prefix}\n", with_password(&cluster.url()))).unwrap();
-    format!("@{}", file.display()).into()
+    super::cluster::place(home, &with_password(&cluster.url()), prefix)
 }
 
 fn said(output: &Output) -> String {
@@ -114,6 +112,53 @@ async fn a_log_is_copied_into_a_cluster_and_back_again_and_again() {
     accepted(&moved, &server, &["A", "D"]).await;
     let feed = folded(&server, "D").await;
     assert_eq!(feed["items"].as_array().unwrap().len(), 4, "{feed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_follow_go_on_when_a_cluster_comes_back_that_was_away() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let home = Home::new();
+    let server = home.serve();
+    accepted(&home, &server, &["A"]).await;
+    let (there, back) = (place(&home, &cluster, "copy_"), home.folder().join("back.db"));
+    let logs = ["there.log", "back.log"].map(|name| home.folder().join(name));
+    // One writes what the other reads.
+    copied(&copying(&home.store(), &there).output().unwrap());
+    let followers = [(&home.store(), &there, &logs[0]), (&there, &back, &logs[1])]
+        .map(|(from, to, log)| Follower::telling(from, to, log));
+    until_copied(&back, 1).await;
+    for (turn, order) in ["B", "C"].into_iter().enumerate() {
+        cluster.kill(0).await.unwrap();
+        accepted(&home, &server, &[order]).await;
+        for log in &logs {
+            let told = || std::fs::read_to_string(log).unwrap().matches("the copy waits").count() == turn + 1;
+            until("the copy waits", told).await;
+        }
+        cluster.revive(0).await.unwrap();
+        until_copied(&back, turn + 2).await;
+    }
+    for (follower, log) in followers.into_iter().zip(&logs) {
+        copied(&follower.stop("TERM"));
+        let told = std::fs::read_to_string(log).unwrap();
+        for words in ["the copy waits", "the copy goes on"] {
+            assert_eq!(told.matches(words).count(), 2, "once each time: {told}");
+        }
+        assert!(!told.contains("changeit"), "{told}");
+    }
+    verified(&home, &["--against", back.to_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authoritys_file_that_holds_no_certificate_is_named_at_the_start() {
+    let home = Home::new();
+    std::fs::write(home.folder().join("ca.crt"), "-----BEGIN CERTIFICATE-----\nhalf").unwrap();
+    let home = at(home, "kurrentdb://ledger:changeit@127.0.0.1:1?tlsCaFile=ca.crt", "");
+    let output = home.run(&["verify"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).contains("tlsCaFile=ca.crt in the URL: it must hold whole certificates"),
+        "{output:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

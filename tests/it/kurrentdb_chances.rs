@@ -1,5 +1,6 @@
 //! Pushes to two nodes of ours while a cluster of KurrentDB fails in every way it can, by chance: nothing that was
-//! acknowledged is lost, nothing stands twice, no conflict vanishes, and service returns by itself.
+//! acknowledged is lost, nothing stands twice, no conflict vanishes, what nodes read is what stands there, and service
+//! returns by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -11,12 +12,14 @@ use kurrentdb_stand_in::{Cluster, Fault, Moment, On, Schedule};
 use order_ledger::domain::order::Answer;
 use order_ledger::domain::push::Push;
 use order_ledger::ledger::Ledger;
-use order_ledger::limits;
-use order_ledger::store::StreamName;
+use order_ledger::store::{Position, StreamName};
+use order_ledger::{codec, limits};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::cluster::ledger;
 use super::folded::{at, demo, evidence};
@@ -30,6 +33,9 @@ const PUSHERS: usize = 6;
 /// As WeChat does, a push is sent again until it is answered.
 const TRIES_MAX: usize = 60;
 const RETURNS_WITHIN: Duration = Duration::from_secs(5);
+/// Of a follower at once, so that what stands there takes it many pages.
+const PAGE_EVENTS_MAX: usize = 6;
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// One of two contents for an order's number.
 type Content = usize;
@@ -73,6 +79,76 @@ async fn answer(nodes: &[Arc<Ledger>], push: &Push, rng: &mut StdRng) -> Answer 
     panic!("no answer to {} after {TRIES_MAX} tries", push.key());
 }
 
+/// An event by its place in the whole log, its stream and version, and its id.
+type Seat = (u64, String, u64, Uuid);
+
+/// Reads the log of a node page by page, as its head goes on, as read models do; to the end once it is told.
+async fn follow(node: Arc<Ledger>, mut told: watch::Receiver<Option<u64>>, mut rng: StdRng) -> Vec<Seat> {
+    let (mut head, mut read) = (node.store().head(), Vec::<Seat>::new());
+    let at = |read: &Vec<Seat>| read.last().map(|seat| seat.0);
+    while told.borrow().is_none_or(|end| at(&read) < Some(end)) {
+        let after = at(&read);
+        tokio::select! {
+            knows = head.wait_for(|head| head.map(Position::number) > after) => drop(knows.unwrap()),
+            // The end is told once the node has learned of it.
+            told = told.changed() => told.unwrap(),
+        }
+        let limit = rng.random_range(1..=PAGE_EVENTS_MAX);
+        match node.store().read_all(after.map(Position::from_number), limit).await {
+            Ok(page) => {
+                read.extend(page.into_iter().map(|event| {
+                    (event.position.number(), event.stream.to_string(), event.version, event.id)
+                }))
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    read
+}
+
+/// Those of our streams as they stand on the server.
+fn seats(cluster: &Cluster) -> Vec<Seat> {
+    let is_ours = |stream: &str| {
+        stream.split_once('-').is_some_and(|(category, _)| codec::CATEGORIES.contains(&category))
+    };
+    let records = cluster.log().records();
+    let ours = records.iter().filter(|record| is_ours(&record.stream));
+    ours.map(|record| (record.position, record.stream.to_string(), record.revision, record.event.id))
+        .collect()
+}
+
+/// Nodes that read the log while it grows.
+struct Followers {
+    end: watch::Sender<Option<u64>>,
+    reading: Vec<tokio::task::JoinHandle<Vec<Seat>>>,
+}
+
+impl Followers {
+    fn begin(nodes: &[Arc<Ledger>], rng: &mut StdRng) -> Self {
+        let end = watch::Sender::new(None);
+        let reading = nodes.iter().map(|node| {
+            tokio::spawn(follow(node.clone(), end.subscribe(), StdRng::seed_from_u64(rng.random())))
+        });
+        Self { reading: reading.collect(), end }
+    }
+
+    /// Each has read what stands on the server: all of it, in its order, and nothing twice.
+    async fn have_read(self, cluster: &Cluster, seed: u64) {
+        // What a request that was given up does later stands behind.
+        let stands = seats(cluster);
+        let end = stands.last().unwrap().0;
+        self.end.send_replace(Some(end));
+        for (node, reading) in self.reading.into_iter().enumerate() {
+            let read = tokio::time::timeout(READ_WITHIN, reading).await;
+            let mut read =
+                read.unwrap_or_else(|_| panic!("run {seed}: node {node} does not read to {end}")).unwrap();
+            read.retain(|seat| seat.0 <= end);
+            let differs = read.iter().zip(&stands).find(|(read, stands)| read != stands);
+            assert_eq!((differs, read.len()), (None, stands.len()), "run {seed}: node {node}");
+        }
+    }
+}
+
 /// What runs went through, so that none holds only because nothing happened.
 #[derive(Default)]
 struct Seen {
@@ -109,6 +185,7 @@ async fn run(seed: u64) -> Seen {
     let mut rng = StdRng::seed_from_u64(seed);
     let cluster = Arc::new(Cluster::start(3).await.unwrap());
     let nodes = Arc::new([Arc::new(ledger(&cluster).await), Arc::new(ledger(&cluster).await)]);
+    let followers = Followers::begin(&nodes[..], &mut rng);
     let faults = faults(&mut rng);
     // A majority of the nodes stays, or comes back.
     cluster.faults().schedule(schedule(seed, faults));
@@ -150,6 +227,7 @@ async fn run(seed: u64) -> Seen {
     revive(&cluster).await;
     let returned_after = serve_again(&nodes[..], "AFTER-OUTAGE").await;
     holds(&cluster, &told);
+    followers.have_read(&cluster, seed).await;
     let answered = |(order, Told { accepted, conflicts }): (&usize, &Told)| {
         accepted.union(conflicts).map(|content| (*order, *content)).collect::<Vec<_>>()
     };

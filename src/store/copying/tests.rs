@@ -77,8 +77,10 @@ async fn a_source_that_grows_meanwhile_is_copied_to_where_it_ended_at_first() {
     assert_eq!((copied.events, copied.end), (last.number(), End::Reached));
     assert!((100..=160).contains(&last.number()), "{last}");
     let told = told.into_inner().unwrap();
-    assert_eq!(told.first(), Some(&Progress { at: None, of: Some(last) }));
-    assert_eq!(told.last(), Some(&Progress { at: Some(last), of: Some(last) }));
+    assert_eq!(told.first(), Some(&Progress { at: None, of: Some(last), copied: 0 }));
+    let end = told.last().unwrap();
+    assert_eq!((end.at, end.of), (Some(last), Some(last)));
+    assert_eq!(told.iter().map(|progress| progress.copied).sum::<u64>(), copied.events);
     let rest = catch_up(&source, &mut target, &stop, &|_| {}).await.unwrap();
     assert_eq!(copied.events + rest.events, 160);
 }

@@ -1,5 +1,6 @@
 //! Appends, each by itself and never behind another: sent with a deadline, and where that passes or the connection
-//! fails, sent once more by a new client with the same ids, which writes nothing twice.
+//! fails, sent again by a new client with the same ids, which writes nothing twice; and so on while there is time, which
+//! is a second try where the first had no answer, and some more where it failed at once.
 
 use std::time::Duration;
 

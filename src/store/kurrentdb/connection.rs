@@ -1,5 +1,7 @@
 //! The connection to the cluster: a client that is built anew when it has failed.
 
+mod certificates;
+
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 
 use eventstore::{Client, ClientSettings, Credentials, Error as ClientError};
@@ -11,6 +13,7 @@ use super::super::Fault;
 use super::super::address::{Address, is_this_machine};
 use super::failure::{Effect, Failure, Remedy, short};
 use crate::limits;
+use certificates::check_files;
 
 /// One client. It dies for ever where a first connect fails, keeps to a node that is dead, and its own task would
 /// never end: so it lives in a runtime of its own, which ends with it, and is replaced when it fails.
@@ -27,6 +30,7 @@ impl Session {
     fn begin(address: &Address, generation: u64) -> Result<Self, Fault> {
         let cannot =
             |what: &str, error: &dyn std::fmt::Display| Fault::Io(format!("{what}: {}", short(error)));
+        check_files(address)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("kurrentdb")

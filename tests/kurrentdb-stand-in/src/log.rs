@@ -124,6 +124,12 @@ impl Log {
         })
     }
 
+    /// All that stands in the log, in its order, the server's own records among it. For tests to look at.
+    #[must_use]
+    pub fn records(&self) -> Vec<Arc<Record>> {
+        self.lock().records.clone()
+    }
+
     /// How many records stand in the log, the server's own among them.
     #[must_use]
     pub fn len(&self) -> usize {
