@@ -388,7 +388,7 @@ CREATE TABLE recoveries (
     app TEXT NOT NULL,
     out_trade_no TEXT NOT NULL,
     merchant TEXT NOT NULL,
-    state TEXT NOT NULL,                    -- open | approved | withdrawn
+    state TEXT NOT NULL,                    -- open | approving | approved | withdrawn
     open_id TEXT,
     product_id TEXT,
     quantity INTEGER,

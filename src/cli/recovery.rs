@@ -28,7 +28,7 @@ pub struct List {
     /// 商户号
     #[arg(long, value_parser = merchant)]
     merchant: MerchantId,
-    /// Only those in this state: open, approved or withdrawn
+    /// Only those in this state: open, approving, approved or withdrawn
     #[arg(long)]
     state: Option<String>,
     #[command(flatten)]

@@ -90,8 +90,8 @@ mod tests {
                 &Some(first.clone()),
                 claim("B", 1, "chen"),
                 &none,
-                "the payment 42 is claimed for order A of demo, approved by lin: one payment is one order; withdraw \
-                 that first where it is wrong, or approve it again where the order does not stand yet",
+                "the payment 42 is claimed by lin for order A of demo: one payment is one order; withdraw that \
+                 first where it is wrong, or approve it again where the order does not stand yet",
             ),
             (&Some(first.clone()), claim("B", 1, "chen"), &Some(first.clone()), "claimed"),
             (&Some(first.clone()), claim("A", 3, "lin"), &Some(first.clone()), "claimed"),
@@ -100,8 +100,8 @@ mod tests {
                 &Some(claim("C", 1, "wang")),
                 claim("B", 1, "chen"),
                 &Some(first),
-                "the payment 42 is claimed for order C of demo, approved by wang: one payment is one order; withdraw \
-                 that first where it is wrong, or approve it again where the order does not stand yet",
+                "the payment 42 is claimed by wang for order C of demo: one payment is one order; withdraw that \
+                 first where it is wrong, or approve it again where the order does not stand yet",
             ),
         ] {
             let payment = Payment { claim: standing.clone() };

@@ -80,7 +80,8 @@ pub enum RecoveryEvent {
         revision: u64,
         by: String,
     },
-    /// From now on it is not withdrawn, and its order follows. No word of its own: `revision` is the proposal's.
+    /// Its order follows, and it is withdrawn only where that cannot be any more. No word of its own: `revision` is
+    /// the proposal's.
     Approved {
         revision: u64,
         by: String,
@@ -129,7 +130,7 @@ pub enum RecoveryError {
     #[error("{by} has approved it: that stands; where it is no order yet, approve it again")]
     Approved { by: String },
     #[error(
-        "the payment {transaction_id} is claimed for order {out_trade_no} of {app}, approved by {by}: one payment is \
+        "the payment {transaction_id} is claimed by {by} for order {out_trade_no} of {app}: one payment is \
          one order; withdraw that first where it is wrong, or approve it again where the order does not stand yet"
     )]
     Claimed { transaction_id: String, app: AppSlug, out_trade_no: OutTradeNo, by: String },
@@ -183,11 +184,21 @@ impl Recovery {
         reason: &str,
         by: &str,
     ) -> Result<Option<Event>, RecoveryError> {
+        match (&self.approved_by, &order.first, &order.recovered) {
+            (Some(by), None, None) => Err(RecoveryError::Approved { by: by.clone() }),
+            (None, _, _) | (_, Some(_), _) | (_, _, Some(_)) => self.decide_withdraw_paid(order, reason, by),
+        }
+    }
+
+    /// Where the payment is known to be that of another order, what is approved and no order yet is withdrawn too.
+    pub fn decide_withdraw_paid(
+        &self,
+        order: &Order,
+        reason: &str,
+        by: &str,
+    ) -> Result<Option<Event>, RecoveryError> {
         if let Some(recovered) = &order.recovered {
             return Err(RecoveryError::Recovered { by: recovered.approved_by.clone() });
-        }
-        if let (Some(by), None) = (&self.approved_by, &order.first) {
-            return Err(RecoveryError::Approved { by: by.clone() });
         }
         match (&self.proposal, self.revision) {
             (None, 0) => Err(RecoveryError::NotProposed),

@@ -163,6 +163,10 @@ fn what_is_approved_is_approved_once_and_not_withdrawn_unless_its_push_was_first
     assert_eq!(recovery.decide_approve("chen"), Ok(None));
     let stands = RecoveryError::Approved { by: "lin".into() };
     assert_eq!(recovery.decide_withdraw(&nothing, "no", "wang"), Err(stands));
+    let paid = recovery.decide_withdraw_paid(&nothing, "another has it", "wang").unwrap();
+    assert_eq!(decide(recovery.clone(), paid), Recovery { revision: 2, ..Recovery::default() });
+    let recovered = Err(RecoveryError::Recovered { by: "lin".into() });
+    assert_eq!(recovery.decide_withdraw_paid(&self::recovered(|_| ()), "another has it", "wang"), recovered);
     let withdrawn = decide(recovery.clone(), recovery.decide_withdraw(&pushed, "it came", "wang").unwrap());
     assert_eq!(withdrawn, Recovery { revision: 2, ..Recovery::default() });
     assert!(withdrawn.has_withdrawn(1) && !withdrawn.has_withdrawn(2));

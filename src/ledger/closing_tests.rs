@@ -203,7 +203,7 @@ async fn a_word_upon_a_recovery_that_has_changed_since_is_not_recorded() {
     // While lin looks at the payment, another node takes the proposal back and proposes it anew.
     let turn = ledger.recovering().await;
     let seen = turn.to_approve(&app(), &number, "lin", Upon::Whatever).await.unwrap();
-    assert_eq!((seen.proposal, seen.upon), (Some(proposal()), Upon::Revision(1)));
+    assert_eq!((seen.step, seen.upon), (Step::Approve(proposal()), Upon::Revision(1)));
     let elsewhere = other.recovering().await;
     let withdrawn = elsewhere.withdraw(&app(), &number, "no", "wang", at(), Upon::Revision(1)).await.unwrap();
     assert_eq!((withdrawn.recorded, withdrawn.revision), (true, 2));

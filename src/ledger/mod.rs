@@ -32,7 +32,7 @@ pub use case::CaseCommandError;
 pub use grant::{GrantOrderError, GrantOutcome};
 pub use period::PeriodCommandError;
 pub use quarantine::{Held, ResolveQuarantineError};
-pub use recovery::{Recovering, RecoveryCommandError, ToApprove};
+pub use recovery::{Recovering, RecoveryCommandError, Step, ToApprove};
 pub use register::{ConfiguredApp, RegisterError};
 pub use report::ReportError;
 pub use roles::Reported;

@@ -9,6 +9,7 @@ use crate::codec;
 use crate::domain::app::{AppSlug, Registration};
 use crate::domain::bill::MerchantId;
 use crate::domain::environment::Environment;
+use crate::domain::event::Event;
 use crate::domain::id::OutTradeNo;
 use crate::domain::order::Order;
 use crate::domain::payment::{Claim, Payment};
@@ -30,12 +31,21 @@ pub struct Recovering<'a> {
     _turn: MutexGuard<'a, ()>,
 }
 
-/// What may be made an order of the ledger.
+/// What may be made an order of the ledger, and what it was looked at upon.
 pub struct ToApprove {
-    /// `None` where it is one already, or has been approved: then nothing of it is to be looked at any more.
-    pub proposal: Option<Proposal>,
-    /// What it was looked at upon.
+    pub step: Step,
     pub upon: Upon,
+}
+
+/// What is missing until a proposal is an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Everything: all that was proposed is to be looked at.
+    Approve(Proposal),
+    /// The order alone: an approval ended before it stood. Whether another order has the payment since is to be
+    /// looked at.
+    Complete(Proposal),
+    Nothing,
 }
 
 impl Revised for Recovery {
@@ -72,7 +82,7 @@ impl Recovering<'_> {
         Ok(self.ledger.say(&target, Recovery::evolve, decide).await??)
     }
 
-    /// Takes a proposal back that has not been approved.
+    /// Takes a proposal back that has not been approved, or whose order's own push was first.
     pub async fn withdraw(
         &self,
         app: &AppSlug,
@@ -83,9 +93,39 @@ impl Recovering<'_> {
         upon: Upon,
     ) -> Result<Said, RecoveryCommandError> {
         let order = self.order(app, out_trade_no).await?;
+        let decide = |recovery: &Recovery| recovery.decide_withdraw(&order, reason, by);
+        self.say(app, out_trade_no, at, upon, decide).await
+    }
+
+    /// Takes back what may have been approved too, as long as it is no order: for whoever has seen that its payment is
+    /// another order's.
+    ///
+    /// An approval that halts at another node right before its last append may still make it an order. Then both
+    /// stand, as they do where the other's push comes a moment after an approval.
+    pub async fn withdraw_paid(
+        &self,
+        app: &AppSlug,
+        out_trade_no: &OutTradeNo,
+        reason: &str,
+        by: &str,
+        at: DateTime<Utc>,
+        upon: Upon,
+    ) -> Result<Said, RecoveryCommandError> {
+        let order = self.order(app, out_trade_no).await?;
+        let decide = |recovery: &Recovery| recovery.decide_withdraw_paid(&order, reason, by);
+        self.say(app, out_trade_no, at, upon, decide).await
+    }
+
+    async fn say(
+        &self,
+        app: &AppSlug,
+        out_trade_no: &OutTradeNo,
+        at: DateTime<Utc>,
+        upon: Upon,
+        decide: impl Fn(&Recovery) -> Result<Option<Event>, RecoveryError> + Send,
+    ) -> Result<Said, RecoveryCommandError> {
         let stream = codec::recovery_stream(app, out_trade_no);
         let target = command_target(&stream, Some(app), at);
-        let decide = |recovery: &Recovery| recovery.decide_withdraw(&order, reason, by);
         Ok(self.ledger.say_upon(&target, upon, Recovery::evolve, decide).await??)
     }
 
@@ -104,9 +144,12 @@ impl Recovering<'_> {
         if is_new {
             self.check_merchant(app, &proposal.merchant).await?;
         }
-        let is_open = is_new && recovery.approved_by.is_none();
-        let upon = Upon::Revision(recovery.revision);
-        Ok(ToApprove { proposal: is_open.then(|| proposal.clone()), upon })
+        let step = match (is_new, &recovery.approved_by) {
+            (true, None) => Step::Approve(proposal.clone()),
+            (true, Some(_)) => Step::Complete(proposal.clone()),
+            (false, _) => Step::Nothing,
+        };
+        Ok(ToApprove { step, upon: Upon::Revision(recovery.revision) })
     }
 
     /// Makes what another person has proposed an order of the ledger. Where the push comes at the same moment,
@@ -115,7 +158,7 @@ impl Recovering<'_> {
     /// Three appends, each of which decides, whatever is said at other nodes, and says nothing more where it is said
     /// again: that the payment is this recovery's, that the proposal is approved, and the order. Where it ends before
     /// the second, the proposal can still be withdrawn, and the payment be claimed for another; where it ends after,
-    /// whoever approves it again completes it.
+    /// whoever approves it again completes it, and it can be withdrawn only where that cannot be any more.
     pub async fn approve(
         &self,
         app: &AppSlug,

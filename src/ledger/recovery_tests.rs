@@ -35,6 +35,11 @@ async fn withdraw(ledger: &Ledger, out_trade_no: &str) -> Result<Said, RecoveryC
     turn.withdraw(&app(), &number(out_trade_no), "a mistake", "wang", at(), Upon::Whatever).await
 }
 
+async fn withdraw_paid(ledger: &Ledger, out_trade_no: &str) -> Result<Said, RecoveryCommandError> {
+    let turn = ledger.recovering().await;
+    turn.withdraw_paid(&app(), &number(out_trade_no), "another has it", "wang", at(), Upon::Whatever).await
+}
+
 async fn types(ledger: &Ledger, stream: &StreamName) -> Vec<String> {
     let events = ledger.store().read_stream(stream, 0, 9).await.unwrap();
     events.into_iter().map(|event| event.event_type).collect()
@@ -162,9 +167,37 @@ async fn a_claim_whose_proposal_is_withdrawn_gives_way_and_one_whose_proposal_is
     let stands = RecoveryError::Approved { by: "lin".into() };
     assert_eq!(refusal(withdraw(&log.node, "A").await), stands);
     is_claimed_for(approve(&log.node, "B", "chen").await, "A");
-    // What has been approved is not looked at again.
-    let turn = log.node.recovering().await;
-    assert_eq!(turn.to_approve(&app(), &number("A"), "chen", Upon::Whatever).await.unwrap().proposal, None);
+}
+
+async fn step(ledger: &Ledger, out_trade_no: &str) -> Step {
+    let turn = ledger.recovering().await;
+    turn.to_approve(&app(), &number(out_trade_no), "chen", Upon::Whatever).await.unwrap().step
+}
+
+#[tokio::test]
+async fn of_an_approval_that_ended_before_its_order_only_the_order_is_missing() {
+    let log = Log::proposed().await;
+    assert!(matches!(step(&log.node, "A").await, Step::Approve(_)));
+    let (ending, _) = log.gated(Gate::Refuses, 2).await;
+    approve(&ending, "A", "lin").await.unwrap_err();
+    assert!(matches!(step(&log.node, "A").await, Step::Complete(_)));
+    approve(&log.node, "A", "chen").await.unwrap();
+    assert_eq!(step(&log.node, "A").await, Step::Nothing);
+}
+
+#[tokio::test]
+async fn what_is_approved_is_withdrawn_where_another_order_has_its_payment_until_it_is_an_order() {
+    let log = Log::proposed().await;
+    let (ending, _) = log.gated(Gate::Refuses, 2).await;
+    approve(&ending, "A", "lin").await.unwrap_err();
+    let withdrawn = withdraw_paid(&log.node, "A").await.unwrap();
+    assert_eq!((withdrawn.recorded, withdrawn.revision), (true, 2));
+    assert_eq!(refusal(approve(&log.node, "A", "lin").await), RecoveryError::NotProposed);
+    assert_eq!(approved_by(&log.node, "A").await, None);
+
+    approve(&log.node, "B", "chen").await.unwrap();
+    let stands = RecoveryError::Recovered { by: "chen".into() };
+    assert_eq!(refusal(withdraw_paid(&log.node, "B").await), stands);
 }
 
 #[tokio::test]

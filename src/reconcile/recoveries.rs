@@ -13,7 +13,7 @@ use crate::domain::fen::Fen;
 use crate::domain::id::{OpenId, OutTradeNo};
 use crate::domain::push::PaymentIds;
 use crate::domain::recovery::{self, RecoveredOrder};
-use crate::ledger::{LedgerError, Recorded, RecoveryCommandError, Said, ToApprove, Upon};
+use crate::ledger::{LedgerError, Recorded, RecoveryCommandError, Said, Step, ToApprove, Upon};
 use crate::limits;
 use crate::projector::AskError;
 use crate::store::Position;
@@ -50,6 +50,10 @@ pub enum RecoveryError {
         "no bill of merchant {merchant} holds the payment {transaction_id} without an order any more: {WITHDRAW}"
     )]
     NoLongerMissing { merchant: MerchantId, transaction_id: String },
+    #[error(
+        "the payment {transaction_id} is that of order {out_trade_no} of {app} since: one payment is one order; {WITHDRAW}"
+    )]
+    Paid { transaction_id: String, app: String, out_trade_no: String },
     #[error("{0} is not what it was when the order was proposed: {WITHDRAW}, and propose it anew")]
     Changed(&'static str),
     #[error(
@@ -113,7 +117,7 @@ pub async fn propose(
         return Err(RecoveryError::NoSuchPayment { merchant, transaction_id });
     };
     let (app, order) = recovered(proposal, row)?;
-    seen.check_other_recoveries(&app, out_trade_no, &["open", "approved"])?;
+    seen.check_other_recoveries(&app, out_trade_no, &["open", "approving", "approved"])?;
     let proposed = recovery::Proposal { merchant: merchant.clone(), order, by: by.to_owned() };
     let Recorded { recorded, position } = turn.propose(&app, &proposed, at).await?;
     Ok(Proposed { app, order: proposed.order, recorded, position })
@@ -243,8 +247,36 @@ fn one_of<'t>(
     }
 }
 
+/// What the bill's line says is not asked of what is approved already, only that no other order has the payment.
+async fn check_not_paid(
+    desk: &Desk<'_>,
+    app: &AppSlug,
+    proposal: &recovery::Proposal,
+    at: DateTime<Utc>,
+) -> Result<(), RecoveryError> {
+    let order = &proposal.order;
+    let payment = payment_of(proposal)?;
+    let end = desk.ledger.end().await?;
+    let rows = row::of_number(desk, &proposal.merchant, payment, end, at).await?;
+    for row in rows.rows().filter(|row| row.text("kind") == Some("payment")) {
+        let (Some(other_app), Some(other)) = (row.text("app"), row.text("out_trade_no")) else { continue };
+        let is_this = other_app == app.as_str() && other == order.out_trade_no.as_str();
+        if !is_this && row.text("transaction_id") == Some(payment) {
+            let (transaction_id, app, out_trade_no) = (payment.into(), other_app.into(), other.into());
+            return Err(RecoveryError::Paid { transaction_id, app, out_trade_no });
+        }
+    }
+    Ok(())
+}
+
+fn payment_of(proposal: &recovery::Proposal) -> Result<&str, RecoveryError> {
+    let payment = proposal.order.payment.transaction_id.as_deref();
+    payment.ok_or(RecoveryError::Incomplete("transaction_id"))
+}
+
 /// Makes the proposed order an order; `by` must be another than who proposed it. As far as everything that is
-/// recorded tells, its payment must be without an order still, on the same line of the same bill.
+/// recorded tells, its payment must be without an order still, on the same line of the same bill. Where an approval
+/// ended before its order stood, this completes it, unless another order has the payment since.
 pub async fn approve(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -254,17 +286,20 @@ pub async fn approve(
     upon: Upon,
 ) -> Result<Said, RecoveryError> {
     let turn = desk.ledger.recovering().await;
-    let ToApprove { proposal, upon } = turn.to_approve(app, out_trade_no, by, upon).await?;
-    if let Some(proposal) = proposal {
-        let payment = proposal.order.payment.transaction_id.as_deref();
-        let payment = payment.ok_or(RecoveryError::Incomplete("transaction_id"))?;
-        let seen = Seen::of(desk, &proposal.merchant, payment, at).await?;
-        seen.check_other_recoveries(app, out_trade_no, &["approved"])?;
-        seen.check_unchanged(&proposal)?;
+    let ToApprove { step, upon } = turn.to_approve(app, out_trade_no, by, upon).await?;
+    match step {
+        Step::Approve(proposal) => {
+            let seen = Seen::of(desk, &proposal.merchant, payment_of(&proposal)?, at).await?;
+            seen.check_other_recoveries(app, out_trade_no, &["approved"])?;
+            seen.check_unchanged(&proposal)?;
+        }
+        Step::Complete(proposal) => check_not_paid(desk, app, &proposal, at).await?,
+        Step::Nothing => {}
     }
     Ok(turn.approve(app, out_trade_no, by, at, upon).await?)
 }
 
+/// Takes a proposal back that is not approved; and one that is, but no order yet, where another order has the payment.
 pub async fn withdraw(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -275,7 +310,22 @@ pub async fn withdraw(
     upon: Upon,
 ) -> Result<Said, RecoveryError> {
     let reason = usable_reason(reason).ok_or(RecoveryError::Reason)?;
-    Ok(desk.ledger.recovering().await.withdraw(app, out_trade_no, reason, by, at, upon).await?)
+    let turn = desk.ledger.recovering().await;
+    let said = turn.withdraw(app, out_trade_no, reason, by, at, upon).await;
+    let Err(RecoveryCommandError::Refused(recovery::RecoveryError::Approved { .. })) = &said else {
+        return Ok(said?);
+    };
+    let approved = desk.ledger.recovery(app, out_trade_no).await?;
+    upon.check(approved.revision)?;
+    let Some(proposal) = &approved.proposal else { return Ok(said?) };
+    match check_not_paid(desk, app, proposal, at).await {
+        Ok(()) => Ok(said?),
+        Err(RecoveryError::Paid { .. }) => {
+            let upon = Upon::Revision(approved.revision);
+            Ok(turn.withdraw_paid(app, out_trade_no, reason, by, at, upon).await?)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One row of the reconciliation, by its case, and what was entered of a payment, as they stand.
+//! Rows of the reconciliation, by case or number, and what was entered of a payment, as they stand.
 
 use chrono::{DateTime, Utc};
 
@@ -35,6 +35,19 @@ pub async fn recoveries_of(
     let parameters = [("merchant", merchant.as_str()), ("transaction_id", transaction_id)]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     asked(desk, "recoveries", &parameters, min_position, as_of).await
+}
+
+/// The rows that a number names, of any kind.
+pub async fn of_number(
+    desk: &Desk<'_>,
+    merchant: &MerchantId,
+    number: &str,
+    min_position: Option<Position>,
+    as_of: DateTime<Utc>,
+) -> Result<Table, AskError> {
+    let parameters = [("merchant", merchant.as_str()), ("id", number)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    asked(desk, "rows_by_id", &parameters, min_position, as_of).await
 }
 
 async fn asked(

@@ -1,10 +1,16 @@
 //! Recovered orders: two people enter one from a payment of a bill, and one payment is one order.
 
+use std::sync::Arc;
+
+use order_ledger::codec::{self, Metadata};
+use order_ledger::domain::event::Event;
 use order_ledger::domain::id::OutTradeNo;
-use order_ledger::domain::recovery;
+use order_ledger::domain::payment::Claim;
+use order_ledger::domain::recovery::{self, RecoveryEvent};
 use order_ledger::ledger::{Said, Upon};
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::recoveries::{self, Proposal, Proposed, RecoveryError};
+use order_ledger::store::{Append, AppendOutcome, EventStore, ExpectedVersion, Urgency};
 
 use super::billed::{merchant, paid, statuses};
 use super::folded::{Folded, demo};
@@ -130,6 +136,109 @@ async fn a_payment_whose_push_came_under_another_number_is_not_recovered() {
     assert!(withdraw(&folded, "GUESSED").await.unwrap().recorded);
     let anew = propose(&folded, "GUESSED").await.unwrap_err();
     assert!(matches!(anew, RecoveryError::NoSuchPayment { .. }), "{anew}");
+}
+
+/// The state of every recovery of the merchant, and who brought it there.
+async fn listed(folded: &Folded) -> Vec<[String; 3]> {
+    let columns = ["out_trade_no", "state", "decided_by"];
+    folded.columns("reconciliation/recoveries", &[("merchant", "1900000109")], columns).await
+}
+
+/// Wang's approval of what lin has proposed for 4200004 ends when the payment is claimed and the approval stands, before
+/// the order does.
+async fn approval_ends_before_the_order(folded: &Folded, out_trade_no: &str) {
+    let (app, number, by) = (demo(), number(out_trade_no), "wang".to_owned());
+    let merchant = merchant();
+    let (payment, recovery) =
+        (codec::payment_stream(&merchant, "4200004"), codec::recovery_stream(&app, &number));
+    let claim = Claim {
+        merchant,
+        transaction_id: "4200004".into(),
+        app,
+        out_trade_no: number,
+        recovery_revision: 1,
+        by: by.clone(),
+    };
+    let approved = Event::Recovery(RecoveryEvent::Approved { revision: 1, by });
+    for (stream, expected, app, event) in [
+        (payment, ExpectedVersion::NoStream, None, Event::PaymentClaimed(claim)),
+        (recovery, ExpectedVersion::Exact(0), Some(demo()), approved),
+    ] {
+        let metadata = Metadata { app, recorded_at: february(), evidence: None };
+        let events = Arc::from([codec::encode(&stream, &event, &metadata).unwrap()]);
+        let append = Append { stream, expected, events, urgency: Urgency::Command };
+        let outcome = folded.store.append(append).await;
+        assert!(matches!(outcome, AppendOutcome::Appended { .. }), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_ended_before_its_order_is_shown_and_completed_by_the_next() {
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    assert_eq!(listed(&folded).await, [["R", "open", "-"]]);
+    approval_ends_before_the_order(&folded, "R").await;
+    assert_eq!(listed(&folded).await, [["R", "approving", "wang"]]);
+    let other = propose(&folded, "R-2").await.unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "the payment 4200004 is that of order R of demo, whose recovery is approving: one payment is one order; \
+         withdraw that first where it is wrong"
+    );
+    let refused = withdraw(&folded, "R").await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "wang has approved it: that stands; where it is no order yet, approve it again"
+    );
+    assert!(approve(&folded, "R").await.unwrap().recorded);
+    assert_eq!(listed(&folded).await, [["R", "approved", "wang"]]);
+    assert_eq!(statuses(&folded, february()).await["payment 4200004"], "matched_by_operator -");
+}
+
+#[tokio::test]
+async fn an_approval_that_ended_is_completed_though_the_bill_tells_of_the_payment_elsewhere_now() {
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    approval_ends_before_the_order(&folded, "R").await;
+    let minutes = 26 * 60;
+    folded.billed("2026-01-02", vec![paid("4200001", 600, minutes), paid("4200004", 1000, minutes)]).await;
+    assert!(withdraw(&folded, "R").await.is_err(), "no other order has the payment");
+    assert!(approve(&folded, "R").await.unwrap().recorded);
+    assert_eq!(listed(&folded).await, [["R", "approved", "wang"]]);
+}
+
+#[tokio::test]
+async fn an_approval_that_ended_is_withdrawn_and_not_completed_once_a_push_of_another_number_has_the_payment()
+{
+    for ids in [("M4200004", "4200004"), ("", "4200004"), ("M4200004", "")] {
+        let folded = planted().await;
+        propose(&folded, "GUESSED").await.unwrap();
+        approval_ends_before_the_order(&folded, "GUESSED").await;
+        folded.told(36 * 60, goods("REAL").priced(1000).paid(ids.0, ids.1)).await;
+        let refused = approve(&folded, "GUESSED").await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the payment 4200004 is that of order REAL of demo since: one payment is one order; withdraw the proposal",
+            "{ids:?}"
+        );
+        assert_eq!(listed(&folded).await, [["GUESSED", "approving", "wang"]], "{ids:?}");
+        assert!(withdraw(&folded, "GUESSED").await.unwrap().recorded);
+        assert!(!withdraw(&folded, "GUESSED").await.unwrap().recorded, "the same again is nothing");
+        assert_eq!(listed(&folded).await, [["GUESSED", "withdrawn", "lin"]]);
+        assert!(matches!(approve(&folded, "GUESSED").await, Err(RecoveryError::Refused(_))));
+        assert_eq!(statuses(&folded, february()).await["payment 4200004"], "matched -");
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_ended_is_withdrawn_once_its_own_push_has_come() {
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    approval_ends_before_the_order(&folded, "R").await;
+    folded.told(36 * 60, goods("R").priced(1000).paid("M4200004", "4200004")).await;
+    assert!(matches!(approve(&folded, "R").await, Err(RecoveryError::Refused(_))));
+    assert!(withdraw(&folded, "R").await.unwrap().recorded);
+    assert_eq!(listed(&folded).await, [["R", "withdrawn", "lin"]]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 -- Orders that people entered from a bill, and those that wait for a second person, the newest first.
 -- role: finance
 -- parameter: merchant text required | Merchant / 商户号
--- parameter: state text of open,approved,withdrawn | Only those
+-- parameter: state text of open,approving,approved,withdrawn | Only those
 -- parameter: app text | The app's slug
 -- parameter: transaction_id text | Only those of this payment / 微信订单号
 -- parameter: before position | Only those before this position (the next page)
@@ -9,7 +9,7 @@
 -- next: before = position
 -- column: app text | The app's slug / 应用
 -- column: out_trade_no id | OutTradeNo / 业务订单号
--- column: state text | open, approved or withdrawn / 状态
+-- column: state text | open; approving: approve it again, its order does not stand yet; approved or withdrawn / 状态
 -- column: open_id open_id | Player / 用户标识
 -- column: product_id id | Product / 道具
 -- column: quantity count | Quantity / 数量

@@ -174,8 +174,8 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
 /// Approve a proposed order: it stands, can be granted, and comes in the delivery feed.
 ///
 /// By another token than proposed it. As far as everything that is recorded tells, the payment must still be
-/// without an order, on the same line of the same bill. The same again changes nothing. Needs the role finance
-/// or admin.
+/// without an order, on the same line of the same bill. The same again changes nothing; it completes what is
+/// `approving`, unless another order has the payment since. Needs the role finance or admin.
 #[utoipa::path(
     post, path = APPROVE_PATH, tag = "recoveries", operation_id = "approve_recovery", security(("bearer" = [])),
     params(
@@ -206,7 +206,10 @@ pub async fn approve(
     Ok(standing(&app, &number, said))
 }
 
-/// Take a proposed order back, with a reason. Needs the role finance or admin.
+/// Take a proposed order back, with a reason.
+///
+/// What is approved stands, unless it is no order yet and another order has the payment, or its own push has come.
+/// Needs the role finance or admin.
 #[utoipa::path(
     post, path = WITHDRAW_PATH, tag = "recoveries", operation_id = "withdraw_recovery", security(("bearer" = [])),
     params(
@@ -232,7 +235,11 @@ pub async fn withdraw(
     let (app, number) = of_place(&service, &holder, place)?;
     let reason = required_reason(&body.reason)?;
     let _floor = service.floor.recoveries.lock().await;
-    let upon = precondition::check(&headers, service.ledger.recovery(&app, &number).await?.revision)?;
+    let known = service.ledger.recovery(&app, &number).await?;
+    let upon = precondition::check(&headers, known.revision)?;
+    if known.approved_by.is_some() {
+        questions::begun(&service).await?;
+    }
     let (by, at) = (holder.name(), clock::now());
     let said = recoveries::withdraw(&service.desk(), &app, &number, reason, by, at, upon).await?;
     tell(&app, by, "withdrawn", said.recorded);
@@ -273,6 +280,7 @@ impl From<RecoveryError> for ApiError {
             }
             RecoveryError::NotMissing { .. }
             | RecoveryError::NoLongerMissing { .. }
+            | RecoveryError::Paid { .. }
             | RecoveryError::Changed(_)
             | RecoveryError::Taken { .. }
             | RecoveryError::Incomplete(_)
