@@ -347,6 +347,11 @@ pub const EFFORT_IS_NEW: Duration = Duration::from_secs(1);
 pub const FOLD_EVENT_WAIT: Duration = Duration::from_secs(120);
 /// After a fault of file or log, folding is tried again after this time.
 pub const FOLD_TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A log that ends before what was folded may be that of a node that is behind the others: so long, from when the first
+/// projection finds it so, they all look again before they are built anew.
+pub const LOG_BEHIND_WAIT: Duration = Duration::from_secs(3);
+/// Between two of these looks.
+pub const LOG_BEHIND_LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A command that waits for a projection which keeps failing gives up after this time.
 pub const FOLD_GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 /// How long a report waits for a read model that another process folds and that does not move.

@@ -101,7 +101,7 @@ impl Projector {
     pub fn new(log: Arc<dyn ReadLog>, head: watch::Receiver<Option<Position>>, runtime: Handle) -> Arc<Self> {
         let (live, builds) =
             (Feed::new(log.clone(), runtime.clone()), Feed::new(log.clone(), runtime.clone()));
-        let source = Source { live, builds, head };
+        let source = Source { live, builds, head, behind_until: Arc::default() };
         Arc::new(Self {
             slots: RwLock::default(),
             source,

@@ -1,8 +1,9 @@
 //! One projection by name: the build that answers, and the threads that fold it and build the next.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use super::file::{self, FileError, Place};
 use super::noted::Noted;
 use super::status::{Progress, State, Status};
 use super::worker;
+use crate::limits;
 use crate::store::{Fault, Position};
 
 /// A finished build, and the folder it was built from.
@@ -139,7 +141,7 @@ impl Slot {
     /// version, or there is none.
     pub fn start(self: &Arc<Self>, others: &[Arc<Definition>], source: &Source) {
         let wanted = self.wanted();
-        let Some(found) = self.found(&wanted, others, &source.live) else {
+        let Some(found) = self.found(&wanted, others, source) else {
             return self.build(source);
         };
         let Found { generation: found, is_wanted } = found;
@@ -158,10 +160,10 @@ impl Slot {
     }
 
     /// The finished build that is there, if it is one of this log.
-    fn found(&self, wanted: &Arc<Definition>, others: &[Arc<Definition>], feed: &Feed) -> Option<Found> {
+    fn found(&self, wanted: &Arc<Definition>, others: &[Arc<Definition>], source: &Source) -> Option<Found> {
         let path = self.place.current()?;
         let (version, folder) = file::built_from(&path, &self.name)?;
-        match feed.block_on(is_of_this_log(&path, feed)) {
+        match source.live.block_on(is_of_this_log(&path, source)) {
             Ok(true) => {}
             Ok(false) => {
                 info!(projection = self.name, "the file is of another log: it is built anew");
@@ -296,16 +298,29 @@ pub struct Source {
     pub builds: Arc<Feed>,
     /// The log's end: who has caught up waits for it to move.
     pub head: watch::Receiver<Option<Position>>,
+    /// Until when a log that ends before what was folded is looked at again; from the first such look on.
+    pub behind_until: Arc<OnceLock<Instant>>,
 }
 
 /// Whether the event at the checkpoint stands in this log.
-async fn is_of_this_log(path: &std::path::Path, feed: &Feed) -> Result<bool, Fault> {
+async fn is_of_this_log(path: &std::path::Path, source: &Source) -> Result<bool, Fault> {
     let read = file::open_to_ask(path, &[]).and_then(|connection| file::checkpoint(&connection, "main"));
     let Ok(Some(checkpoint)) = read else { return Ok(false) };
-    if checkpoint.log_id != feed.log().log_id() {
+    let log = source.live.log();
+    if checkpoint.log_id != log.log_id() {
         return Ok(false);
     }
     let Some(position) = checkpoint.position else { return Ok(true) };
-    let found = feed.log().event_at(position).await?;
-    Ok(found.is_some_and(|event| Some(event.id) == checkpoint.event_id))
+    loop {
+        // Before the event is looked for: it may come between.
+        let is_behind = log.last().await? < Some(position);
+        if let Some(event) = log.event_at(position).await? {
+            return Ok(Some(event.id) == checkpoint.event_id);
+        }
+        let until = source.behind_until.get_or_init(|| Instant::now() + limits::LOG_BEHIND_WAIT);
+        if !is_behind || Instant::now() >= *until {
+            return Ok(false);
+        }
+        tokio::time::sleep(limits::LOG_BEHIND_LOOK_AGAIN).await;
+    }
 }

@@ -2,15 +2,21 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use order_ledger::limits;
-use order_ledger::projector::{AskError, Folder, Question, Views, ViewsError};
-use order_ledger::store::Position;
+use order_ledger::projector::{AskError, Folder, Projector, Question, Views, ViewsError};
+use order_ledger::store::sqlite::SqliteStore;
+use order_ledger::store::{
+    EventStore, Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt,
+};
 use rusqlite::Connection;
 
 use super::digests::current;
-use super::folded::{Folded, at, folder};
+use super::folded::{Folded, at, checked, folder};
 use super::own_folder::{buy, listed, put, serve_with};
 use super::server::Home;
 use super::told::goods;
@@ -88,6 +94,80 @@ async fn a_file_is_gone_on_with_only_where_it_is_of_this_log_and_this_version() 
         assert_eq!(numbers(&folded).await, "A B C", "{what}");
         assert_eq!(switches(&folded), u64::from(is_built_anew), "{what}");
     }
+}
+
+/// A node that is behind the others: it has nothing of the log until it has been asked for its end a few times.
+struct Behind {
+    log: Arc<SqliteStore>,
+    asked: AtomicU64,
+}
+
+impl Behind {
+    fn has_it(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 3
+    }
+}
+
+#[async_trait]
+impl ReadLog for Behind {
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        self.log.read_stream(stream, from, limit).await
+    }
+
+    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
+        if self.has_it() { self.log.read_all(after, limit).await } else { Ok(vec![]) }
+    }
+
+    async fn read_category(
+        &self,
+        category: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Fault> {
+        self.log.read_category(category, after, limit).await
+    }
+
+    async fn read_versions(
+        &self,
+        after: Option<(StreamName, u64)>,
+        limit: usize,
+    ) -> Result<Vec<VersionAt>, Fault> {
+        self.log.read_versions(after, limit).await
+    }
+
+    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
+        self.log.next_position(after).await
+    }
+
+    async fn last(&self) -> Result<Option<Position>, Fault> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.has_it() { self.log.last().await } else { Ok(None) }
+    }
+
+    fn log_id(&self) -> LogId {
+        self.log.log_id()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_gone_on_with_where_the_node_that_is_asked_is_behind_the_others() {
+    let mut folded = of_orders(&["A", "B"]).await;
+    let before = file(&folded);
+    folded.stop().await;
+    let behind = Arc::new(Behind { log: folded.store.clone(), asked: AtomicU64::new(0) });
+    let projector = Projector::new(behind, folded.store.head(), tokio::runtime::Handle::current());
+    let (views, sales) = (Views::take(&folded.views()).unwrap(), checked(vec![sales()]).unwrap().into());
+    let begun = projector.clone();
+    tokio::task::spawn_blocking(move || begun.begin(views, &sales).unwrap()).await.unwrap();
+    let status = projector.list().remove(0).status;
+    assert!(status.build.is_none() && status.switches == 0, "{status:?}");
+    assert_eq!(file(&folded), before);
+    tokio::task::spawn_blocking(move || projector.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use order_ledger::codec::{self, Metadata};
+use order_ledger::domain::environment::Environment;
 use order_ledger::domain::event::Event;
 use order_ledger::domain::id::OutTradeNo;
 use order_ledger::domain::payment::Claim;
@@ -10,7 +11,7 @@ use order_ledger::domain::recovery::{self, RecoveryEvent};
 use order_ledger::ledger::{Said, Upon};
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::recoveries::{self, Proposal, Proposed, RecoveryError};
-use order_ledger::store::{Append, AppendOutcome, EventStore, ExpectedVersion, Urgency};
+use order_ledger::store::{Append, AppendOutcome, EventStore, ExpectedVersion, StreamName, Urgency};
 
 use super::billed::{merchant, paid, statuses};
 use super::folded::{Folded, demo};
@@ -160,16 +161,41 @@ async fn approval_ends_before_the_order(folded: &Folded, out_trade_no: &str) {
         by: by.clone(),
     };
     let approved = Event::Recovery(RecoveryEvent::Approved { revision: 1, by });
-    for (stream, expected, app, event) in [
-        (payment, ExpectedVersion::NoStream, None, Event::PaymentClaimed(claim)),
-        (recovery, ExpectedVersion::Exact(0), Some(demo()), approved),
-    ] {
-        let metadata = Metadata { app, recorded_at: february(), evidence: None };
-        let events = Arc::from([codec::encode(&stream, &event, &metadata).unwrap()]);
-        let append = Append { stream, expected, events, urgency: Urgency::Command };
-        let outcome = folded.store.append(append).await;
-        assert!(matches!(outcome, AppendOutcome::Appended { .. }), "{outcome:?}");
-    }
+    said(folded, payment, ExpectedVersion::NoStream, Event::PaymentClaimed(claim)).await;
+    said(folded, recovery, ExpectedVersion::Exact(0), approved).await;
+}
+
+/// As another node says it, which has decided it upon what it saw a moment ago.
+async fn said(folded: &Folded, stream: StreamName, expected: ExpectedVersion, event: Event) {
+    let metadata = Metadata { app: Some(demo()), recorded_at: february(), evidence: None };
+    let events = Arc::from([codec::encode(&stream, &event, &metadata).unwrap()]);
+    let append = Append { stream, expected, events, urgency: Urgency::Command };
+    let outcome = folded.store.append(append).await;
+    assert!(matches!(outcome, AppendOutcome::Appended { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_becomes_an_order_just_when_it_is_withdrawn_is_shown_as_the_order_that_it_is() {
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    approve(&folded, "R").await.unwrap();
+    let recovery = codec::recovery_stream(&demo(), &number("R"));
+    let reason = "another order has the payment".into();
+    let withdrawn = Event::Recovery(RecoveryEvent::Withdrawn { reason, revision: 2, by: "lin".into() });
+    said(&folded, recovery, ExpectedVersion::Exact(1), withdrawn).await;
+    assert_eq!(listed(&folded).await, [["R", "approved", "wang"]]);
+
+    let folded = planted().await;
+    let Proposed { order, .. } = propose(&folded, "R").await.unwrap();
+    approval_ends_before_the_order(&folded, "R").await;
+    folded.told(36 * 60, goods("REAL").priced(1000).paid("M4200004", "4200004")).await;
+    withdraw(&folded, "R").await.unwrap();
+    let stream = codec::order_stream(&demo(), Environment::Production, &number("R"));
+    let recovered = Event::OrderRecovered { order, proposed_by: "lin".into(), approved_by: "wang".into() };
+    said(&folded, stream, ExpectedVersion::NoStream, recovered).await;
+    assert_eq!(listed(&folded).await, [["R", "approved", "wang"]]);
+    let refused = withdraw(&folded, "R").await.unwrap_err();
+    assert_eq!(refused.to_string(), "the order has been recovered, approved by wang: that stands");
 }
 
 #[tokio::test]
