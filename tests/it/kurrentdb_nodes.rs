@@ -220,12 +220,10 @@ async fn of_two_orders_that_are_approved_for_one_payment_at_two_nodes_at_once_on
             one_turn.approve(&slug, a, "lin", at(0), Upon::Whatever),
             other_turn.approve(&slug, b, "chen", at(0), Upon::Whatever)
         );
-        let (stands, refused) = if first.is_ok() { (a, second) } else { (b, first) };
+        let (stands, by, refused) = if first.is_ok() { (a, "lin", second) } else { (b, "chen", first) };
         let told = refused.unwrap_err().to_string();
-        assert!(
-            told.starts_with(&format!("the payment T{payment} is claimed for order {stands} of demo")),
-            "{told}"
-        );
+        let claimed = format!("the payment T{payment} is claimed by {by} for order {stands} of demo");
+        assert!(told.starts_with(&claimed), "{told}");
         for number in &numbers {
             let stream = cluster.log().stream(&format!("order-demo.{number}"));
             assert_eq!(stream.len(), usize::from(number == stands), "{number}");
