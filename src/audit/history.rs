@@ -52,9 +52,9 @@ pub async fn of(log: &dyn ReadLog, app: &App, id: &str) -> Result<Vec<Entry>, Hi
 }
 
 /// Everything recorded of merchants under an id: cases of the orders, payments and refunds that it names, what a
-/// payment was claimed for, and by their whole keys bills, periods, cases and payments. `merchants` are those that are configured; those that the apps
-/// were assigned to before are looked at too. The lines of bills are checked, and shown only where they are not
-/// what was recorded.
+/// payment was claimed for, and by their whole keys bills, periods, cases and payments. `merchants` are those that are
+/// configured; those that the apps were assigned to before are looked at too. The lines of bills are checked, and shown
+/// only where they are not what was recorded.
 pub async fn of_merchants(
     log: &dyn ReadLog,
     merchants: &[MerchantId],

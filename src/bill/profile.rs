@@ -272,7 +272,6 @@ pub enum Days {
     Many,
 }
 
-/// The profiles there are, by name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no profile has the kind {kind}; known: {known}")]
 pub struct UnknownKind {
@@ -280,6 +279,7 @@ pub struct UnknownKind {
     pub known: String,
 }
 
+/// The profiles there are, by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profiles {
     /// In the order in which they are tried.

@@ -23,9 +23,8 @@ pub struct Claim {
 impl Claim {
     /// Whoever makes it.
     fn is_for_the_same(&self, other: &Self) -> bool {
-        let recovery =
-            |claim: &Self| (claim.app.clone(), claim.out_trade_no.clone(), claim.recovery_revision);
-        recovery(self) == recovery(other)
+        (&self.app, &self.out_trade_no, self.recovery_revision)
+            == (&other.app, &other.out_trade_no, other.recovery_revision)
     }
 
     fn refuses(&self) -> RecoveryError {

@@ -311,16 +311,19 @@ async fn is_of_this_log(path: &std::path::Path, source: &Source) -> Result<bool,
         return Ok(false);
     }
     let Some(position) = checkpoint.position else { return Ok(true) };
+    let mut may_be_behind = true;
     loop {
-        // Before the event is looked for: it may come between.
-        let is_behind = log.last().await? < Some(position);
         if let Some(event) = log.event_at(position).await? {
             return Ok(Some(event.id) == checkpoint.event_id);
         }
         let until = source.behind_until.get_or_init(|| Instant::now() + limits::LOG_BEHIND_WAIT);
-        if !is_behind || Instant::now() >= *until {
+        if !may_be_behind || Instant::now() >= *until {
             return Ok(false);
         }
-        tokio::time::sleep(limits::LOG_BEHIND_LOOK_AGAIN).await;
+        // Where it is not, the event is looked for once more: it may have come between.
+        may_be_behind = log.last().await? < Some(position);
+        if may_be_behind {
+            tokio::time::sleep(limits::LOG_BEHIND_LOOK_AGAIN).await;
+        }
     }
 }

@@ -6,19 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use order_ledger::limits;
 use order_ledger::projector::{AskError, Folder, Projector, Question, Views, ViewsError};
-use order_ledger::store::sqlite::SqliteStore;
-use order_ledger::store::{
-    EventStore, Fault, LogId, Position, ReadLog, RecordedEvent, StreamName, VersionAt,
-};
+use order_ledger::store::{EventStore, Position};
 use rusqlite::Connection;
 
 use super::digests::current;
 use super::folded::{Folded, at, checked, folder};
 use super::own_folder::{buy, listed, put, serve_with};
 use super::server::Home;
+use super::through::{Before, Read, Through};
 use super::told::goods;
 
 const SALES: [(&str, &str); 3] = [
@@ -97,60 +94,15 @@ async fn a_file_is_gone_on_with_only_where_it_is_of_this_log_and_this_version() 
 }
 
 /// A node that is behind the others: it has nothing of the log until it has been asked for its end a few times.
-struct Behind {
-    log: Arc<SqliteStore>,
-    asked: AtomicU64,
-}
+#[derive(Default)]
+struct Behind(AtomicU64);
 
-impl Behind {
-    fn has_it(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) > 3
-    }
-}
-
-#[async_trait]
-impl ReadLog for Behind {
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.log.read_stream(stream, from, limit).await
-    }
-
-    async fn read_all(&self, after: Option<Position>, limit: usize) -> Result<Vec<RecordedEvent>, Fault> {
-        if self.has_it() { self.log.read_all(after, limit).await } else { Ok(vec![]) }
-    }
-
-    async fn read_category(
-        &self,
-        category: &str,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>, Fault> {
-        self.log.read_category(category, after, limit).await
-    }
-
-    async fn read_versions(
-        &self,
-        after: Option<(StreamName, u64)>,
-        limit: usize,
-    ) -> Result<Vec<VersionAt>, Fault> {
-        self.log.read_versions(after, limit).await
-    }
-
-    async fn next_position(&self, after: Option<Position>) -> Result<Option<Position>, Fault> {
-        self.log.next_position(after).await
-    }
-
-    async fn last(&self) -> Result<Option<Position>, Fault> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        if self.has_it() { self.log.last().await } else { Ok(None) }
-    }
-
-    fn log_id(&self) -> LogId {
-        self.log.log_id()
+impl Before for Behind {
+    fn shows(&self, read: Read) -> bool {
+        if read == Read::Last {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        self.0.load(Ordering::Relaxed) > 3
     }
 }
 
@@ -159,7 +111,7 @@ async fn a_file_is_gone_on_with_where_the_node_that_is_asked_is_behind_the_other
     let mut folded = of_orders(&["A", "B"]).await;
     let before = file(&folded);
     folded.stop().await;
-    let behind = Arc::new(Behind { log: folded.store.clone(), asked: AtomicU64::new(0) });
+    let behind = Arc::new(Through { store: folded.store.clone(), before: Behind::default() });
     let projector = Projector::new(behind, folded.store.head(), tokio::runtime::Handle::current());
     let (views, sales) = (Views::take(&folded.views()).unwrap(), checked(vec![sales()]).unwrap().into());
     let begun = projector.clone();

@@ -103,7 +103,9 @@ impl Before for OnlyBehind {
         match read {
             Read::Stream => Ok(()),
             Read::All { after, .. } if self.0.is_some() && after >= self.0 => Ok(()),
-            Read::All { .. } | Read::Category | Read::Versions | Read::NextPosition => Err(Fault::Slow),
+            Read::All { .. } | Read::Category | Read::Versions | Read::NextPosition | Read::Last => {
+                Err(Fault::Slow)
+            }
         }
     }
 }
