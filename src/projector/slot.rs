@@ -270,14 +270,15 @@ impl Slot {
         if let Some(before) = before {
             before.end();
         }
+        if let Err(error) = self.place.sweep() {
+            warn!(projection = self.name, %error, "what earlier builds left cannot be removed");
+        }
+        // Last: who waits for the build finds the one before gone.
         self.note(|status| {
             (status.build, status.build_failure) = (None, None);
             status.switches += 1;
         });
         info!(projection = self.name, file = %generation.path.display(), "a new build answers");
-        if let Err(error) = self.place.sweep() {
-            warn!(projection = self.name, %error, "what earlier builds left cannot be removed");
-        }
         Ok(())
     }
 
