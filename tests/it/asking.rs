@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::header::{HeaderMap, HeaderName};
@@ -99,8 +100,16 @@ impl Server {
 }
 
 impl Client {
+    /// Asked again, as one is told to, while the server has not begun to fold.
     pub async fn get(&self, path: &str) -> Asked {
-        self.ask("GET", path, &[], "").await
+        let begun = Instant::now();
+        loop {
+            let asked = self.ask("GET", path, &[], "").await;
+            let is_begun = asked.status != 503 || !asked.text().contains("the projections have not begun");
+            if is_begun || begun.elapsed() > Duration::from_secs(60) {
+                return asked;
+            }
+        }
     }
 
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Asked {

@@ -79,6 +79,8 @@ impl Folded {
     pub async fn of_a_merchant() -> Self {
         let folded = Self::built_in().await;
         folded.registered(0, PriceMeaning::Order, Some(&merchant())).await;
+        // What is asked of a desk waits for a build no longer than an answer may take.
+        folded.caught_up().await;
         folded
     }
 

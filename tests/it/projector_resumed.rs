@@ -207,7 +207,7 @@ async fn exactly_one_process_folds_into_a_folder_and_pushes_do_not_wait_for_it()
     let server = serve_with(&home, &dir);
     server.logged("nothing is folded").await;
     buy(&home, &server, "A", "gem").await;
-    let asked = server.client("test-admin").get("/v1/projections/sales/all").await;
+    let asked = server.client("test-admin").ask("GET", "/v1/projections/sales/all", &[], "").await;
     assert_eq!(asked.outcome(), "503 not_built", "{asked:?}");
     assert!(fs::read_dir(home.views()).unwrap().count() == 1, "only the lock");
     // A folder that changes meanwhile is the one that is folded in the end.
