@@ -165,12 +165,12 @@ pub enum BillError {
     OtherMerchant { at: CellPlace, found: Echo, expected: String },
     #[error("{at}: the row is of {found}, and the bill of {expected}; a bill holds one day")]
     OtherDay { at: CellPlace, found: NaiveDate, expected: NaiveDate },
-    #[error("the file does not say whose bill it is; say so with --merchant")]
+    #[error("the file does not say whose bill it is; say so with --merchant, over HTTP with merchant")]
     MerchantUnknown,
-    #[error("the file does not say of which day it is; say so with --day")]
+    #[error("the file does not say of which day it is; say so with --day, over HTTP with day")]
     DayUnknown,
     #[error(
-        "the refunds' 交易时间 say {one}, and their 退款申请时间 {other}; say with --day of which day the bill is"
+        "the refunds' 交易时间 say {one}, and their 退款申请时间 {other}; say of which day the bill is with --day, over HTTP with day"
     )]
     DayUnclear { one: NaiveDate, other: NaiveDate },
     #[error(

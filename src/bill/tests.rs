@@ -154,7 +154,10 @@ fn a_fund_flow_bill_is_read_with_either_parentheses_and_needs_its_merchant() {
         assert_eq!((first.balance_fen, first.note.as_deref()), (Some(Fen(17)), Some("缺货")));
     }
     let error = read_bytes(FUNDS.as_bytes()).unwrap_err();
-    assert_eq!(error.to_string(), "the file does not say whose bill it is; say so with --merchant");
+    assert_eq!(
+        error.to_string(),
+        "the file does not say whose bill it is; say so with --merchant, over HTTP with merchant"
+    );
 }
 
 #[test]
@@ -225,12 +228,16 @@ fn the_day_is_that_of_the_payments_and_refunds_may_tell_that_of_what_they_pay_ba
             vec![other.clone()],
             None,
             Err(
-                "the refunds' 交易时间 say 2025-12-01, and their 退款申请时间 2026-01-01; say with --day of which day the bill is",
+                "the refunds' 交易时间 say 2025-12-01, and their 退款申请时间 2026-01-01; say of which day the bill is with --day, over HTTP with day",
             ),
         ),
         (vec![other.clone()], Some("2026-01-01"), Ok("2026-01-01")),
         (vec![same], Some("2026-01-02"), Ok("2026-01-02")),
-        (vec![], None, Err("the file does not say of which day it is; say so with --day")),
+        (
+            vec![],
+            None,
+            Err("the file does not say of which day it is; say so with --day, over HTTP with day"),
+        ),
     ] {
         let found = read_refunds(&lines, stated).map_err(|error| error.to_string());
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{lines:?}");

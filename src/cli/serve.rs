@@ -169,9 +169,15 @@ async fn serve(args: &Args, config: Config) -> anyhow::Result<()> {
 
     let mut current = config;
     while signals.next().await == Signal::Reload {
-        reload(&service, &args.config, &mut current).await;
+        let taken = reload(&service, &args.config, &current).await;
+        let is_reloaded = taken.is_some();
+        current = taken.unwrap_or(current);
         if let Some(folding) = &folding {
             folding.reload(&current, &projector);
+        }
+        // Last: whoever has waited for it may change the files again.
+        if is_reloaded {
+            info!(apps = current.apps.len(), "the configuration is reloaded");
         }
     }
     info!("stopping: in-flight pushes are answered, then the log is synced");
@@ -211,31 +217,27 @@ pub async fn register(ledger: &Ledger, config: &Config) -> Result<(), RegisterEr
 }
 
 /// Takes over keys, tokens and apps from the file; a wrong file changes nothing.
-async fn reload(service: &Service, file: &ConfigFile, current: &mut Config) {
+async fn reload(service: &Service, file: &ConfigFile, current: &Config) -> Option<Config> {
+    let not_reloaded = |problem: &dyn std::fmt::Display| {
+        error!(error = %problem, "the configuration is not reloaded; the one before stays in force");
+    };
     let config = match config::load(&file.path, environment()) {
         Ok(config) => config,
         Err(errors) => {
             for line in errors.lines() {
                 error!("{line}");
             }
-            return error!("the configuration is not reloaded; the one before stays in force");
+            error!("the configuration is not reloaded; the one before stays in force");
+            return None;
         }
     };
-    let keys = match Keys::of(&config) {
-        Ok(keys) => keys,
-        Err(error) => {
-            return error!(%error, "the configuration is not reloaded; the one before stays in force");
-        }
-    };
-    if let Err(error) = register(&service.ledger, &config).await {
-        return error!(%error, "the configuration is not reloaded; the one before stays in force");
-    }
+    let keys = Keys::of(&config).inspect_err(|error| not_reloaded(error)).ok()?;
+    register(&service.ledger, &config).await.inspect_err(|error| not_reloaded(error)).ok()?;
     if config.needs_restart_after(current) {
         warn!("listeners, store, refused ring, views, seal and limits are taken over at the next start only");
     }
     service.keys.store(Arc::new(keys));
-    info!(apps = config.apps.len(), "the configuration is reloaded");
-    *current = config;
+    Some(config)
 }
 
 #[derive(PartialEq, Eq)]

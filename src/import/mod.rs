@@ -116,7 +116,7 @@ pub enum ImportError {
     )]
     UnknownMerchant { merchant: MerchantId },
     #[error(
-        "the bill is of {day}, and in Beijing it is {today}: such a day has no bill yet; take the right file, or the right --day"
+        "the bill is of {day}, and in Beijing it is {today}: such a day has no bill yet; take the right file, or the right day"
     )]
     NotBegun { day: NaiveDate, today: NaiveDate },
     #[error("{0}")]

@@ -118,8 +118,7 @@ impl Worker {
     }
 
     pub(super) fn note_build_failure(&self, failure: &FoldFailure) {
+        self.slot.note(|status| (status.build, status.build_failure) = (None, Some(failure.to_string())));
         error!(alarm = "projection", projection = self.slot.name, %failure, "the new version cannot be built; the one before goes on");
-        let failure = Some(failure.to_string());
-        self.slot.note(|status| (status.build, status.build_failure) = (None, failure));
     }
 }

@@ -78,8 +78,9 @@ impl Worker {
                     if let Some(failure) = failed.as_ref().filter(|_| replaces) {
                         self.note_build_failure(failure);
                     } else if let Some(failure) = failed {
+                        let stopped = State::Stopped(failure.clone());
+                        self.slot.note(|status| status.state = stopped);
                         error!(alarm = "projection", projection = self.slot.name, %failure, "an event cannot be folded: the projection stops before it");
-                        self.slot.note(|status| status.state = State::Stopped(failure));
                     }
                     return Followed::of(takeover);
                 }

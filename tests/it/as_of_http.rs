@@ -11,8 +11,8 @@ use super::own_folder::{buy, put, serve_with};
 use super::pushes::{goods, goods_push};
 use super::server::Home;
 
-fn end(home: &Home) -> i64 {
-    LogFile::open(&home.store()).count("SELECT max(position) FROM events")
+fn end(home: &Home) -> u64 {
+    LogFile::open(&home.store()).end()
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn an_event_that_cannot_be_folded_is_told_of_positions_behind_it_and_marke
     let moment = order_ledger::moment::stamp(chrono::Utc::now());
     server.logged("an event cannot be folded").await;
     let admin = server.client("admin");
-    let behind = admin.get(&format!("/v1/projections/sales/all?as_of={bad}")).await;
+    let behind = admin.ask("GET", &format!("/v1/projections/sales/all?as_of={bad}"), &[], "").await;
     assert_eq!(behind.outcome(), "503 behind", "{behind:?}");
     let message = behind.json()["message"].as_str().unwrap().to_owned();
     let says = format!("it stops before position {bad} (GoodsDelivered), sales/on/GoodsDelivered.sql:1: ");

@@ -144,6 +144,10 @@ async fn what_could_not_be_folded_is_told_again_for_a_while_without_being_tried_
 async fn for_each_access_token_one_state_is_folded_at_a_time_and_who_waits_is_told_how_far_it_is() {
     let past = HeldPast::of(&lines(), vec![]).await;
     past.reading(Reading::HeldAfter(20));
+    let begun = Instant::now();
+    while !told(past.soon(40, "auditor").await).contains("50 % done") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is folded up to where it is held");
+    }
     for (by, position, says) in [
         ("auditor", 40, "orders is being built, as of position 40, 50 % done"),
         ("auditor", 50, "behind orders as of position 40, which is 50 % done for the same access token"),

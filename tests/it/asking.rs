@@ -100,15 +100,32 @@ impl Server {
 }
 
 impl Client {
-    /// Asked again, as one is told to, while the server has not begun to fold.
+    /// Asked again, as one is told to, while a projection is not built yet or has not come so far.
     pub async fn get(&self, path: &str) -> Asked {
         let begun = Instant::now();
         loop {
             let asked = self.ask("GET", path, &[], "").await;
-            let is_begun = asked.status != 503 || !asked.text().contains("the projections have not begun");
-            if is_begun || begun.elapsed() > Duration::from_secs(60) {
+            let is_to_wait = asked.status == 503 && ["not_built", "behind"].contains(&asked.code().as_str());
+            if !is_to_wait || begun.elapsed() > Duration::from_secs(60) {
                 return asked;
             }
+        }
+    }
+
+    /// Waits until all projections are built and know of a position.
+    pub async fn until_folded(&self, position: u64) {
+        let knows = |projection: &Value| {
+            let at = projection["position"].as_str().map_or(0, |at| at.parse().unwrap());
+            projection["state"] == "live" && at >= position
+        };
+        let begun = Instant::now();
+        loop {
+            let listed = self.get("/v1/projections").await;
+            let projections = listed.json()["projections"].as_array().unwrap().clone();
+            if !projections.is_empty() && projections.iter().all(knows) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{position}: {listed:?}");
         }
     }
 

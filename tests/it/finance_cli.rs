@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::bill_text::{MERCHANT, all, paid_for};
 use super::bills::{home_of_a_merchant, upload};
 use super::finance_api::{fresh, with_differences};
+use super::log_file::LogFile;
 use super::server::Home;
 
 fn said(output: &Output) -> (i32, String) {
@@ -124,6 +125,8 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     assert_eq!(code, 1, "{told}");
     assert!(done_as(&home, "admin", &approve).contains("is an order"));
     assert!(done_as(&home, "admin", &approve).contains("had been approved before"));
+    let admin = server.client("admin");
+    admin.until_folded(LogFile::open(&home.store()).end()).await;
     assert!(finance(&["recovery", "list", "--merchant", MERCHANT]).contains("LOST"));
 
     for day in (1..=31).filter(|day| ![5, 6].contains(day)) {
@@ -131,6 +134,7 @@ async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
         let empty = ["bill", "declare-empty", "--merchant", MERCHANT, "--day", &day, "--kind", "all"];
         finance(&[&empty[..], &["--reason", "NO_STATEMENT_EXIST"]].concat());
     }
+    admin.until_folded(LogFile::open(&home.store()).end()).await;
     let month = ["--merchant", MERCHANT, "--month", "2026-01"];
     let prepared = finance(&[&["period", "prepare", "--json"], &month[..]].concat());
     let prepared: Value = serde_json::from_str(&prepared).unwrap();

@@ -8,6 +8,7 @@ use super::bill_text::{BillRow, MERCHANT, all, paid_for, refunded};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{GOODS, REFUND, goods, push_of, refund, with};
 use super::finance_api::{fresh, serving};
+use super::log_file::LogFile;
 use super::looking::waiting;
 use super::server::{Home, Server};
 
@@ -46,7 +47,7 @@ pub async fn with_a_long_story(home: &Home) -> Server {
     fresh(home, &server.client("admin"), &format!("/v1/cases?merchant={MERCHANT}")).await;
     let case = ["--merchant", MERCHANT, "--kind", "order", "--id", "demo.DEAR", "--reason", "a coupon"];
     run_as(home, "finance", &[&["case", "resolve"], &case[..]].concat());
-    fresh(home, &server.client("admin"), &format!("/v1/cases?merchant={MERCHANT}")).await;
+    server.client("admin").until_folded(LogFile::open(&home.store()).end()).await;
     server
 }
 

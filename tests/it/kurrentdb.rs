@@ -136,6 +136,11 @@ async fn copies_that_follow_go_on_when_a_cluster_comes_back_that_was_away() {
         }
         cluster.revive(0).await.unwrap();
         until_copied(&back, turn + 2).await;
+        for log in &logs {
+            let told =
+                || std::fs::read_to_string(log).unwrap().matches("the copy goes on").count() == turn + 1;
+            until("the copy goes on", told).await;
+        }
     }
     for (follower, log) in followers.into_iter().zip(&logs) {
         copied(&follower.stop("TERM"));

@@ -269,6 +269,6 @@ async fn projections_tell_how_far_they_are_and_an_admin_has_them_built_anew() {
     assert_eq!(missing.outcome(), "404 unknown_projection");
     let rebuilding = admin.ask("POST", path, &[], "").await;
     assert_eq!((rebuilding.status, rebuilding.json()), (202, json!({"rebuilding": "orders"})));
-    let asked = admin.get("/v1/apps/demo/orders").await;
+    let asked = admin.ask("GET", "/v1/apps/demo/orders", &[], "").await;
     assert_eq!(numbers(&asked), ["N1", "N0"], "the one before answers meanwhile");
 }

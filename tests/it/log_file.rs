@@ -22,6 +22,11 @@ impl LogFile {
         self.0.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// The position of the last event.
+    pub fn end(&self) -> u64 {
+        self.count("SELECT max(position) FROM events").unsigned_abs()
+    }
+
     /// How many events stand in each stream of production orders, by the order's number.
     pub fn events_by_order(&self) -> HashMap<String, i64> {
         let sql =

@@ -80,8 +80,10 @@ async fn a_failing_event_stops_only_its_projection_until_the_folder_is_put_right
     server.logged("no such table: sale").await;
     assert_eq!(sold(&server).await, ["gem", "hat"]);
     write(&dir, RIGHT);
+    let answers = "a new build answers projection=\"sales\"";
+    let before = times(&server, answers);
     server.signal("HUP");
-    server.logged("a new build answers").await;
+    until("the folder that was put right is built", || times(&server, answers) > before).await;
     assert_eq!(sold(&server).await, ["gem", "hat", "bad", "gem", "bad"]);
     buy(&home, &server, "6", "hat").await;
     let last = position_of(&home, "6").to_string();
@@ -134,10 +136,12 @@ async fn while_a_changed_folder_is_wrong_or_cannot_be_built_the_one_before_answe
     // One file that cannot be read is not the end of the others either.
     std::fs::create_dir_all(dir.join("other")).unwrap();
     std::fs::write(dir.join("other/schema.sql"), b"\xff").unwrap();
+    let answers = "a new build answers projection=\"sales\"";
+    let before = times(&server, answers);
     write(&dir, &format!("-- As before.\n{RIGHT}"));
     server.signal("HUP");
     server.logged("other/schema.sql: cannot be read").await;
-    server.logged("a new build answers").await;
+    until("the one that is read is built", || times(&server, answers) > before).await;
     buy(&home, &server, "4", "hat").await;
     until_sold(4).await;
 }

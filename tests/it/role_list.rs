@@ -41,10 +41,17 @@ async fn role_ids(server: &Server, env: u8, need_role_num: u32) -> Vec<String> {
     roles.iter().map(|role| role["RoleId"].as_str().unwrap().to_owned()).collect()
 }
 
+/// A server that can tell roles: a question does not wait for a first build.
+async fn serving(home: &Home) -> Server {
+    let server = home.serve();
+    server.logged("a new build answers projection=\"roles\"").await;
+    server
+}
+
 #[tokio::test]
 async fn roles_that_a_game_reports_are_answered_to_wechat_as_documented_and_at_once() {
     let home = Home::new();
-    let server = home.serve();
+    let server = serving(&home).await;
     assert_eq!(report(&server, "production", role("7", "2026-01-01T08:00:00+08:00")).await, 1);
     let in_json = server.push(&query(Writing::Json, 0, 10)).await;
     assert_eq!(
@@ -73,7 +80,7 @@ async fn roles_that_a_game_reports_are_answered_to_wechat_as_documented_and_at_o
 #[tokio::test]
 async fn the_key_that_signed_the_question_chooses_the_environment_of_the_roles() {
     let home = Home::new();
-    let server = home.serve();
+    let server = serving(&home).await;
     report(&server, "production", role("live", "2026-01-01T08:00:00Z")).await;
     assert_eq!(role_ids(&server, 1, 10).await, [""; 0]);
     report(&server, "sandbox", role("test", "2026-01-01T08:00:00Z")).await;
@@ -84,7 +91,7 @@ async fn the_key_that_signed_the_question_chooses_the_environment_of_the_roles()
 #[tokio::test]
 async fn the_most_recently_played_come_first_at_most_as_many_as_asked_for_and_never_over_20() {
     let home = Home::new();
-    let server = home.serve();
+    let server = serving(&home).await;
     let at = |minute: usize| format!("2026-01-01T08:{minute:02}:00Z");
     let roles: Vec<_> = (0..25).map(|number| role(&format!("r{number:02}"), &at(number))).collect();
     assert_eq!(report(&server, "production", json!({ "roles": roles })).await, 25);
@@ -100,7 +107,7 @@ async fn the_most_recently_played_come_first_at_most_as_many_as_asked_for_and_ne
 #[tokio::test]
 async fn a_report_is_recorded_when_something_has_changed_or_an_hour_has_gone_by() {
     let home = Home::new();
-    let server = home.serve();
+    let server = serving(&home).await;
     let renamed = |name: &str, played_at: &str| {
         let mut role = role("1", played_at);
         role["role_name"] = json!(name);
@@ -123,7 +130,7 @@ async fn a_report_is_recorded_when_something_has_changed_or_an_hour_has_gone_by(
 #[tokio::test]
 async fn a_role_cannot_have_been_played_in_times_to_come() {
     let home = Home::new();
-    let server = home.serve();
+    let server = serving(&home).await;
     let path = format!("/v1/apps/demo/players/{PLAYER}/roles");
     let answer = server.admin("PUT", &path, &role("1", "2999-01-01T00:00:00Z").to_string()).await;
     assert_eq!(answer.status, 422, "{answer:?}");

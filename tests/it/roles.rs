@@ -1,6 +1,5 @@
 //! Role lists: what WeChat is answered, and who is asked for it.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use order_ledger::cli::simulate::{PushRequest, Writing};
@@ -141,8 +140,7 @@ async fn what_the_games_server_does_not_answer_rightly_is_a_failure_and_never_an
         let server = home.serve();
         let (body, took) = answered(&server, Writing::Json).await;
         assert_eq!(body, UNAVAILABLE, "{said}");
-        // WeChat waits 3 s.
-        assert!(took < Duration::from_millis(2500), "{said}: {took:?}");
+        assert!(took < Duration::from_secs(3), "WeChat waits no longer: {said}: {took:?}");
         assert!(!never || took >= Duration::from_millis(1500), "{took:?}");
         let [complaint] = server.complaints().try_into().unwrap();
         assert!(
@@ -160,8 +158,10 @@ async fn what_the_games_server_does_not_answer_rightly_is_a_failure_and_never_an
 
 #[tokio::test]
 async fn where_nobody_can_be_asked_the_answer_is_a_failure_in_the_format_of_the_question() {
-    // A port that was free a moment ago.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that is taken, and at which nobody listens.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = taken.local_addr().unwrap();
     let home = Home::with(|text| roles_at(free, &text));
     let server = home.serve();
     assert_eq!(answered(&server, Writing::Json).await.0, UNAVAILABLE);

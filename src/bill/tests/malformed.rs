@@ -217,7 +217,7 @@ fn a_figure_of_the_summary_that_is_not_what_the_rows_come_to_is_named_with_both(
 fn a_file_that_ends_early_is_torn_wherever_it_ends() {
     let lines: Vec<&str> = SAMPLE.split_inclusive('\n').collect();
     for (count, expected) in [
-        (1, "the file does not say of which day it is; say so with --day"),
+        (1, "the file does not say of which day it is; say so with --day, over HTTP with day"),
         (3, "line 3: the summary is missing, so the file may be torn; download it again"),
         (5, "line 5: the summary is missing, so the file may be torn; download it again"),
     ] {

@@ -249,9 +249,9 @@ async fn a_run_that_is_stopped_tells_what_was_answered_and_how_many_pushes_were_
 
 #[tokio::test]
 async fn where_nobody_listens_every_push_is_an_error() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", taken.local_addr().unwrap());
     let report = simulate(args("--orders 10 --only-goods"), sample_app(Mode::Plain), None, url, going_on())
         .await
         .unwrap();

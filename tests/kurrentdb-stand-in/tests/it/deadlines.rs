@@ -35,7 +35,7 @@ async fn who_does_not_wait_for_a_delayed_answer_is_told_so_at_the_deadline_and_t
 async fn an_append_may_take_effect_after_its_caller_gave_up_and_after_its_repeat() {
     let cluster = Cluster::start(1).await.unwrap();
     let caller = connect(cluster.addresses()[0]).await.unwrap();
-    cluster.faults().next(1, On::Append, Fault::EffectDelayed { ms: 150 });
+    cluster.faults().next(1, On::Append, Fault::EffectDelayed { ms: 1500 });
     let event = [paid("{}")];
     let hurried = caller.with("grpc-timeout", "20m");
     let failed = hurried.append(ORDER, Expected::NoStream(()), &event).await.unwrap_err();
