@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::ask::{self, Answer, AskError, Question};
-use super::definition::Query;
+use super::definition::{Definition, Query};
 use super::past::Lease;
 use super::slot::Generation;
 use super::{Projector, behind, unknown_query};
@@ -32,11 +32,13 @@ impl Projector {
         turns: &Arc<Semaphore>,
     ) -> Result<Answer, AskError> {
         let until = Instant::now() + question.wait;
+        // What is wrong with it is told at once, also while nothing answers yet.
+        if let Some(slot) = self.slot(question.projection) {
+            bound(&slot.definition(), question)?;
+        }
         loop {
             let live = self.ready(question.projection, question.min_position, until).await?;
-            let query = live.definition.query(question.query).cloned();
-            let query = query.ok_or_else(|| unknown_query(&live.definition, question.query))?;
-            let parameters = ask::bind(&query.declaration, question.parameters, question.as_of)?;
+            let (query, parameters) = bound(&live.definition, question)?;
             let mut joined = Vec::new();
             for name in &query.declaration.uses {
                 joined
@@ -95,4 +97,15 @@ impl Projector {
         is_elsewhere(&from.definition.name, &from.path)
             || joined.iter().any(|(name, path)| is_elsewhere(name, path))
     }
+}
+
+/// The query that is asked for, and its parameters.
+fn bound(
+    definition: &Definition,
+    question: &Question<'_>,
+) -> Result<(Arc<Query>, Vec<(String, Value)>), AskError> {
+    let query = definition.query(question.query).cloned();
+    let query = query.ok_or_else(|| unknown_query(definition, question.query))?;
+    let parameters = ask::bind(&query.declaration, question.parameters, question.as_of)?;
+    Ok((query, parameters))
 }

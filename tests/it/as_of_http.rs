@@ -168,7 +168,7 @@ async fn no_path_passes_over_a_parameter_that_it_does_not_know() {
     let home = home_of_all_roles();
     let server = home.serve();
     let admin = server.client("admin");
-    admin.get("/v1/projections").await;
+    admin.until_folded(1).await;
     let document = admin.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
     let mut asked = 0;

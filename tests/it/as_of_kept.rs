@@ -9,7 +9,7 @@ use order_ledger::projector::past::Room;
 use super::fixture_log::lines;
 use super::folded::folder;
 use super::held_log::{HeldPast, Reading, at_once};
-use super::server::until;
+use super::server::{HANGS_AFTER, until};
 
 const ENOUGH: Duration = Duration::from_secs(60);
 
@@ -146,7 +146,7 @@ async fn for_each_access_token_one_state_is_folded_at_a_time_and_who_waits_is_to
     past.reading(Reading::HeldAfter(20));
     let begun = Instant::now();
     while !told(past.soon(40, "auditor").await).contains("50 % done") {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it is folded up to where it is held");
+        assert!(begun.elapsed() < HANGS_AFTER, "it is folded up to where it is held");
     }
     for (by, position, says) in [
         ("auditor", 40, "orders is being built, as of position 40, 50 % done"),

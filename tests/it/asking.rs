@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::header::{HeaderMap, HeaderName};
@@ -10,7 +10,7 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::server::{Home, Server};
+use super::server::{HANGS_AFTER, Home, Server};
 
 /// A home whose configuration knows a token `olt_ROLE` for each role, and `olt_ROLE_demo` for the app demo
 /// only. There is a second app, `other`.
@@ -106,7 +106,7 @@ impl Client {
         loop {
             let asked = self.ask("GET", path, &[], "").await;
             let is_to_wait = asked.status == 503 && ["not_built", "behind"].contains(&asked.code().as_str());
-            if !is_to_wait || begun.elapsed() > Duration::from_secs(60) {
+            if !is_to_wait || begun.elapsed() > HANGS_AFTER {
                 return asked;
             }
         }
@@ -125,7 +125,7 @@ impl Client {
             if !projections.is_empty() && projections.iter().all(knows) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{position}: {listed:?}");
+            assert!(begun.elapsed() < HANGS_AFTER, "{position}: {listed:?}");
         }
     }
 

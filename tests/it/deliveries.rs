@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::asking::{Client, home_of_all_roles};
 use super::by_hand::{COINS, GOODS, REFUND, coins, goods, push_of, refund, with};
 use super::looking::ended_well;
-use super::server::Server;
+use super::server::{HANGS_AFTER, Server};
 
 const FEED: &str = "/v1/apps/demo/deliveries";
 
@@ -148,7 +148,7 @@ async fn until_waiting(server: &Server, count: usize) {
     let begun = Instant::now();
     let line = format!("order_ledger_deliveries_waiting {count}\n");
     while !server.stranger().get("/metrics").await.text().contains(&line) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{count} should wait");
+        assert!(begun.elapsed() < HANGS_AFTER, "{count} should wait");
     }
 }
 

@@ -10,7 +10,7 @@ use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for, refunded};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
 use super::log_file::LogFile;
-use super::server::{Home, Server};
+use super::server::{HANGS_AFTER, Home, Server};
 
 const DAYS: &str = "from_day=2026-01-01&to_day=2026-01-31";
 
@@ -48,7 +48,7 @@ pub async fn settled(client: &Client, path: &str) -> Asked {
         if asked.status == 200 {
             return asked;
         }
-        let is_on_its_way = asked.status == 503 && begun.elapsed() < Duration::from_secs(60);
+        let is_on_its_way = asked.status == 503 && begun.elapsed() < HANGS_AFTER;
         assert!(is_on_its_way, "{path}: {asked:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

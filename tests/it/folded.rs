@@ -21,6 +21,8 @@ use order_ledger::store::{EventStore, Position};
 use order_ledger::table::Cell;
 use tempfile::TempDir;
 
+use super::server::HANGS_AFTER;
+
 /// 2026-01-01 00:00 in Beijing, and some minutes.
 pub fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_196_800 + minutes * 60, 0).unwrap()
@@ -149,7 +151,7 @@ impl Folded {
     /// Waits until every projection has folded everything.
     pub async fn caught_up(&self) {
         let done = self.projector().caught_up(self.head(), Duration::from_millis(5), |_| {});
-        tokio::time::timeout(Duration::from_secs(60), done).await.expect("folding does not end").unwrap();
+        tokio::time::timeout(HANGS_AFTER, done).await.expect("folding does not end").unwrap();
     }
 
     /// Asks `projection/query` once it knows of everything.
@@ -174,7 +176,7 @@ impl Folded {
                 parameters: &parameters,
                 as_of,
                 min_position: self.head(),
-                wait: Duration::from_secs(30),
+                wait: HANGS_AFTER,
             })
             .await?;
         let names: Vec<_> = answer.table.columns.iter().map(|column| column.name.clone()).collect();

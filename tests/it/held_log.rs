@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::as_of::questions;
 use super::fixture_log::{Line, record};
+use super::server::HANGS_AFTER;
 use super::through::{Before, Read, Through};
 
 /// Events of a page.
@@ -73,10 +74,19 @@ pub struct HeldPast {
 impl HeldPast {
     /// Those of the program and these, once they have folded it all.
     pub async fn of(lines: &[Line], own: Vec<Folder>) -> Self {
+        let past = Self::begun(lines, own, Reading::Free).await;
+        let head = *past.log.store.head().borrow();
+        let done = past.projector.caught_up(head, Duration::from_millis(5), |_| {});
+        tokio::time::timeout(HANGS_AFTER, done).await.expect("folding does not end").unwrap();
+        past
+    }
+
+    /// Those that are being built.
+    pub async fn begun(lines: &[Line], own: Vec<Folder>, reading: Reading) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&Settings::at(folder.path().join("events.db"))).unwrap());
         record(&store, lines).await;
-        let reading = watch::Sender::new(Reading::Free);
+        let reading = watch::Sender::new(reading);
         let before = Held { reading, read: Mutex::default() };
         let log = Arc::new(HeldLog { store: store.clone(), before });
         let views = Views::take(&folder.path().join("views")).unwrap();
@@ -85,9 +95,6 @@ impl HeldPast {
         let begun = projector.clone();
         let begin = move || begun.begin(views, &definitions.into()).unwrap();
         tokio::task::spawn_blocking(begin).await.unwrap();
-        let head = *store.head().borrow();
-        let done = projector.caught_up(head, Duration::from_millis(5), |_| {});
-        tokio::time::timeout(ENOUGH, done).await.expect("folding does not end").unwrap();
         Self { projector, log, folder }
     }
 
