@@ -102,13 +102,13 @@ pub async fn resolve(
     Ok(Judged { recorded, position, revision, status, facts })
 }
 
-/// What is judged, where it is still what the person saw.
 /// Programs read facts as JSON and write them anew, in another order perhaps.
 fn are_the_same(seen: &str, facts: &str) -> bool {
     let json = |text| serde_json::from_str::<serde_json::Value>(text).ok();
     seen == facts || json(seen).is_some_and(|seen| json(facts) == Some(seen))
 }
 
+/// What is judged, where it is still what the person saw.
 fn judgement(asked: &Asked<'_>, reason: &str, table: &Table) -> Result<Judgement, CaseError> {
     let Some(row) = table.rows().next() else { return Err(CaseError::NoSuchRow(asked.key.clone())) };
     let text = |column| row.text(column).unwrap_or_default().to_owned();
