@@ -1044,7 +1044,8 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
              f.sha256 AS bill_sha256, r.bill_line & 4294967295 AS bill_line, r.position,
              r.row_key
       FROM refunds AS r
-      LEFT JOIN orders AS o ON o.position = r.order_position
+      -- Nothing is told of an order of another app: who sees this one need not see that one.
+      LEFT JOIN orders AS o ON o.position = r.order_position AND o.app = r.app
       LEFT JOIN bill_lines AS l ON l.line = r.bill_line
       LEFT JOIN files AS f ON f.file = r.bill_line >> 32
       WHERE r.merchant IS NOT NULL) AS s
