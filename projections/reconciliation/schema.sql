@@ -367,6 +367,21 @@ CREATE TABLE claims (
 CREATE INDEX claims_by_claimant ON claims (claimant);
 CREATE INDEX claims_by_app ON claims (app) WHERE merchant IS NULL;
 
+-- What people decided about pushes in quarantine, by the payment ids that these name. It changes no status: what was
+-- adopted is delivered by hand, so no order is entered for its payment.
+CREATE TABLE decided_quarantine (
+    id TEXT NOT NULL,
+    id_kind TEXT NOT NULL,                  -- as in claims
+    quarantine_id TEXT NOT NULL,
+    app TEXT NOT NULL,
+    resolution TEXT NOT NULL,               -- adopted | dismissed
+    resolved_by TEXT NOT NULL,
+    resolved_reason TEXT NOT NULL,
+    resolved_at TEXT NOT NULL,
+    position INTEGER NOT NULL,              -- of the decision
+    PRIMARY KEY (id, id_kind, quarantine_id)
+) STRICT, WITHOUT ROWID;
+
 -- ---------------------------------------------------------------------------------------------------------------
 -- What people decide
 

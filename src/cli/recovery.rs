@@ -138,10 +138,13 @@ async fn propose(args: Propose) -> anyhow::Result<ExitCode> {
     };
     let answered = client.post::<RecoveryProposed>("/v1/recoveries", &body).await?;
     told(answered, args.json, |proposed| {
-        let RecoveryProposed { app, out_trade_no, amount_fen, recorded, .. } = proposed;
+        let RecoveryProposed { app, out_trade_no, amount_fen, recorded, dismissed_push, .. } = proposed;
         let done = if *recorded { "is proposed" } else { "had been proposed so before" };
         out!("{out_trade_no} of {app}, {amount_fen} fen, {done}; somebody else approves it:");
         out!("  order-ledger recovery approve {app} {out_trade_no}");
+        if let Some(decision) = dismissed_push {
+            out!("A push in quarantine that names the payment was dismissed: {decision}");
+        }
     })
 }
 

@@ -190,7 +190,8 @@ impl Recovery {
         }
     }
 
-    /// Where the payment is known to be that of another order, what is approved and no order yet is withdrawn too.
+    /// Where the payment is known to be that of another order, or taken over by hand, what is approved and no order yet
+    /// is withdrawn too.
     pub fn decide_withdraw_paid(
         &self,
         order: &Order,

@@ -42,8 +42,8 @@ pub struct ToApprove {
 pub enum Step {
     /// Everything: all that was proposed is to be looked at.
     Approve(Proposal),
-    /// The order alone: an approval ended before it stood. Whether another order has the payment since is to be
-    /// looked at.
+    /// The order alone: an approval ended before it stood. Whether another order has the payment since, or people took
+    /// it over by hand, is to be looked at.
     Complete(Proposal),
     Nothing,
 }
@@ -98,7 +98,7 @@ impl Recovering<'_> {
     }
 
     /// Takes back what may have been approved too, as long as it is no order: for whoever has seen that its payment is
-    /// another order's.
+    /// another order's, or was taken over by hand.
     ///
     /// An approval that halts at another node right before its last append may still make it an order. Then both
     /// stand, as they do where the other's push comes a moment after an approval.

@@ -99,7 +99,14 @@ pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
         return of_pushes::of_refused(refused, now);
     }
     if let Some(said) = of_bills::of_bills(&facts.billed) {
-        return said;
+        // What was adopted is delivered by hand: its payment is not to be recovered.
+        let adopted = facts.held.iter().find(|held| held.state == "adopted");
+        return match adopted {
+            Some(held) if said.0 == Verdict::PaidNotPushed => {
+                (Verdict::QuarantineDecided, of_pushes::decided(held))
+            }
+            Some(_) | None => said,
+        };
     }
     if !facts.orders.is_empty() || !facts.refunds.is_empty() {
         return (Verdict::SandboxOnly, sandbox_only(facts));

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 
+use super::by_hand::{Decided, Decision};
 use super::{Desk, row};
 use crate::decision::usable_reason;
 use crate::domain::app::AppSlug;
@@ -54,6 +55,12 @@ pub enum RecoveryError {
         "the payment {transaction_id} is that of order {out_trade_no} of {app} since: one payment is one order; {WITHDRAW}"
     )]
     Paid { transaction_id: String, app: String, out_trade_no: String },
+    #[error(
+        "the payment {transaction_id} is taken over by hand: its push was adopted in quarantine, {decision}; what is \
+         delivered by hand is not delivered again: resolve its case with that reason (`case resolve`), and where an \
+         order is proposed, {WITHDRAW}"
+    )]
+    ByHand { transaction_id: String, decision: Box<Decision> },
     #[error("{0} is not what it was when the order was proposed: {WITHDRAW}, and propose it anew")]
     Changed(&'static str),
     #[error(
@@ -99,6 +106,8 @@ pub struct Proposed {
     pub order: RecoveredOrder,
     /// `false` where the same had been proposed before.
     pub recorded: bool,
+    /// A push in quarantine that names the payment and was judged to be owed nothing.
+    pub dismissed: Option<Decision>,
     pub position: Option<Position>,
 }
 
@@ -118,14 +127,16 @@ pub async fn propose(
     };
     let (app, order) = recovered(proposal, row)?;
     seen.check_other_recoveries(&app, out_trade_no, &["open", "approving", "approved"])?;
+    let Decided { dismissed, .. } = check_not_by_hand(desk, &order.payment, seen.end, at).await?;
     let proposed = recovery::Proposal { merchant: merchant.clone(), order, by: by.to_owned() };
     let Recorded { recorded, position } = turn.propose(&app, &proposed, at).await?;
-    Ok(Proposed { app, order: proposed.order, recorded, position })
+    Ok(Proposed { app, order: proposed.order, recorded, dismissed, position })
 }
 
 /// A payment, and what was entered from it, as of the log's head: whoever holds the turn sees every recovery.
 struct Seen {
     transaction_id: String,
+    end: Option<Position>,
     /// Its row where it has no order.
     payment: Table,
     recoveries: Table,
@@ -142,7 +153,7 @@ impl Seen {
         let end = desk.ledger.end().await?;
         let payment = row::of_case(desk, &key, end, at).await?;
         let recoveries = row::recoveries_of(desk, merchant, transaction_id, end, at).await?;
-        Ok(Self { transaction_id: transaction_id.to_owned(), payment, recoveries })
+        Ok(Self { transaction_id: transaction_id.to_owned(), end, payment, recoveries })
     }
 
     /// No other order may have been entered from the payment, in one of these states.
@@ -247,7 +258,32 @@ fn one_of<'t>(
     }
 }
 
-/// What the bill's line says is not asked of what is approved already, only that no other order has the payment.
+/// What the bill's line says is not asked of what is approved already, only that nobody else provides what was paid.
+async fn check_not_provided(
+    desk: &Desk<'_>,
+    app: &AppSlug,
+    proposal: &recovery::Proposal,
+    at: DateTime<Utc>,
+) -> Result<(), RecoveryError> {
+    check_not_paid(desk, app, proposal, at).await?;
+    let end = desk.ledger.end().await?;
+    check_not_by_hand(desk, &proposal.order.payment, end, at).await?;
+    Ok(())
+}
+
+/// What was adopted in quarantine is delivered by hand: an order would deliver it again.
+async fn check_not_by_hand(
+    desk: &Desk<'_>,
+    payment: &PaymentIds,
+    end: Option<Position>,
+    at: DateTime<Utc>,
+) -> Result<Decided, RecoveryError> {
+    let decided = Decided::about(desk, payment, end, at).await?;
+    let Some(adopted) = decided.adopted else { return Ok(decided) };
+    let transaction_id = payment.transaction_id.clone().unwrap_or_default();
+    Err(RecoveryError::ByHand { transaction_id, decision: Box::new(adopted) })
+}
+
 async fn check_not_paid(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -276,7 +312,8 @@ fn payment_of(proposal: &recovery::Proposal) -> Result<&str, RecoveryError> {
 
 /// Makes the proposed order an order; `by` must be another than who proposed it. As far as everything that is
 /// recorded tells, its payment must be without an order still, on the same line of the same bill. Where an approval
-/// ended before its order stood, this completes it, unless another order has the payment since.
+/// ended before its order stood, this completes it, unless another order has the payment since. What was adopted in
+/// quarantine becomes no order.
 pub async fn approve(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -292,14 +329,16 @@ pub async fn approve(
             let seen = Seen::of(desk, &proposal.merchant, payment_of(&proposal)?, at).await?;
             seen.check_other_recoveries(app, out_trade_no, &["approved"])?;
             seen.check_unchanged(&proposal)?;
+            check_not_by_hand(desk, &proposal.order.payment, seen.end, at).await?;
         }
-        Step::Complete(proposal) => check_not_paid(desk, app, &proposal, at).await?,
+        Step::Complete(proposal) => check_not_provided(desk, app, &proposal, at).await?,
         Step::Nothing => {}
     }
     Ok(turn.approve(app, out_trade_no, by, at, upon).await?)
 }
 
-/// Takes a proposal back that is not approved; and one that is, but no order yet, where another order has the payment.
+/// Takes a proposal back that is not approved; and one that is, but no order yet, where another order has the payment
+/// or it was taken over by hand.
 pub async fn withdraw(
     desk: &Desk<'_>,
     app: &AppSlug,
@@ -318,9 +357,9 @@ pub async fn withdraw(
     let approved = desk.ledger.recovery(app, out_trade_no).await?;
     upon.check(approved.revision)?;
     let Some(proposal) = &approved.proposal else { return Ok(said?) };
-    match check_not_paid(desk, app, proposal, at).await {
+    match check_not_provided(desk, app, proposal, at).await {
         Ok(()) => Ok(said?),
-        Err(RecoveryError::Paid { .. }) => {
+        Err(RecoveryError::Paid { .. } | RecoveryError::ByHand { .. }) => {
             let upon = Upon::Revision(approved.revision);
             Ok(turn.withdraw_paid(app, out_trade_no, reason, by, at, upon).await?)
         }

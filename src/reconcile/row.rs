@@ -8,6 +8,7 @@ use super::source::PROJECTION;
 use crate::domain::bill::MerchantId;
 use crate::domain::case::CaseKey;
 use crate::domain::period::PeriodKey;
+use crate::domain::push::PaymentIds;
 use crate::limits;
 use crate::projector::{AskError, Question};
 use crate::store::Position;
@@ -37,6 +38,19 @@ pub async fn recoveries_of(
     let parameters = [("merchant", merchant.as_str()), ("transaction_id", transaction_id)]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     asked(desk, "recoveries", &parameters, min_position, as_of).await
+}
+
+/// What people decided about the pushes in quarantine that name a payment, what was adopted first.
+pub async fn quarantine_decided_of(
+    desk: &Desk<'_>,
+    payment: &PaymentIds,
+    min_position: Option<Position>,
+    as_of: DateTime<Utc>,
+) -> Result<Table, AskError> {
+    let ids = [("transaction_id", &payment.transaction_id), ("mch_order_no", &payment.mch_order_no)];
+    let parameters: Vec<_> =
+        ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id.clone()?))).collect();
+    asked(desk, "quarantine_decided", &parameters, min_position, as_of).await
 }
 
 /// The rows that a number names, of any kind.

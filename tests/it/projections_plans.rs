@@ -69,7 +69,7 @@ fn steps(connection: &Connection, sql: &str) -> Vec<String> {
 
 /// What each query reads from end to end: sums, refunds where all count, and pages that it has cut before. All else
 /// is looked up.
-const SCANS: [(&str, &[&str]); 40] = [
+const SCANS: [(&str, &[&str]); 41] = [
     ("environments/by_day", &["totals", "r", "facts", "p"]),
     ("environments/by_day_and_product", &["totals", "r", "facts", "p"]),
     (
@@ -108,6 +108,7 @@ const SCANS: [(&str, &[&str]); 40] = [
     ("reconciliation/coverage", &["CONSTANT", "d", "days", "s"]),
     ("reconciliation/files", &[]),
     ("reconciliation/periods", &[]),
+    ("reconciliation/quarantine_decided", &[]),
     ("reconciliation/recoveries", &[]),
     ("reconciliation/report", &["g", "h", "late_rows", "r"]),
     ("reconciliation/row", &["g", "h", "p", "r"]),

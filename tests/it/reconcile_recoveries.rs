@@ -7,6 +7,7 @@ use order_ledger::domain::environment::Environment;
 use order_ledger::domain::event::Event;
 use order_ledger::domain::id::OutTradeNo;
 use order_ledger::domain::payment::Claim;
+use order_ledger::domain::quarantine::{Reason, Resolution};
 use order_ledger::domain::recovery::{self, RecoveryEvent};
 use order_ledger::ledger::{Said, Upon};
 use order_ledger::reconcile::Desk;
@@ -14,7 +15,7 @@ use order_ledger::reconcile::recoveries::{self, Proposal, Proposed, RecoveryErro
 use order_ledger::store::{Append, AppendOutcome, EventStore, ExpectedVersion, StreamName, Urgency};
 
 use super::billed::{merchant, paid, statuses};
-use super::folded::{Folded, demo};
+use super::folded::{Folded, at, demo};
 use super::reconcile_report::{february, planted};
 use super::told::goods;
 
@@ -288,4 +289,74 @@ async fn what_a_bill_no_longer_tells_is_not_recovered() {
             assert!(approve(&folded, "R").await.unwrap().recorded, "as the bill tells it now");
         }
     }
+}
+
+/// A push of the payment 4200004 that names it so, in quarantine and decided about there by the admin.
+async fn decided(folded: &Folded, payload: &str, how: Resolution, reason: &str) -> String {
+    let unusable = Reason::Unusable("GoodsInfo.ProductId: is empty".into());
+    let id = folded.quarantined(36 * 60, &unusable, None, payload).await;
+    assert_eq!(statuses(folded, february()).await["payment 4200004"], "quarantined open");
+    assert!(folded.ledger.resolve(&id, how, "admin", reason, at(37 * 60)).await.unwrap());
+    assert_eq!(statuses(folded, february()).await["payment 4200004"], "missing_in_ledger open");
+    id
+}
+
+const BY_TRANSACTION_ID: &str = r#"{"WeChatPayInfo":{"TransactionId":"4200004","MchOrderNo":"other"}}"#;
+const BY_MCH_ORDER_NO: &str = r#"{"WeChatPayInfo":{"MchOrderNo":"M4200004"}}"#;
+
+/// What is said of it, by the id in quarantine.
+fn by_hand(id: &str) -> String {
+    format!(
+        "the payment 4200004 is taken over by hand: its push was adopted in quarantine, {id}, by admin at \
+         2026-01-02T13:00:00.000+08:00: \"given by hand\"; what is delivered by hand is not delivered again: resolve \
+         its case with that reason (`case resolve`), and where an order is proposed, withdraw the proposal"
+    )
+}
+
+#[tokio::test]
+async fn a_payment_whose_push_was_adopted_in_quarantine_is_not_proposed() {
+    for payload in [BY_TRANSACTION_ID, BY_MCH_ORDER_NO] {
+        let folded = planted().await;
+        // Another push that names it was judged before, otherwise.
+        decided(&folded, &format!("[{payload}]"), Resolution::Dismissed, "of a test").await;
+        let id = decided(&folded, payload, Resolution::Adopted, "given by hand").await;
+        decided(&folded, &format!("[[{payload}]]"), Resolution::Dismissed, "the same again").await;
+        let refused = propose(&folded, "AGAIN").await.unwrap_err();
+        assert_eq!(refused.to_string(), by_hand(&id));
+        assert!(listed(&folded).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_was_proposed_before_its_push_was_adopted_in_quarantine_is_not_approved_and_can_be_withdrawn() {
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    let id = decided(&folded, BY_TRANSACTION_ID, Resolution::Adopted, "given by hand").await;
+    assert_eq!(approve(&folded, "R").await.unwrap_err().to_string(), by_hand(&id));
+    assert_eq!(listed(&folded).await, [["R", "open", "-"]]);
+    assert!(withdraw(&folded, "R").await.unwrap().recorded);
+
+    let folded = planted().await;
+    propose(&folded, "R").await.unwrap();
+    approval_ends_before_the_order(&folded, "R").await;
+    let id = decided(&folded, BY_MCH_ORDER_NO, Resolution::Adopted, "given by hand").await;
+    assert_eq!(approve(&folded, "R").await.unwrap_err().to_string(), by_hand(&id));
+    assert_eq!(listed(&folded).await, [["R", "approving", "wang"]]);
+    assert!(withdraw(&folded, "R").await.unwrap().recorded);
+    assert_eq!(listed(&folded).await, [["R", "withdrawn", "lin"]]);
+}
+
+#[tokio::test]
+async fn a_dismissed_push_is_told_where_its_payment_is_proposed_and_hinders_nothing() {
+    let folded = planted().await;
+    let id = decided(&folded, BY_TRANSACTION_ID, Resolution::Dismissed, "of a test").await;
+    let dismissed = propose(&folded, "R").await.unwrap().dismissed.unwrap();
+    assert_eq!(
+        dismissed.to_string(),
+        format!("{id}, by admin at 2026-01-02T13:00:00.000+08:00: \"of a test\"")
+    );
+    assert!(approve(&folded, "R").await.unwrap().recorded);
+
+    let folded = planted().await;
+    assert_eq!(propose(&folded, "R").await.unwrap().dismissed, None);
 }

@@ -6,6 +6,7 @@ use super::bill_text::{MERCHANT, all, paid_for};
 use super::bills::{home_of_a_merchant, upload};
 use super::by_hand::{self, SUCCESS_JSON};
 use super::finance_api::{fresh, serving, settled};
+use super::looking::waiting;
 
 #[tokio::test]
 async fn an_order_is_recovered_by_two_people_and_a_later_push_delivers_nothing_again() {
@@ -90,4 +91,37 @@ async fn a_recovered_order_is_matched_by_operator() {
     assert_eq!(rows["rows"][0]["status"], "matched_by_operator", "{rows}");
     let open = finance.get(&format!("/v1/recoveries?merchant={MERCHANT}&min_position={position}")).await;
     assert_eq!(open.json()["rows"][0]["out_trade_no"], "LOST", "{open:?}");
+}
+
+#[tokio::test]
+async fn what_was_delivered_by_hand_is_not_delivered_again_by_a_recovery() {
+    let home = home_of_a_merchant();
+    let server = serving(&home).await;
+    let (finance, admin, game) = (server.client("finance"), server.client("admin"), server.client("game"));
+    let nameless = by_hand::with(by_hand::goods("Q1", 0), "/GoodsInfo/ProductId", json!(""));
+    let pushed = server.push(&by_hand::push_of(by_hand::GOODS, &nameless)).await;
+    assert_eq!(pushed.code(), 42201);
+    assert_eq!(upload(&finance, "", &all(&[paid_for(5, "Q1")])).await.status, 200);
+    let id = waiting(&home)[0]["id"].as_str().unwrap().to_owned();
+    let adopt = format!("/v1/quarantine/{id}/adopt");
+    assert_eq!(admin.send("POST", &adopt, &json!({"reason": "given by hand"})).await.status, 200);
+
+    let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31");
+    let rows = fresh(&home, &finance, &rows).await.json();
+    assert_eq!(rows["rows"][0]["status"], "missing_in_ledger", "{rows}");
+    let proposal = json!({
+        "merchant": MERCHANT, "transaction_id": "TQ1", "out_trade_no": "Q1", "product_id": "gem_60",
+        "quantity": 2, "evidence": "the game's order 77",
+    });
+    let refused = finance.send("POST", "/v1/recoveries", &proposal).await;
+    assert_eq!(refused.outcome(), "409 recovery_stands");
+    let message = refused.json()["message"].as_str().unwrap().to_owned();
+    for part in [id.as_str(), ", by admin at ", "+08:00: \"given by hand\"", "`case resolve`"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let resolved = json!({"kind": "payment", "id": "TQ1", "merchant": MERCHANT, "reason": "given by hand"});
+    let resolved = finance.send("POST", "/v1/cases/resolve", &resolved).await;
+    assert_eq!(resolved.status, 200, "{resolved:?}");
+    let feed = game.get("/v1/apps/demo/deliveries").await.json();
+    assert_eq!(feed["items"], json!([]), "nothing is delivered a second time");
 }

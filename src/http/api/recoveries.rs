@@ -79,6 +79,10 @@ pub struct RecoveryProposed {
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub bill_sha256: String,
     pub bill_line: u64,
+    /// A push in quarantine that names the payment and was dismissed: its id, who decided, when and why. It hinders
+    /// nothing; look whether it tells what was bought.
+    #[schema(required)]
+    pub dismissed_push: Option<String>,
     /// `min_position` for reading what was written.
     #[schema(required)]
     pub position: Option<String>,
@@ -115,7 +119,7 @@ pub struct Withdrawal {
     responses(
         (status = 200, description = "It is proposed, now or before", body = RecoveryProposed),
         (status = 404, description = "No bill has the payment, or the merchant or the app is not configured", body = Failure),
-        (status = 409, description = "The payment is not missing, or is that of another recovery, or something else stands", body = Failure),
+        (status = 409, description = "The payment is not missing, is taken over by hand in quarantine, or is that of another recovery, or something else stands", body = Failure),
     ),
 )]
 pub async fn propose(
@@ -141,6 +145,7 @@ pub async fn propose(
         amount_fen: order.amount.0,
         bill_sha256: order.bill_sha256.to_string(),
         bill_line: order.bill_line,
+        dismissed_push: proposed.dismissed.map(|decision| decision.to_string()),
         position: proposed.position.map(|position| position.to_string()),
     }))
 }
@@ -175,7 +180,7 @@ fn proposal(service: &Service, body: OrderToRecover) -> Result<Proposal, ApiErro
 ///
 /// By another token than proposed it. As far as everything that is recorded tells, the payment must still be
 /// without an order, on the same line of the same bill. The same again changes nothing; it completes what is
-/// `approving`, unless another order has the payment since. Needs the role finance or admin.
+/// `approving`, unless another order has the payment since or it was taken over by hand in quarantine. Needs the role finance or admin.
 #[utoipa::path(
     post, path = APPROVE_PATH, tag = "recoveries", operation_id = "approve_recovery", security(("bearer" = [])),
     params(
@@ -208,7 +213,8 @@ pub async fn approve(
 
 /// Take a proposed order back, with a reason.
 ///
-/// What is approved stands, unless it is no order yet and another order has the payment, or its own push has come.
+/// What is approved stands, unless it is no order yet and another order has the payment, its own push has come, or
+/// it was taken over by hand in quarantine.
 /// Needs the role finance or admin.
 #[utoipa::path(
     post, path = WITHDRAW_PATH, tag = "recoveries", operation_id = "withdraw_recovery", security(("bearer" = [])),
@@ -281,6 +287,7 @@ impl From<RecoveryError> for ApiError {
             RecoveryError::NotMissing { .. }
             | RecoveryError::NoLongerMissing { .. }
             | RecoveryError::Paid { .. }
+            | RecoveryError::ByHand { .. }
             | RecoveryError::Changed(_)
             | RecoveryError::Taken { .. }
             | RecoveryError::Incomplete(_)
