@@ -23,8 +23,10 @@ pub struct Facts {
     /// What bills hold, as the reconciliation tells it.
     pub billed: Vec<Billed>,
     pub player: Player,
-    /// TransactionIds and MchOrderNos of what was found under another number: a bill may hold them.
+    /// The other TransactionIds and MchOrderNos of what was found: a bill may hold them.
     pub payments: BTreeSet<String>,
+    /// Those of a bill's payment: a push may name no other.
+    pub billed_payments: BTreeSet<String>,
     /// Places that could not be looked at, or do not know all of the log.
     pub unseen: Vec<&'static str>,
     /// Only refused requests were not looked at, because they have no past.
@@ -135,11 +137,7 @@ pub struct Player {
 
 impl Facts {
     pub fn learn(&mut self, place: &str, id: &str, row: Row<'_>) {
-        // A player's payments are others' than the one that is asked about.
-        if row.text("open_id") != Some(id) {
-            let payments = ["transaction_id", "mch_order_no"].map(|column| text(row, column));
-            self.payments.extend(payments.into_iter().filter(|other| !other.is_empty() && other != id));
-        }
+        self.learn_payment(place, id, row);
         match row.text(WHAT).unwrap_or(place) {
             "orders" => self.orders.push(order(row)),
             "refunds" => self.refunds.push(refund(row)),
@@ -154,6 +152,21 @@ impl Facts {
             "players_gifts" => self.player.gifts += 1,
             "players_roles" => self.player.roles += 1,
             _ => {}
+        }
+    }
+
+    fn learn_payment(&mut self, place: &str, id: &str, row: Row<'_>) {
+        // A refund, or a player, is not the payment.
+        let is_refund = row.text("kind") == Some("refund") || row.text("refund_id").is_some();
+        if is_refund || row.text("open_id") == Some(id) {
+            return;
+        }
+        let payments = ["transaction_id", "mch_order_no"].map(|column| text(row, column));
+        let others = payments.into_iter().filter(|other| !other.is_empty() && other != id);
+        if place == "billed" {
+            self.billed_payments.extend(others);
+        } else {
+            self.payments.extend(others);
         }
     }
 

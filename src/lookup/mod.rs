@@ -71,8 +71,6 @@ const PLAYER: &[(&str, &str)] = &[("env", "both")];
 
 const OPERATIONS: Place = place("operations", "operations", "by_id");
 const BILLS: Place = place(BILLED, "reconciliation", "rows_by_id");
-/// What may know a payment that another place names: a bill has no OutTradeNo, and a push may lack one of the ids.
-const PLACES_OF_PAYMENTS: [Place; 2] = [OPERATIONS, BILLS];
 
 /// All questions that are asked for an id.
 const PLACES: [Place; 8] = [
@@ -143,13 +141,14 @@ pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players
     let refused = refused.map(|table| Answered { table, position: None, problem: None });
     seen.learn(REFUSED, refused);
     if !seen.facts.is_of_production() {
-        let payments: Vec<_> =
-            seen.facts.payments.iter().take(limits::LOOKUP_PAYMENTS_MAX).cloned().collect();
-        let pairs = payments.iter().flat_map(|other| PLACES_OF_PAYMENTS.map(|place| (place, other)));
-        let ask =
-            async |(place, other): (Place, &String)| (place.name, sources.ask(&place, other, as_of).await);
-        for (place, answer) in join_all(pairs.map(ask)).await {
-            seen.learn(place, answer);
+        let Facts { payments, billed_payments, .. } = &seen.facts;
+        // A bill has no OutTradeNo, and a push may lack one of the payment's ids.
+        let to_bills = payments.iter().take(limits::LOOKUP_PAYMENTS_MAX).map(|other| (BILLS, other.clone()));
+        let to_pushes = billed_payments.iter().take(limits::LOOKUP_PAYMENTS_MAX);
+        let pairs: Vec<_> = to_bills.chain(to_pushes.map(|other| (OPERATIONS, other.clone()))).collect();
+        let asked = join_all(pairs.iter().map(|(place, other)| sources.ask(place, other, as_of))).await;
+        for ((place, _), answer) in pairs.iter().zip(asked) {
+            seen.learn(place.name, answer);
         }
     }
     let Seen { mut facts, found, looked_in, .. } = seen;
