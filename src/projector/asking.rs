@@ -100,10 +100,9 @@ impl Projector {
 }
 
 /// The query that is asked for, and its parameters.
-fn bound(
-    definition: &Definition,
-    question: &Question<'_>,
-) -> Result<(Arc<Query>, Vec<(String, Value)>), AskError> {
+type Bound = (Arc<Query>, Vec<(String, Value)>);
+
+fn bound(definition: &Definition, question: &Question<'_>) -> Result<Bound, AskError> {
     let query = definition.query(question.query).cloned();
     let query = query.ok_or_else(|| unknown_query(definition, question.query))?;
     let parameters = ask::bind(&query.declaration, question.parameters, question.as_of)?;
