@@ -101,6 +101,7 @@ fn questions(declaration: &QueryDeclaration) -> Vec<Vec<(String, String)>> {
             "from_day" if parameter.required => vec!["2025-12-01"],
             "to_day" if parameter.required => vec!["2026-12-31"],
             "case_id" if parameter.required => vec!["demo.A"],
+            "transaction_id" if parameter.required => TRANSACTIONS.to_vec(),
             "id" if parameter.required => ids.iter().copied().collect(),
             name if parameter.required => panic!("{} requires {name}", declaration.name),
             _ => continue,
