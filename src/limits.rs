@@ -19,6 +19,8 @@ pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 pub const ADMIN_QUERY_BYTES_MAX: usize = 8 * 1024;
 /// An id that is looked up.
 pub const LOOKUP_CHARS_MAX: usize = 128;
+/// Ids of a payment that `find` looks up as well, because what it found under another number names them.
+pub const LOOKUP_PAYMENTS_MAX: usize = 4;
 /// Ids that `history` looks up in the read models, one leading to the next: an order, its refunds, its payment.
 pub const HISTORY_LOOKUPS_MAX: usize = 16;
 /// Of what was sent, at most so much is repeated in an error.

@@ -903,6 +903,7 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                                  AND n.merchant = o.merchant AND n.state = 'sealed'
                                HAVING count(*) > 0), 'missing') END AS funds,
              coalesce(o.paired_by, 'none') AS rule, 'order' AS case_kind, o.app || '.' || o.out_trade_no AS case_id,
+             json_patch(
              json_object('status', replace(o.status, 'awaiting_bill', 'missing_in_bill'), 'ledger_fen', o.amount_fen,
                          'bill_fen', o.bill_fen, 'bill_state', l.trade_state,
                          'transaction_id', coalesce(o.transaction_id, l.transaction_id),
@@ -935,7 +936,8 @@ FROM (SELECT 'order' AS source, '' AS ref_id, o.position AS ref_number, o.mercha
                                                  ON w.mch_order_no = b.mch_order_no AND w.merchant = b.merchant
                                                     AND w.bill_line = b.line
                                                WHERE b.merchant = o.merchant AND b.mch_order_no = o.mch_order_no
-                                               ORDER BY 1) AS h), NULL)) AS facts,
+                                               ORDER BY 1) AS h), NULL)),
+             iif(o.status = 'currency_differs', json_object('currency', l.currency), '{}')) AS facts,
              f.sha256 AS bill_sha256, o.bill_line & 4294967295 AS bill_line, o.position,
              o.row_key
       FROM orders AS o
@@ -982,11 +984,13 @@ FROM (SELECT 'bill_only' AS source, b.transaction_id AS ref_id, b.copy AS ref_nu
                                HAVING count(*) > 0), 'missing') END AS funds,
              'none' AS rule, 'payment' AS case_kind,
              b.transaction_id || iif(b.copy = 1, '', '#' || b.copy) AS case_id,
+             json_patch(
              json_object('status', b.status, 'ledger_fen', NULL, 'bill_fen', b.bill_fen, 'bill_state', l.trade_state,
                          'transaction_id', b.transaction_id, 'mch_order_no', b.mch_order_no,
                          'lines', iif(b.status = 'duplicate_in_bill',
                                       (SELECT p.lines FROM bill_payments AS p
-                                       WHERE p.transaction_id = b.transaction_id AND p.merchant = b.merchant), NULL))
+                                       WHERE p.transaction_id = b.transaction_id AND p.merchant = b.merchant), NULL)),
+             iif(b.status = 'currency_differs', json_object('currency', l.currency), '{}'))
                  AS facts,
              f.sha256 AS bill_sha256, b.line & 4294967295 AS bill_line, NULL AS position,
              b.row_key
@@ -1055,7 +1059,8 @@ FROM (SELECT 'refund' AS source, '' AS ref_id, r.position AS ref_number, r.merch
              f.sha256 AS bill_sha256, r.bill_line & 4294967295 AS bill_line, r.position,
              r.row_key
       FROM refunds AS r
-      LEFT JOIN orders AS o ON o.position = r.order_position
+      -- Nothing is told of an order of another app: who sees this one need not see that one.
+      LEFT JOIN orders AS o ON o.position = r.order_position AND o.app = r.app
       LEFT JOIN bill_lines AS l ON l.line = r.bill_line
       LEFT JOIN files AS f ON f.file = r.bill_line >> 32
       WHERE r.merchant IS NOT NULL) AS s

@@ -138,8 +138,9 @@ pub struct Reopen {
 
 /// Resolve the rows of an edited report, XLSX or CSV: those with `case_state` resolved and a `case_reason`
 ///
-/// Needs a running server and an access token. A row that has changed since is left out and told, and the exit
-/// code is 1; the others are resolved. The same file again changes nothing.
+/// Needs a running server and an access token. A row that has changed since, of whose case somebody has spoken
+/// since, or that says anything else is left out and told, and the exit code is 1; the others are resolved. The same
+/// file again changes nothing.
 #[derive(clap::Args)]
 pub struct Import {
     #[command(flatten)]

@@ -100,28 +100,33 @@ pub struct Case {
     pub revision: u64,
     /// The last word, where it is a resolution.
     pub judgement: Option<Judgement>,
+    /// Who had the last word; empty where nobody has spoken.
+    by: String,
+    /// Resolutions that somebody has spoken after, with who said them.
+    overtaken: Vec<(String, Judgement)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
     #[error("the case was never resolved, so it is open")]
     NeverResolved,
+    #[error(
+        "{by} has spoken of it since: take the report again, with its column case_by, and mark the row there; a \
+         reason that was taken back or replaced must be told in other words"
+    )]
+    SpokenOfSince { by: String },
 }
 
 impl Case {
     pub fn evolve(mut self, event: &Event) -> Self {
         let Event::Case(event) = event else { return self };
-        match event {
-            CaseEvent::Resolved { judgement, revision, .. } => {
-                self.revision = *revision;
-                self.judgement = Some(judgement.clone());
-            }
-            CaseEvent::Reopened { revision, .. } => {
-                self.revision = *revision;
-                self.judgement = None;
-            }
-        }
-        self
+        let (judgement, revision, by) = match event {
+            CaseEvent::Resolved { judgement, revision, by, .. } => (Some(judgement.clone()), revision, by),
+            CaseEvent::Reopened { revision, by, .. } => (None, revision, by),
+        };
+        let by_before = std::mem::replace(&mut self.by, by.clone());
+        self.overtaken.extend(self.judgement.take().map(|before| (by_before, before)));
+        Self { revision: *revision, judgement, ..self }
     }
 
     /// The same judgement on the same facts again is nothing, whoever says it; another one takes its place.
@@ -131,6 +136,30 @@ impl Case {
         }
         let (key, judgement, by) = (key.clone(), judgement.clone(), by.to_owned());
         Some(Event::Case(CaseEvent::Resolved { key, judgement, revision: self.revision + 1, by }))
+    }
+
+    /// Of a row that was seen before, when `seen_by` had had the last word (empty: nobody): nothing that was said
+    /// since is undone.
+    pub fn decide_resolve_as_seen(
+        &self,
+        key: &CaseKey,
+        judgement: &Judgement,
+        seen_by: &str,
+        by: &str,
+    ) -> Result<Option<Event>, CaseError> {
+        if self.is_spoken_of_since(seen_by, judgement) {
+            return Err(CaseError::SpokenOfSince { by: self.by.clone() });
+        }
+        Ok(self.decide_resolve(key, judgement, by))
+    }
+
+    /// Another had the last word then, or what the row says is what that person said before speaking again.
+    fn is_spoken_of_since(&self, seen_by: &str, judgement: &Judgement) -> bool {
+        let is_it = |said: &Judgement| said.facts == judgement.facts && said.reason == judgement.reason;
+        let is_overtaken = || self.overtaken.iter().any(|(by, said)| by == seen_by && is_it(said));
+        // The row of an order may tell who judged it as a payment; of the order itself nobody has spoken then.
+        let is_spoken_of = self.revision > 0 && !self.judgement.as_ref().is_some_and(is_it);
+        is_spoken_of && (self.by != seen_by || is_overtaken())
     }
 
     /// Reopened twice is reopened once.

@@ -6,16 +6,32 @@ fn key() -> CaseKey {
 
 #[derive(Clone, Copy, Debug)]
 enum Said {
-    Resolve { facts: &'static str, reason: &'static str, by: &'static str },
-    Reopen { by: &'static str },
+    Resolve {
+        facts: &'static str,
+        reason: &'static str,
+        by: &'static str,
+    },
+    /// Seen when this person had had the last word.
+    ResolveSeen {
+        seen_by: &'static str,
+        facts: &'static str,
+        reason: &'static str,
+        by: &'static str,
+    },
+    Reopen {
+        by: &'static str,
+    },
 }
 
 fn decide(case: &Case, said: Said) -> Result<Option<Event>, CaseError> {
+    let judgement = |facts: &str, reason: &str| {
+        let (facts, reason) = (facts.to_owned(), reason.to_owned());
+        Judgement { status: "amount_differs".into(), facts, reason }
+    };
     match said {
-        Said::Resolve { facts, reason, by } => {
-            let (facts, reason) = (facts.to_owned(), reason.to_owned());
-            let judgement = Judgement { status: "amount_differs".into(), facts, reason };
-            Ok(case.decide_resolve(&key(), &judgement, by))
+        Said::Resolve { facts, reason, by } => Ok(case.decide_resolve(&key(), &judgement(facts, reason), by)),
+        Said::ResolveSeen { seen_by, facts, reason, by } => {
+            case.decide_resolve_as_seen(&key(), &judgement(facts, reason), seen_by, by)
         }
         Said::Reopen { by } => case.decide_reopen(&key(), "looked again", by),
     }
@@ -57,6 +73,41 @@ fn what_a_word_about_a_case_becomes() {
         (&[known, reopen, known], "resolved r3"),
     ] {
         assert_eq!(last(said), expected, "{said:?}");
+    }
+}
+
+#[test]
+fn a_row_that_was_seen_before_the_last_word_resolves_nothing() {
+    let resolve = |reason, by| Said::Resolve { facts: "f", reason, by };
+    let seen = |seen_by, facts, reason| Said::ResolveSeen { seen_by, facts, reason, by: "lin" };
+    let (known, by_wu) = (resolve("known", "lin"), Said::Reopen { by: "wu" });
+    let by_lin = Said::Reopen { by: "lin" };
+    for (said, expected) in [
+        (&[seen("", "f", "known")][..], "resolved r1"),
+        // The row of an order that was judged as a payment.
+        (&[seen("lin", "f", "known")], "resolved r1"),
+        // The same file again, and one that was taken after it.
+        (&[seen("", "f", "known"), seen("", "f", "known")], "nothing"),
+        (&[known, seen("lin", "f", "known")], "nothing"),
+        (&[known, seen("lin", "f", "better")], "resolved r2"),
+        // Lapsed, and seen so.
+        (&[known, seen("lin", "g", "known")], "resolved r2"),
+        // Opened again since, and seen so.
+        (&[known, by_wu, seen("lin", "f", "known")], "wu"),
+        (&[known, by_wu, seen("", "f", "known")], "wu"),
+        (&[known, by_wu, seen("wu", "f", "known")], "resolved r3"),
+        // By the same person: what was taken back is not said by an old file.
+        (&[known, by_lin, seen("lin", "f", "known")], "lin"),
+        (&[known, by_lin, seen("lin", "f", "looked into")], "resolved r3"),
+        // Another reason since.
+        (&[known, resolve("better", "wu"), seen("lin", "f", "known")], "wu"),
+        (&[known, resolve("better", "lin"), seen("lin", "f", "known")], "lin"),
+        (&[known, resolve("better", "wu"), seen("", "f", "known")], "wu"),
+        (&[resolve("better", "wu"), seen("", "f", "never said")], "wu"),
+    ] {
+        let told = last(said);
+        let has_said = |expected: &str| told.starts_with(&format!("{expected} has spoken of it since"));
+        assert!(told == expected || has_said(expected), "{said:?}: {told}");
     }
 }
 

@@ -29,6 +29,10 @@ impl Month {
         month.filter(|month| month.to_string() == text).ok_or(MonthError)
     }
 
+    pub fn next(self) -> Option<Self> {
+        self.last_day().succ_opt().and_then(Self::of)
+    }
+
     pub fn first_day(self) -> NaiveDate {
         self.first
     }

@@ -40,6 +40,8 @@ pub(super) async fn days(
     if !writers.is_empty() {
         work.append(&mut writers, &stood).await?;
     }
+    // It may have been closed meanwhile.
+    super::closed::refuse(work.ledger, &days).await?;
     let mut position = None;
     for day in &days {
         let Some(writer) = writers.remove(&day.key.day) else { continue };

@@ -68,6 +68,8 @@ pub struct Differences {
     pub shown: Vec<Difference>,
     /// The days in which there are any.
     concerned: Vec<NaiveDate>,
+    /// The days of which lines are removed.
+    lose: Vec<NaiveDate>,
 }
 
 impl Differences {
@@ -77,6 +79,11 @@ impl Differences {
 
     pub fn concerns(&self, day: NaiveDate) -> bool {
         self.concerned.contains(&day)
+    }
+
+    /// Whether lines that stand for the day are not in the file.
+    pub fn removes_from(&self, day: NaiveDate) -> bool {
+        self.lose.contains(&day)
     }
 
     fn note(&mut self, day: NaiveDate) {
@@ -236,7 +243,7 @@ impl Compared {
         let mut removed = vec![];
         if lost > 0 || !changed.is_empty() {
             let mut names = Names::new(hashes);
-            let mut concerned = vec![];
+            let mut lose = vec![];
             let mut seen = HashSet::new();
             for standing in &differences.days {
                 let day = standing.key.day;
@@ -247,8 +254,8 @@ impl Compared {
                         let columns = Change::Changed(columns(&row, file)?);
                         shown.push(difference(day, columns, file));
                     } else if kept.get(&name).is_some_and(|kept| kept.found == Found::Not) {
-                        concerned.push(day);
-                        concerned.dedup();
+                        lose.push(day);
+                        lose.dedup();
                         if removed.len() < limits::BILL_DIFFERENCES_MAX {
                             removed.push(difference(day, Change::Removed, &row));
                         }
@@ -257,7 +264,8 @@ impl Compared {
                 })
                 .await?;
             }
-            concerned.into_iter().for_each(|day| differences.note(day));
+            lose.iter().for_each(|day| differences.note(*day));
+            differences.lose = lose;
         }
         shown.sort_by_key(|difference: &Difference| (difference.day, difference.line));
         shown.extend(removed);

@@ -3,8 +3,10 @@
 
 mod append;
 mod chunk;
+mod closed;
 mod compare;
 mod days;
+mod left_out;
 mod resume;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +19,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::bill::{self, Bill, BillError, BillRow, DayTotals, Hints, Profiles};
 use crate::domain::app::AppSlug;
 use crate::domain::bill::{BillDay, BillKey, BillKind, Covers, MerchantId, Sha256Hex, Totals};
+use crate::domain::period::Month;
 use crate::ledger::{BillImportError, Ledger, LedgerError};
 use crate::limits;
 use crate::store::Position;
@@ -121,6 +124,11 @@ pub enum ImportError {
     NotBegun { day: NaiveDate, today: NaiveDate },
     #[error("{0}")]
     Differs(Box<Differences>),
+    #[error(
+        "the file no longer has all lines that stand for {day}, and {month} is closed with them: an admin reopens it \
+         with a reason (period reopen), then the file is imported, and the month prepared and closed again"
+    )]
+    Closed { day: NaiveDate, month: Month },
     #[error("the file changed while it was read: import it again")]
     Changed,
     /// Another import of the same merchant, day and kind goes on.
@@ -237,6 +245,8 @@ pub(crate) struct Day {
     begun: Option<u64>,
     /// Openings of this very file whose lines are others than it is read to hold now.
     read_otherwise: Vec<u64>,
+    /// Lines that count are not in the file: they leave with it.
+    loses_lines: bool,
 }
 
 pub(crate) enum Standing {
@@ -277,7 +287,9 @@ async fn what_stands(
         } else if *sha256 == bill.sha256 {
             day.read_otherwise.push(*revision);
         }
+        day.loses_lines = differences.removes_from(day.key.day);
     }
+    closed::refuse(ledger, &days).await?;
     Ok(days)
 }
 
@@ -296,9 +308,10 @@ async fn days_of(ledger: &Ledger, bill: &Bill, request: &ImportRequest) -> Resul
         };
         let open = open.filter(|open| open.sha256 == bill.sha256 && open.rows_stored > 0);
         let begun = open.filter(|_| !matches!(stands, Standing::Same)).map(|open| open.revision);
-        days.push(Day { key, totals: totals.clone(), stands, begun, read_otherwise: vec![] });
+        let totals = totals.clone();
+        days.push(Day { key, totals, stands, begun, read_otherwise: vec![], loses_lines: false });
     }
-    Ok(days)
+    left_out::days(ledger, bill, days).await
 }
 
 impl From<BillImportError> for ImportError {

@@ -44,6 +44,21 @@ impl Ledger {
         Ok(said)
     }
 
+    /// The same of a row that was seen when `seen_by` had had the last word: refused where somebody has spoken since.
+    pub async fn resolve_case_as_seen(
+        &self,
+        key: &CaseKey,
+        judgement: &Judgement,
+        seen_by: &str,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Said, CaseCommandError> {
+        let stream = codec::case_stream(key);
+        let target = command_target(&stream, None, at);
+        let decide = |case: &Case| case.decide_resolve_as_seen(key, judgement, seen_by, by);
+        Ok(self.say_upon(&target, Upon::Whatever, Case::evolve, decide).await??)
+    }
+
     /// Takes a judgement back.
     pub async fn reopen_case(
         &self,

@@ -1,5 +1,7 @@
 //! What the rows of the sources say of an id, as far as it decides the verdict.
 
+use std::collections::BTreeSet;
+
 use crate::domain::fen::Fen;
 use crate::domain::push::OrderSource;
 use crate::moment::beijing_text;
@@ -18,9 +20,13 @@ pub struct Facts {
     /// Mock pushes: who sent them, or when.
     pub mocks: usize,
     pub refused: Vec<Refused>,
-    /// Rows of the reconciliation.
+    /// What bills hold, as the reconciliation tells it.
     pub billed: Vec<Billed>,
     pub player: Player,
+    /// The other TransactionIds and MchOrderNos of what was found: a bill may hold them.
+    pub payments: BTreeSet<String>,
+    /// Those of a bill's payment: a push may name no other.
+    pub billed_payments: BTreeSet<String>,
     /// Places that could not be looked at, or do not know all of the log.
     pub unseen: Vec<&'static str>,
     /// Only refused requests were not looked at, because they have no past.
@@ -100,16 +106,22 @@ pub struct Refused {
     pub gives_up_at: String,
 }
 
-/// A payment or refund as the reconciliation tells it.
+/// A payment or refund of a bill as the reconciliation tells it.
 #[derive(Clone, Debug, Default)]
 pub struct Billed {
     pub status: String,
+    pub is_refund: bool,
+    /// Its OutTradeNo or RefundId, where the ledger has it.
+    pub number: String,
     pub merchant: String,
     /// The day it counts for, in Beijing.
     pub day: String,
     /// As in the bill.
     pub amount: String,
     pub transaction_id: String,
+    pub mch_order_no: String,
+    /// As in the bill.
+    pub state: String,
     /// open, resolved or lapsed.
     pub case_state: String,
     pub case_by: String,
@@ -124,7 +136,8 @@ pub struct Player {
 }
 
 impl Facts {
-    pub fn learn(&mut self, place: &str, row: Row<'_>) {
+    pub fn learn(&mut self, place: &str, id: &str, row: Row<'_>) {
+        self.learn_payment(place, id, row);
         match row.text(WHAT).unwrap_or(place) {
             "orders" => self.orders.push(order(row)),
             "refunds" => self.refunds.push(refund(row)),
@@ -133,12 +146,50 @@ impl Facts {
             "conflict" => self.conflicts.push(conflict(row)),
             "mock" => self.mocks += 1,
             "refused" => self.refused.push(refused(row)),
-            "billed" => self.billed.push(billed(row)),
+            // What a bill does not hold is told by its push.
+            "billed" if row.text("day_source") == Some("bill") => self.billed.push(billed(row)),
             "players_orders" => self.player.orders += 1,
             "players_gifts" => self.player.gifts += 1,
             "players_roles" => self.player.roles += 1,
             _ => {}
         }
+    }
+
+    fn learn_payment(&mut self, place: &str, id: &str, row: Row<'_>) {
+        // A refund, or a player, is not the payment.
+        let is_refund = row.text("kind") == Some("refund") || row.text("refund_id").is_some();
+        if is_refund || row.text("open_id") == Some(id) {
+            return;
+        }
+        let payments = ["transaction_id", "mch_order_no"].map(|column| text(row, column));
+        let others = payments.into_iter().filter(|other| !other.is_empty() && other != id);
+        if place == "billed" {
+            self.billed_payments.extend(others);
+        } else {
+            self.payments.extend(others);
+        }
+    }
+
+    /// Whether money was paid, or given back, in production: then that is the verdict.
+    pub fn is_of_production(&self) -> bool {
+        self.orders.iter().any(Order::is_of_production)
+            || self.refunds.iter().any(Refund::is_of_production)
+            || !self.gifts.is_empty()
+    }
+}
+
+/// The environment that no money is paid in.
+const SANDBOX: &str = "sandbox";
+
+impl Order {
+    pub fn is_of_production(&self) -> bool {
+        self.env != SANDBOX
+    }
+}
+
+impl Refund {
+    pub fn is_of_production(&self) -> bool {
+        self.env != SANDBOX
     }
 }
 
@@ -208,12 +259,17 @@ fn refused(row: Row<'_>) -> Refused {
 }
 
 fn billed(row: Row<'_>) -> Billed {
+    let is_refund = row.text("kind") == Some("refund");
     Billed {
         status: text(row, "status"),
+        is_refund,
+        number: text(row, if is_refund { "refund_id" } else { "out_trade_no" }),
         merchant: text(row, "merchant"),
         day: text(row, "accounting_day"),
         amount: yuan(row, "bill_fen"),
         transaction_id: text(row, "transaction_id"),
+        mch_order_no: text(row, "mch_order_no"),
+        state: text(row, "bill_state"),
         case_state: text(row, "case_state"),
         case_by: text(row, "case_by"),
         case_reason: text(row, "case_reason"),

@@ -23,6 +23,7 @@ pub use then::ReadModelsThen;
 pub use verdict::Verdict;
 pub use words::Words;
 
+use crate::limits;
 use crate::table::{Row, Table, mask};
 use facts::Facts;
 
@@ -68,14 +69,17 @@ const fn place(name: &'static str, projection: &'static str, query: &'static str
 
 const PLAYER: &[(&str, &str)] = &[("env", "both")];
 
+const OPERATIONS: Place = place("operations", "operations", "by_id");
+const BILLS: Place = place(BILLED, "reconciliation", "rows_by_id");
+
 /// All questions that are asked for an id.
 const PLACES: [Place; 8] = [
     place("orders", "orders", "by_id"),
     place("refunds", "orders", "refunds_by_id"),
     place("gifts", "orders", "gifts_by_id"),
     // What quarantine, conflicts and mocks have is told apart by the column `what`.
-    place("operations", "operations", "by_id"),
-    place(BILLED, "reconciliation", "rows_by_id"),
+    OPERATIONS,
+    BILLS,
     Place { parameter: "open_id", more: PLAYER, ..place("players_orders", "orders", "by_player") },
     Place { parameter: "open_id", ..place("players_gifts", "orders", "gifts_by_player") },
     Place { parameter: "open_id", more: PLAYER, ..place("players_roles", "roles", "search") },
@@ -105,7 +109,7 @@ pub struct Lookup {
 }
 
 /// One thing that has the id.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Found {
     /// orders, refunds, gifts, quarantine, conflict, mock, billed, players_orders, players_gifts, players_roles, refused
     #[serde(rename = "where")]
@@ -127,36 +131,64 @@ pub struct LookedIn {
 
 /// Looks everywhere and judges.
 pub async fn find(sources: &dyn Sources, id: &str, as_of: DateTime<Utc>, players: Players) -> Lookup {
-    let (mut facts, mut found, mut looked_in) = (Facts::default(), Vec::new(), Vec::new());
+    let mut seen = Seen { id, players, facts: Facts::default(), found: vec![], looked_in: vec![] };
     // All at once: each may have to wait.
     let asked = join_all(PLACES.iter().map(|place| sources.ask(place, id, as_of)));
     let (answers, refused) = join(asked, sources.refused(id)).await;
     for (place, answer) in PLACES.iter().zip(answers) {
-        let (position, problem) = match answer {
-            Ok(Answered { table, position, problem }) => {
-                table.rows().for_each(|row| facts.learn(place.name, row));
-                found.extend(shown(place.name, table, players));
-                (position, problem)
-            }
-            Err(problem) => (None, Some(problem)),
-        };
-        looked_in.push(LookedIn { place: place.name, position, problem });
+        seen.learn(place.name, answer);
     }
-    let problem = match refused {
-        Ok(table) => {
-            table.rows().for_each(|row| facts.learn(REFUSED, row));
-            found.extend(shown(REFUSED, table, players));
-            None
+    let refused = refused.map(|table| Answered { table, position: None, problem: None });
+    seen.learn(REFUSED, refused);
+    if !seen.facts.is_of_production() {
+        let Facts { payments, billed_payments, .. } = &seen.facts;
+        // A bill has no OutTradeNo, and a push may lack one of the payment's ids.
+        let to_bills = payments.iter().take(limits::LOOKUP_PAYMENTS_MAX).map(|other| (BILLS, other.clone()));
+        let to_pushes = billed_payments.iter().take(limits::LOOKUP_PAYMENTS_MAX);
+        let pairs: Vec<_> = to_bills.chain(to_pushes.map(|other| (OPERATIONS, other.clone()))).collect();
+        let asked = join_all(pairs.iter().map(|(place, other)| sources.ask(place, other, as_of))).await;
+        for ((place, _), answer) in pairs.iter().zip(asked) {
+            seen.learn(place.name, answer);
         }
-        Err(problem) => Some(problem),
-    };
-    looked_in.push(LookedIn { place: REFUSED, position: None, problem });
+    }
+    let Seen { mut facts, found, looked_in, .. } = seen;
     let is_missed = |looked: &&LookedIn| looked.problem.is_some() && looked.place != BILLED;
     let unseen = looked_in.iter().filter(is_missed).map(|looked| looked.place);
     facts.unseen = unseen.collect();
     facts.is_of_then = sources.is_of_then() && facts.unseen == [REFUSED];
     let (verdict, words) = verdict::judge(&facts, as_of);
     Lookup { id: id.to_owned(), verdict, words, found, looked_in }
+}
+
+/// What is known so far.
+struct Seen<'a> {
+    id: &'a str,
+    players: Players,
+    facts: Facts,
+    found: Vec<Found>,
+    looked_in: Vec<LookedIn>,
+}
+
+impl Seen<'_> {
+    /// What a place answered; it may be asked for more than one id.
+    fn learn(&mut self, place: &'static str, answer: Result<Answered, String>) {
+        let (position, problem) = match answer {
+            Ok(Answered { table, position, problem }) => {
+                table.rows().for_each(|row| self.facts.learn(place, self.id, row));
+                for one in shown(place, table, self.players) {
+                    if !self.found.contains(&one) {
+                        self.found.push(one);
+                    }
+                }
+                (position, problem)
+            }
+            Err(problem) => (None, Some(problem)),
+        };
+        match self.looked_in.iter_mut().find(|looked| looked.place == place) {
+            Some(looked) => looked.problem = looked.problem.take().or(problem),
+            None => self.looked_in.push(LookedIn { place, position, problem }),
+        }
+    }
 }
 
 fn shown(place: &str, mut table: Table, players: Players) -> Vec<Found> {

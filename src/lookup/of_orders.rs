@@ -1,10 +1,11 @@
 //! The verdict on what was delivered: an order, a refund or a gift.
 
-use super::facts::{Order, Refund};
+use super::facts::{Billed, Order, Refund};
+use super::of_bills;
 use super::verdict::Verdict;
 use super::words::Words;
 
-pub fn of_order(order: &Order) -> (Verdict, Words) {
+pub fn of_order(order: &Order, billed: &[Billed]) -> (Verdict, Words) {
     let Order { number, amount, delivered_at: at, grant_by: by, grant_at, grant_reason: why, .. } = order;
     let because = if why.is_empty() { String::new() } else { format!(": {why}") };
     let because_zh = if why.is_empty() { String::new() } else { format!("，原因：{why}") };
@@ -27,12 +28,7 @@ pub fn of_order(order: &Order) -> (Verdict, Words) {
         format!("Order {number} over {amount} yuan was delivered to the ledger at {at}."),
         format!("订单 {number}（{amount} 元）已于 {at} 送达账本。"),
     );
-    let delivered = if order.is_mall_test {
-        delivered
-            .and("It is a test order of WeChat's mall: nobody paid.", "这是微信商城的测试订单：没有人付款。")
-    } else {
-        delivered
-    };
+    let delivered = if order.is_mall_test { mall_test(delivered, billed) } else { delivered };
     let told = delivered.and(&game_said.words, &game_said.words_zh);
     if order.state == "refunded" || order.state == "partly_refunded" {
         return refunded(order, told);
@@ -75,6 +71,19 @@ pub fn of_order(order: &Order) -> (Verdict, Words) {
             let next_zh = "订单在发货队列中等待（GET /v1/apps/{app}/deliveries）：请检查游戏服务器是否在读取，以及为何未发放；\
                            若已人工补发，请用 POST …/orders/{out_trade_no}/grant 登记。";
             (Verdict::DeliveredNotGranted, told.then(next, next_zh))
+        }
+    }
+}
+
+/// A test order that a bill holds was paid all the same.
+fn mall_test(delivered: Words, billed: &[Billed]) -> Words {
+    match of_bills::payment(billed) {
+        Some((paid, paid_zh)) => delivered
+            .and("It is a test order of WeChat's mall.", "这是微信商城的测试订单。")
+            .and(&paid, &paid_zh),
+        None => {
+            let nobody = "It is a test order of WeChat's mall: nobody paid.";
+            delivered.and(nobody, "这是微信商城的测试订单：没有人付款。")
         }
     }
 }

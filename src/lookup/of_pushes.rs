@@ -49,17 +49,35 @@ pub fn in_quarantine(held: &Held) -> Words {
 }
 
 pub fn decided(held: &Held) -> Words {
-    let Held { id, state, by, why, .. } = held;
-    let (word, word_zh) = if state == "adopted" { ("adopted", "采纳") } else { ("dismissed", "驳回") };
-    Words::say(
-        format!(
-            "A push with this id was held in quarantine, and {by} {word} it: {why}. No order stands for it."
-        ),
-        format!("带有该编号的推送曾进入隔离区，由 {by} {word_zh}：{why}。账本中没有对应订单。"),
-    )
-    .then(
+    let Held { id, by, .. } = held;
+    let (english, chinese) = decision(held);
+    Words::say(english, chinese).and("No order stands for it.", "账本中没有对应订单。").then(
         format!("Ask {by} what was done for the player (order-ledger quarantine show {id})."),
         format!("请向 {by} 了解对玩家的处理情况（order-ledger quarantine show {id}）。"),
+    )
+}
+
+/// What else is known, with the decision and before its next step: what was given by hand is not given again.
+pub fn decided_before(held: &Held, words: Words) -> Words {
+    let Held { id, by, .. } = held;
+    let (english, chinese) = decision(held);
+    let Words { next_step, next_step_zh, .. } = &words;
+    let next = format!(
+        "Ask {by} first what was done for the player (order-ledger quarantine show {id}): what was delivered by hand \
+         must not be delivered again. {next_step}"
+    );
+    let next_zh = format!(
+        "请先向 {by} 了解对玩家的处理情况（order-ledger quarantine show {id}）：已人工补发的不得再次发放。{next_step_zh}"
+    );
+    words.clone().and(&english, &chinese).then(next, next_zh)
+}
+
+fn decision(held: &Held) -> (String, String) {
+    let Held { state, by, why, .. } = held;
+    let (word, word_zh) = if state == "adopted" { ("adopted", "采纳") } else { ("dismissed", "驳回") };
+    (
+        format!("A push with this id was held in quarantine, and {by} {word} it: {why}."),
+        format!("带有该编号的推送曾进入隔离区，由 {by} {word_zh}：{why}。"),
     )
 }
 

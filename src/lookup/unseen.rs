@@ -1,7 +1,6 @@
 //! What is said where not everything could be looked at, or a place does not know all of the log.
 
 use super::facts::Facts;
-use super::of_bills;
 use super::verdict::Verdict;
 use super::words::Words;
 
@@ -69,10 +68,7 @@ fn elsewhere(facts: &Facts) -> Vec<(&'static str, &'static str)> {
             ("a push that waits in quarantine", "隔离区中待处理的推送"),
         ),
         (refused(false), ("a refused request", "被拒绝的请求")),
-        (
-            of_bills::of_bills(&facts.billed).is_some(),
-            ("a line of a bill that no push brought", "账单中有而未收到推送的记录"),
-        ),
+        (!facts.billed.is_empty(), ("a line of a bill", "账单中的记录")),
         (!facts.orders.is_empty() || !facts.refunds.is_empty(), ("an entry of the sandbox", "沙箱记录")),
         (
             facts.held.iter().any(|held| !is_open(&held.state)),

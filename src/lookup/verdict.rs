@@ -32,6 +32,8 @@ pub enum Verdict {
     PaidNotPushed,
     /// An imported bill holds the refund, and no push told of it.
     RefundNotPushed,
+    /// An imported bill holds it, and something else is to be said of it: revoked, of another app, named by a mock alone.
+    InBill,
     /// Refused for another reason.
     Refused,
     SandboxOnly,
@@ -43,7 +45,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::DeliveredAndGranted,
         Self::DeliveredNotGranted,
         Self::CoinsCredited,
@@ -59,6 +61,7 @@ impl Verdict {
         Self::RefusedBadSignature,
         Self::PaidNotPushed,
         Self::RefundNotPushed,
+        Self::InBill,
         Self::Refused,
         Self::SandboxOnly,
         Self::MockOnly,
@@ -68,16 +71,13 @@ impl Verdict {
     ];
 }
 
-const SANDBOX: &str = "sandbox";
-
 /// What money was paid for in production goes first, then what waits for somebody, then what explains why
 /// nothing else is there.
 pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
-    let of_production = |env: &str| env != SANDBOX;
-    if let Some(order) = facts.orders.iter().find(|order| of_production(&order.env)) {
-        return unseen::said_with(facts, of_orders::of_order(order));
+    if let Some(order) = facts.orders.iter().find(|order| order.is_of_production()) {
+        return unseen::said_with(facts, of_orders::of_order(order, &facts.billed));
     }
-    if let Some(refund) = facts.refunds.iter().find(|refund| of_production(&refund.env)) {
+    if let Some(refund) = facts.refunds.iter().find(|refund| refund.is_of_production()) {
         return unseen::said_with(facts, of_orders::of_refund(refund));
     }
     if let Some(gift) = facts.gifts.first() {
@@ -98,20 +98,16 @@ pub fn judge(facts: &Facts, now: DateTime<Utc>) -> (Verdict, Words) {
     if let Some(refused) = refused(false) {
         return of_pushes::of_refused(refused, now);
     }
-    if let Some(said) = of_bills::of_bills(&facts.billed) {
-        // What was adopted is delivered by hand: its payment is not to be recovered.
-        let adopted = facts.held.iter().find(|held| held.state == "adopted");
-        return match adopted {
-            Some(held) if said.0 == Verdict::PaidNotPushed => {
-                (Verdict::QuarantineDecided, of_pushes::decided(held))
-            }
-            Some(_) | None => said,
-        };
+    // Somebody who adopted it may have delivered by hand.
+    let adopted = facts.held.iter().find(|held| held.state == "adopted");
+    let decided = adopted.or(facts.held.first());
+    if let Some(said) = of_bills::of_bills(&facts.billed, decided) {
+        return said;
     }
     if !facts.orders.is_empty() || !facts.refunds.is_empty() {
         return (Verdict::SandboxOnly, sandbox_only(facts));
     }
-    if let Some(held) = facts.held.first() {
+    if let Some(held) = decided {
         return (Verdict::QuarantineDecided, of_pushes::decided(held));
     }
     if let Some(conflict) = facts.conflicts.first() {

@@ -79,8 +79,23 @@ fn billed(status: &str, case_state: &str) -> Facts {
         case_state: case_state.into(),
         case_by: "lin".into(),
         case_reason: "another shop's".into(),
+        mch_order_no: "M9".into(),
+        state: "FAIL".into(),
+        is_refund: status.contains("refund"),
+        number: String::new(),
     };
     Facts { billed: vec![billed], ..Facts::default() }
+}
+
+/// A bill's row of a payment or refund that a push told of under another number.
+fn billed_as(status: &str, number: &str) -> Facts {
+    let billed = billed(status, "").billed.into_iter();
+    Facts { billed: billed.map(|row| Billed { number: number.into(), ..row }).collect(), ..Facts::default() }
+}
+
+/// What bills hold, and something else.
+fn and_billed(status: &str, facts: Facts) -> Facts {
+    Facts { billed: billed(status, "").billed, ..facts }
 }
 
 fn refund(env: &str, order: Option<&str>) -> Facts {
@@ -141,7 +156,42 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
         ("paid a moment ago", billed("awaiting_push", ""), Verdict::PaidNotPushed),
         ("paid, and resolved", billed("missing_in_ledger", "resolved"), Verdict::PaidNotPushed),
         ("refunded, in a bill alone", billed("refund_missing_in_ledger", ""), Verdict::RefundNotPushed),
-        ("billed as pushed", billed("matched", ""), Verdict::NoTrace),
+        ("billed under another number", billed_as("matched", "N"), Verdict::InBill),
+        ("a refund billed under another number", billed_as("refund_matched", "R"), Verdict::InBill),
+        ("billed twice", billed("duplicate_in_bill", "open"), Verdict::InBill),
+        ("revoked", billed("revoked_in_bill", "open"), Verdict::InBill),
+        ("in another currency", billed("currency_differs", "open"), Verdict::InBill),
+        ("of another app", billed("other_app", ""), Verdict::InBill),
+        ("its push held under another id", billed("quarantined", "open"), Verdict::InBill),
+        ("a refund that failed", billed("refund_not_successful", "open"), Verdict::InBill),
+        ("a refund that may be another", billed("refund_ambiguous", "open"), Verdict::InBill),
+        ("a status of tomorrow", billed("odd", "open"), Verdict::InBill),
+        ("paid, and a mock", and_billed("mock_in_bill", mocks()), Verdict::InBill),
+        (
+            "paid, and pushed in the sandbox",
+            and_billed("sandbox_in_bill", with_orders([sandbox.clone()])),
+            Verdict::InBill,
+        ),
+        (
+            "paid, and adopted",
+            and_billed("missing_in_ledger", held("unusable", "adopted")),
+            Verdict::QuarantineDecided,
+        ),
+        (
+            "paid, and dismissed",
+            and_billed("awaiting_push", held("unusable", "dismissed")),
+            Verdict::QuarantineDecided,
+        ),
+        (
+            "billed twice, and adopted",
+            and_billed("duplicate_in_bill", held("unusable", "adopted")),
+            Verdict::QuarantineDecided,
+        ),
+        (
+            "adopted, and an order of another number",
+            Facts { billed: billed_as("matched", "N").billed, ..held("unusable", "adopted") },
+            Verdict::InBill,
+        ),
         (
             "paid in a bill, and held",
             Facts { billed: billed("missing_in_ledger", "").billed, ..held("unusable", "open") },
@@ -256,6 +306,55 @@ fn the_words_say_since_when_and_what_to_do() {
         let (_, words) = judge(facts, now());
         let all = format!("{} {}", words.words, words.next_step);
         assert!(all.contains(said), "{said:?} should stand in {all:?}");
+    }
+}
+
+#[test]
+fn what_a_bill_holds_is_said_before_the_next_step_and_nobody_says_that_nobody_paid() {
+    let mall = || with_orders([Order { is_mall_test: true, ..order("production", "none") }]);
+    let mocks = || Facts { mocks: 1, ..Facts::default() };
+    let sandbox = || with_orders([order("sandbox", "none")]);
+    let mut given_back = billed("refund_missing_in_ledger", "");
+    given_back.billed.extend(billed("missing_in_ledger", "").billed);
+    for (facts, said) in [
+        (and_billed("test_order", mall()), "holds this payment over 6.00 yuan."),
+        (and_billed("mock_in_bill", mocks()), "only a mock push names it: money moved"),
+        (and_billed("sandbox_in_bill", sandbox()), "only a sandbox push names it: money moved"),
+        (billed("duplicate_in_bill", ""), "Ask WeChat Pay whether the player has paid once or more often"),
+        (billed("duplicate_in_bill", "resolved"), "lin has resolved it as a case: another shop's."),
+        (billed("revoked_in_bill", ""), "revoked: the money did not stay"),
+        (billed("currency_differs", ""), "over 6.00 in another currency than CNY"),
+        (billed("other_app", ""), "put it under `[merchant.1900000109]`"),
+        (billed("quarantined", ""), "look up M9 and T9 here"),
+        (billed("refund_not_successful", ""), "Not refunded yet: the bill of merchant 1900000109"),
+        (billed("refund_not_successful", ""), "whose state there is FAIL"),
+        (billed("refund_ambiguous", ""), "look up the payment, T9"),
+        (billed_as("amount_differs", "N7"), "the ledger has as order N7 (amount_differs). Look up N7"),
+        (billed_as("refund_matched", "R7"), "the ledger has as refund R7"),
+        (given_back, "holds a refund of it as well: 6.00 (refund_missing_in_ledger)"),
+    ] {
+        let (_, words) = judge(&facts, now());
+        let all = format!("{} {}", words.words, words.next_step);
+        assert!(all.contains(said), "{said:?} should stand in {all:?}");
+        let denied = all.contains("nobody paid") || all.contains("no real money") || all.contains("No trace");
+        assert!(!denied && !words.words_zh.contains("没有人付款"), "{words:?}");
+    }
+}
+
+#[test]
+fn a_decision_in_quarantine_is_told_before_the_advice_to_recover() {
+    let mut held_twice = held("unusable", "dismissed");
+    held_twice.held.extend(held("unusable", "adopted").held);
+    for facts in [held("unusable", "adopted"), held_twice] {
+        let (_, words) = judge(&and_billed("missing_in_ledger", facts), now());
+        assert!(words.words.starts_with("Paid: the bill of merchant 1900000109"), "{words:?}");
+        assert!(words.words.contains("lin adopted it: sent by hand."), "{words:?}");
+        assert!(!words.words.contains("no push brought it"), "{words:?}");
+        assert!(words.next_step.starts_with("Ask lin first what was done"), "{words:?}");
+        let (before, _) = words.next_step.split_once("recovery propose").unwrap();
+        assert!(before.contains("Only if nothing was done"), "{words:?}");
+        assert!(words.next_step_zh.starts_with("请先向 lin 了解"), "{words:?}");
+        assert!(words.words_zh.contains("采纳") && !words.words_zh.contains("从未收到推送"), "{words:?}");
     }
 }
 

@@ -99,9 +99,10 @@ impl Projector {
     }
 }
 
-/// The query that is asked for, and its parameters.
+/// A query, and what it is asked with.
 type Bound = (Arc<Query>, Vec<(String, Value)>);
 
+/// The query that is asked for, and its parameters.
 fn bound(definition: &Definition, question: &Question<'_>) -> Result<Bound, AskError> {
     let query = definition.query(question.query).cloned();
     let query = query.ok_or_else(|| unknown_query(definition, question.query))?;

@@ -22,6 +22,32 @@ pub struct CaseRow {
     pub status: String,
     pub facts: String,
     pub reason: String,
+    /// Who had the last word of the case as the file was made; empty where nobody, or where the file tells nothing.
+    pub seen_by: String,
+}
+
+/// A row that somebody has written into without saying that it is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unclear {
+    pub place: Place,
+    pub kind: CaseKind,
+    pub id: String,
+    pub why: Unsaid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsaid {
+    #[error("case_state: {0:?} is no word for it: write resolved, or leave it as the report gave it")]
+    State(String),
+    #[error("case_reason: here stands a reason, and case_state is not resolved: write that, or take it out")]
+    Reason,
+}
+
+/// What an edited report says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseFile {
+    pub rows: Vec<CaseRow>,
+    pub unclear: Vec<Unclear>,
 }
 
 /// Where a row stands in the file.
@@ -67,10 +93,7 @@ pub enum CaseFileError {
         limits::CASE_FILE_BYTES_MAX / 1024 / 1024
     )]
     TooLarge,
-    #[error(
-        "more than {} rows are marked as resolved: send them in several files",
-        limits::CASE_FILE_ROWS_MAX
-    )]
+    #[error("more than {} rows are marked: send them in several files", limits::CASE_FILE_ROWS_MAX)]
     TooManyRows,
     #[error("{0}")]
     Workbook(#[from] ReadError),
@@ -107,13 +130,18 @@ const STATUS: &str = "status";
 const FACTS: &str = "facts";
 /// What a file must have; other columns do not matter.
 const COLUMNS: [&str; 6] = [KIND, ID, STATE, REASON, STATUS, FACTS];
+/// Who spoke last. A file without it is one of cases that nobody had spoken of.
+const BY: &str = "case_by";
 /// What people write into `case_state`.
 const RESOLVED: [&str; 2] = ["resolved", "已处理"];
+/// What else a report has there.
+const UNRESOLVED: [&str; 3] = ["", "open", "lapsed"];
 /// Above the names may stand a row of labels.
 const HEADER_ROWS_MAX: u64 = 3;
 
-/// The rows marked as resolved. A row that was resolved before the file was made is among them.
-pub fn read(bytes: &[u8]) -> Result<Vec<CaseRow>, CaseFileError> {
+/// The rows marked as resolved, and those that are marked otherwise. A row that was resolved before the file was
+/// made is among the first.
+pub fn read(bytes: &[u8]) -> Result<CaseFile, CaseFileError> {
     if bytes.len() > limits::CASE_FILE_BYTES_MAX {
         return Err(CaseFileError::TooLarge);
     }
@@ -183,7 +211,7 @@ struct Sheet {
 #[derive(Default)]
 struct Reading {
     has_header: bool,
-    found: Vec<CaseRow>,
+    found: CaseFile,
     known: HashSet<(CaseKind, String)>,
     problems: Vec<Problem>,
     more: usize,
@@ -205,17 +233,21 @@ impl Reading {
             return Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
         };
         let row = Row { place, columns, cells };
-        let state = row.text(STATE).to_lowercase();
-        if RESOLVED.contains(&state.as_str()) {
+        if RESOLVED.contains(&row.text(STATE).to_lowercase().as_str()) {
             match row.read() {
                 Ok(case) if !self.known.insert((case.kind, case.id.clone())) => {
                     self.problem(row.problem(ID, "this case stands in the file twice: leave one out"));
                 }
-                Ok(case) => self.found.push(case),
+                Ok(case) => self.found.rows.push(case),
+                Err(problem) => self.problem(problem),
+            }
+        } else if let Some(why) = row.unsaid() {
+            match row.key() {
+                Ok((kind, id)) => self.found.unclear.push(Unclear { place: row.place, kind, id, why }),
                 Err(problem) => self.problem(problem),
             }
         }
-        if self.found.len() > limits::CASE_FILE_ROWS_MAX {
+        if self.found.rows.len() + self.found.unclear.len() > limits::CASE_FILE_ROWS_MAX {
             return Err(CaseFileError::TooManyRows);
         }
         Ok(ControlFlow::Continue(()))
@@ -229,7 +261,7 @@ impl Reading {
         }
     }
 
-    fn end(self) -> Result<Vec<CaseRow>, CaseFileError> {
+    fn end(self) -> Result<CaseFile, CaseFileError> {
         let Self { has_header, found, problems, more, .. } = self;
         if !has_header {
             return Err(CaseFileError::NoHeader);
@@ -242,7 +274,8 @@ impl Reading {
 fn header(place: &Place, cells: &[ReadCell]) -> Result<Option<BTreeMap<&'static str, u32>>, CaseFileError> {
     let mut columns = BTreeMap::new();
     for cell in cells {
-        let Some(column) = COLUMNS.into_iter().find(|name| *name == name_of(&cell.text)) else { continue };
+        let mut known = COLUMNS.into_iter().chain([BY]);
+        let Some(column) = known.find(|name| *name == name_of(&cell.text)) else { continue };
         if columns.insert(column, cell.column).is_some() {
             return Err(CaseFileError::ColumnTwice { place: place.clone(), column });
         }
@@ -289,22 +322,45 @@ impl Row<'_> {
         Problem { place: self.place.clone(), column, letters, message: message.into() }
     }
 
-    fn read(&self) -> Result<CaseRow, Problem> {
-        let not_empty = |column| match self.text(column) {
+    /// What is not clear of a row that is not marked as resolved.
+    fn unsaid(&self) -> Option<Unsaid> {
+        // A remark below the rows is none of them.
+        if [KIND, ID].iter().all(|column| self.text(column).is_empty()) {
+            return None;
+        }
+        let state = self.text(STATE);
+        if !UNRESOLVED.contains(&state.to_lowercase().as_str()) {
+            return Some(Unsaid::State(state.chars().take(limits::STATUS_CHARS_MAX).collect()));
+        }
+        // The reason of a case that somebody has spoken of may be the report's.
+        let is_the_persons = self.columns.contains_key(BY) && self.text(BY).is_empty();
+        (is_the_persons && !self.text(REASON).is_empty()).then_some(Unsaid::Reason)
+    }
+
+    fn not_empty(&self, column: &'static str) -> Result<String, Problem> {
+        match self.text(column) {
             "" => Err(self.problem(column, "is empty: leave it as the report gave it")),
             text => Ok(text.to_owned()),
-        };
+        }
+    }
+
+    fn key(&self) -> Result<(CaseKind, String), Problem> {
         let kind = CaseKind::parse(self.text(KIND)).ok_or_else(|| {
             let known = CaseKind::ALL.map(CaseKind::as_str).join(", ");
             self.problem(KIND, format!("must be one of {known}: leave it as the report gave it"))
         })?;
-        let id = not_empty(ID)?;
+        let id = self.not_empty(ID)?;
         if is_rounded(&id) {
             let message = "a spreadsheet has rounded this number: take it from the report again, as .xlsx";
             return Err(self.problem(ID, message));
         }
-        let status = not_empty(STATUS)?;
-        let facts = not_empty(FACTS)?;
+        Ok((kind, id))
+    }
+
+    fn read(&self) -> Result<CaseRow, Problem> {
+        let (kind, id) = self.key()?;
+        let status = self.not_empty(STATUS)?;
+        let facts = self.not_empty(FACTS)?;
         if facts.chars().count() > limits::CASE_FACTS_CHARS_MAX {
             let max = limits::CASE_FACTS_CHARS_MAX;
             return Err(self.problem(FACTS, format!("is longer than {max} characters: leave it as it was")));
@@ -313,7 +369,8 @@ impl Row<'_> {
             let max = limits::REASON_CHARS_MAX;
             self.problem(REASON, format!("say in 1 to {max} characters why it is resolved"))
         })?;
-        Ok(CaseRow { place: self.place.clone(), kind, id, status, facts, reason: reason.to_owned() })
+        let (place, reason, seen_by) = (self.place.clone(), reason.to_owned(), self.text(BY).to_owned());
+        Ok(CaseRow { place, kind, id, status, facts, reason, seen_by })
     }
 }
 

@@ -14,9 +14,9 @@ fn csv(rows: &str) -> Vec<u8> {
 
 /// `row kind id status facts reason` of each row.
 fn told(file: &[u8]) -> Result<Vec<String>, String> {
-    let rows = read(file).map_err(|error| error.to_string())?;
+    let rows = read(file).map_err(|error| error.to_string())?.rows;
     let told = |row: &CaseRow| {
-        let CaseRow { place, kind, id, status, facts, reason } = row;
+        let CaseRow { place, kind, id, status, facts, reason, .. } = row;
         format!("{place}: {} {id} {status} {facts} {reason}", kind.as_str())
     };
     Ok(rows.iter().map(told).collect())
@@ -95,6 +95,45 @@ fn each_problem_is_named_with_row_and_column() {
     assert!(told(&csv(twice)).unwrap_err().starts_with("row 3, column D (case_id): this case stands"));
     let many = "1,s,order,,resolved,r,{}\n".repeat(limits::CASE_FILE_PROBLEMS_MAX + 3);
     assert!(told(&csv(&many)).unwrap_err().ends_with("\nand 3 more"));
+}
+
+#[test]
+fn who_spoke_last_is_read_where_the_file_has_it() {
+    let seen_by = |file: &str| read(file.as_bytes()).unwrap().rows.remove(0).seen_by;
+    let row = "1,s,order,demo.A,resolved,r,{}";
+    assert_eq!(seen_by(&format!("{HEADER},case_by\n{row},lin\n")), "lin");
+    assert_eq!(seen_by(&format!("{HEADER},case_by\n{row},\n")), "");
+    assert_eq!(seen_by(&format!("{HEADER}\n{row}\n")), "");
+}
+
+#[test]
+fn what_a_person_wrote_that_resolves_nothing_is_told() {
+    let no_word = |word: &str| Some(Unsaid::State(word.to_owned()));
+    for (state, reason, by, why) in [
+        ("done", "", "", no_word("done")),
+        ("已解决", "because", "", no_word("已解决")),
+        ("已处理。", "because", "lin", no_word("已处理。")),
+        ("open", "because", "", Some(Unsaid::Reason)),
+        ("", "because", "", Some(Unsaid::Reason)),
+        ("Open", "", "", None),
+        ("", "", "", None),
+        // The reason may be the report's.
+        ("open", "was another player", "wu", None),
+        ("lapsed", "known", "lin", None),
+        ("resolved", "because", "", None),
+    ] {
+        let file = format!("{HEADER},case_by\n1,s,order,demo.A,{state},{reason},{{}},{by}\n");
+        let unclear = read(file.as_bytes()).unwrap().unclear;
+        let told: Vec<_> = unclear.iter().map(|row| (row.place.row, row.id.as_str(), &row.why)).collect();
+        let expected: Vec<_> = why.iter().map(|why| (2, "demo.A", why)).collect();
+        assert_eq!(told, expected, "{state} {reason} {by}");
+    }
+    let without_by = format!("{HEADER}\n1,s,order,demo.A,open,because,{{}}\n");
+    assert_eq!(read(without_by.as_bytes()), Ok(CaseFile::default()));
+    let remark = format!("{HEADER}\n1,s,order,demo.A,open,,{{}}\n,,,,done by lin,,\n");
+    assert_eq!(read(remark.as_bytes()), Ok(CaseFile::default()));
+    let without_kind = format!("{HEADER}\n1,s,orders,demo.A,done,,{{}}\n");
+    assert!(read(without_kind.as_bytes()).unwrap_err().to_string().contains("case_kind"));
 }
 
 #[test]

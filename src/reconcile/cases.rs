@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
-use super::case_file::{CaseRow, Place};
+use super::case_file::{CaseRow, Place, Unclear, Unsaid};
 use super::{Desk, row};
 use crate::decision::usable_reason;
 use crate::domain::bill::MerchantId;
@@ -23,7 +23,15 @@ pub struct Asked<'a> {
     pub status: Option<&'a str>,
     pub facts: Option<&'a str>,
     pub reason: &'a str,
-    pub upon: Upon,
+    pub since: Since<'a>,
+}
+
+/// What must not have been said of the case meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub enum Since<'a> {
+    Revision(Upon),
+    /// Anything, after this person's word, the last that the row tells of; empty: nobody's.
+    WordOf(&'a str),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +48,8 @@ pub enum CaseError {
     StatusChanged { status: String },
     #[error("its status is still {status}, but its facts have changed: look at the row again")]
     FactsChanged { status: String },
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
     #[error(transparent)]
     Refused(#[from] case::CaseError),
     #[error(transparent)]
@@ -67,6 +77,7 @@ impl CaseError {
             | Self::NeedsNone { .. }
             | Self::StatusChanged { .. }
             | Self::FactsChanged { .. }
+            | Self::Unsaid(_)
             | Self::Refused(_) => true,
             Self::Ask(_) | Self::Ledger(_) => false,
         }
@@ -96,19 +107,23 @@ pub async fn resolve(
     let reason = usable_reason(asked.reason).ok_or(CaseError::Reason)?;
     let table = row::of_case(desk, asked.key, min_position, at).await?;
     let judgement = judgement(asked, reason, &table)?;
-    let Said { recorded, position, revision } =
-        desk.ledger.resolve_case(asked.key, &judgement, by, at, asked.upon).await?;
+    let Said { recorded, position, revision } = match asked.since {
+        Since::Revision(upon) => desk.ledger.resolve_case(asked.key, &judgement, by, at, upon).await?,
+        Since::WordOf(seen_by) => {
+            desk.ledger.resolve_case_as_seen(asked.key, &judgement, seen_by, by, at).await?
+        }
+    };
     let Judgement { status, facts, .. } = judgement;
     Ok(Judged { recorded, position, revision, status, facts })
 }
 
-/// What is judged, where it is still what the person saw.
 /// Programs read facts as JSON and write them anew, in another order perhaps.
 fn are_the_same(seen: &str, facts: &str) -> bool {
     let json = |text| serde_json::from_str::<serde_json::Value>(text).ok();
     seen == facts || json(seen).is_some_and(|seen| json(facts) == Some(seen))
 }
 
+/// What is judged, where it is still what the person saw.
 fn judgement(asked: &Asked<'_>, reason: &str, table: &Table) -> Result<Judgement, CaseError> {
     let Some(row) = table.rows().next() else { return Err(CaseError::NoSuchRow(asked.key.clone())) };
     let text = |column| row.text(column).unwrap_or_default().to_owned();
@@ -161,6 +176,17 @@ pub struct Refused {
 }
 
 impl Bulk {
+    /// Of rows that need not be looked at: what they say is not clear.
+    pub fn of_unclear(rows: Vec<Unclear>) -> Self {
+        let refused = rows.into_iter().map(|Unclear { place, kind, id, why }| Refused {
+            place,
+            kind,
+            id,
+            why: why.into(),
+        });
+        Self { refused: refused.collect(), ..Self::default() }
+    }
+
     /// Of the rows after these.
     pub fn and(mut self, next: Self) -> Self {
         self.refused.extend(next.refused);
@@ -222,9 +248,10 @@ async fn resolve_row(
     by: &str,
     at: DateTime<Utc>,
 ) -> Result<Judged, CaseError> {
-    let CaseRow { kind, id, status, facts, reason, .. } = row;
+    let CaseRow { kind, id, status, facts, reason, seen_by, .. } = row;
     let key = CaseKey::new(merchant.clone(), *kind, id)?;
-    let asked = Asked { key: &key, status: Some(status), facts: Some(facts), reason, upon: Upon::Whatever };
+    let since = Since::WordOf(seen_by);
+    let asked = Asked { key: &key, status: Some(status), facts: Some(facts), reason, since };
     resolve(desk, &asked, min_position, by, at).await
 }
 

@@ -29,7 +29,8 @@ fn only_what_still_stands_as_it_was_seen_is_judged() {
         (&row("matched", "{a}", None), None, None, Some("its status is matched, which needs no decision")),
         (&Table::default(), None, None, Some("no row of merchant 1900000109 has the case order demo.A")),
     ] {
-        let asked = Asked { key: &key, status, facts, reason: "because", upon: Upon::Whatever };
+        let asked =
+            Asked { key: &key, status, facts, reason: "because", since: Since::Revision(Upon::Whatever) };
         let judged = judgement(&asked, "because", table);
         match refused {
             None => {

@@ -32,6 +32,13 @@ pub enum PeriodError {
     NotOver(Month),
     #[error("bills are missing: {}; import them, or declare the days empty", .0.join(", "))]
     NotCovered(Vec<String>),
+    #[error(
+        "the bill of {} has been superseded since the report was made: prepare the month again, and close that report",
+        .0.join(", ")
+    )]
+    Superseded(Vec<String>),
+    #[error("{0} is closed after it, and its report tells what was late by then: reopen {0} first")]
+    LaterClosed(Month),
     #[error("the reason must have 1 to {} characters", limits::REASON_CHARS_MAX)]
     Reason,
     #[error("nothing is recorded in this log")]
@@ -163,7 +170,32 @@ pub async fn close(
     at: DateTime<Utc>,
     upon: Upon,
 ) -> Result<Said, PeriodError> {
+    let period = desk.ledger.period(key).await?;
+    if let Some(prepared) = period.prepared.filter(|_| !period.is_closed) {
+        // Lines that have left would be in the report that is closed, and late nowhere.
+        let superseded = superseded_since(desk, key, prepared.position, at).await?;
+        if !superseded.is_empty() {
+            return Err(PeriodError::Superseded(superseded));
+        }
+    }
     Ok(desk.ledger.close_period(key, report_sha256, by, at, upon).await?)
+}
+
+/// The days of the month whose bill another one has taken the place of behind a position.
+async fn superseded_since(
+    desk: &Desk<'_>,
+    key: &PeriodKey,
+    position: u64,
+    at: DateTime<Utc>,
+) -> Result<Vec<String>, PeriodError> {
+    let end = desk.ledger.end().await?;
+    let files = super::row::files_of(desk, key, end, at).await.map_err(ReportError::from)?;
+    let since = |row: &Row<'_>| row.integer("position").is_some_and(|at| at.unsigned_abs() > position);
+    let had_lines = |row: &Row<'_>| row.text("state") == Some("superseded") && row.text("sha256").is_some();
+    let days = files.rows().filter(|row| had_lines(row) && since(row)).filter_map(|row| row.text("bill_day"));
+    let mut days: Vec<_> = days.map(str::to_owned).collect();
+    days.dedup();
+    Ok(days)
 }
 
 pub async fn reopen(
@@ -175,6 +207,14 @@ pub async fn reopen(
     upon: Upon,
 ) -> Result<Said, PeriodError> {
     let reason = usable_reason(reason).ok_or(PeriodError::Reason)?;
+    let mut later = key.month.next();
+    while let Some(month) = later.filter(|month| month.first_day() <= in_beijing(at).date_naive()) {
+        let key = PeriodKey { merchant: key.merchant.clone(), month };
+        if desk.ledger.period(&key).await?.is_closed {
+            return Err(PeriodError::LaterClosed(month));
+        }
+        later = month.next();
+    }
     Ok(desk.ledger.reopen_period(key, reason, by, at, upon).await?)
 }
 

@@ -1,11 +1,13 @@
-//! Rows of the reconciliation, by case or number, and what was entered of a payment, as they stand.
+//! Rows of the reconciliation, by case or number, what was entered of a payment, and a month's files, as they stand.
 
 use chrono::{DateTime, Utc};
 
 use super::Desk;
+use super::scope::Scope;
 use super::source::PROJECTION;
 use crate::domain::bill::MerchantId;
 use crate::domain::case::CaseKey;
+use crate::domain::period::PeriodKey;
 use crate::domain::push::PaymentIds;
 use crate::limits;
 use crate::projector::{AskError, Question};
@@ -62,6 +64,17 @@ pub async fn of_number(
     let parameters = [("merchant", merchant.as_str()), ("id", number)]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     asked(desk, "rows_by_id", &parameters, min_position, as_of).await
+}
+
+/// The bill files of a month.
+pub async fn files_of(
+    desk: &Desk<'_>,
+    key: &PeriodKey,
+    min_position: Option<Position>,
+    as_of: DateTime<Utc>,
+) -> Result<Table, AskError> {
+    let scope = Scope::of_month(key.merchant.clone(), key.month, as_of);
+    asked(desk, "files", &scope.parameters(), min_position, as_of).await
 }
 
 async fn asked(

@@ -165,6 +165,18 @@ mod tests {
     }
 
     #[test]
+    fn the_statuses_are_those_that_the_questions_can_be_asked_for() {
+        let known = statuses().collect::<Vec<_>>().join(",");
+        for query in [
+            include_str!("../../projections/reconciliation/queries/rows.sql"),
+            include_str!("../../projections/reconciliation/queries/report.sql"),
+        ] {
+            let declared = query.lines().find_map(|line| line.strip_prefix("-- parameter: status text of "));
+            assert_eq!(declared.unwrap().split(' ').next(), Some(known.as_str()));
+        }
+    }
+
+    #[test]
     fn the_statuses_are_those_that_the_schema_can_say() {
         let schema = include_str!("../../projections/reconciliation/schema.sql");
         // Which of them is too young to be missed is asked, not stored.

@@ -1,5 +1,5 @@
 //! A bill file that a wrong profile has read: under the corrected one its import begins anew, and it takes its own
-//! place where a person says so.
+//! place where a person says so. And one of several days that a corrected one takes the place of.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use order_ledger::bill::{
     Need, OtherColumns, Profile, Profiles, RowRule, SummaryRule, TimeFormat, TimeRule, TradeRule, beijing,
 };
 use order_ledger::domain::bill::{BillKey, BillKind, BillLine, BillLines, BillOpening, Covers, RowKind};
-use order_ledger::import::{self, ImportRequest, Imported, Outcome, Routes};
+use order_ledger::import::{self, ImportError, ImportRequest, Imported, Outcome, Routes};
 use order_ledger::ledger::Opened;
 
 use super::billed::{day, merchant, paid};
@@ -67,17 +67,21 @@ impl Desk {
     }
 
     async fn import(&self, unit: AmountUnit, supersede: Option<&str>) -> Imported {
+        self.try_import(unit, supersede).await.unwrap()
+    }
+
+    async fn try_import(&self, unit: AmountUnit, supersede: Option<&str>) -> Result<Imported, ImportError> {
         let profiles = Arc::new(Profiles::built_in().with([shop(unit)]));
         let request = ImportRequest {
             hints: Hints { profile: Some("shop".into()), ..Hints::default() },
             supersede: supersede.map(str::to_owned),
             file_name: "shop.csv".into(),
             by: "lin".into(),
-            at: at(2000),
+            at: at(20_000),
         };
         let routes = Routes { merchants: vec![merchant()], ..Routes::default() };
         let watcher: import::Watcher = Arc::new(|_| {});
-        import::run(&self.folded.ledger, &profiles, &routes, &self.file, &request, &watcher).await.unwrap()
+        import::run(&self.folded.ledger, &profiles, &routes, &self.file, &request, &watcher).await
     }
 
     /// What an import does before it is interrupted after so many lines.
@@ -178,4 +182,31 @@ async fn of_a_day_that_was_declared_empty_only_what_counts_stands_as_such() {
     assert_eq!(coverage[0], ["2026-01-01", "covered"]);
     desk.folded.billed("2026-01-02", vec![paid("T4", 100, 1500)]).await;
     assert_eq!(desk.billed().await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_of_several_days_no_day_stays_that_the_corrected_one_leaves_out() {
+    let desk = Desk::new().await;
+    let write = |rows: &[(&str, u32)]| {
+        let rows = rows.iter().map(|(id, day)| format!("{id},2026-01-{day:02} 12:00:00,700\n"));
+        std::fs::write(&desk.file, format!("id,time,amount\n{}", rows.collect::<String>())).unwrap();
+    };
+    write(&[("T1", 1), ("T2", 2), ("T3", 4), ("T9", 9)]);
+    desk.import(AmountUnit::Fen, None).await;
+    // T2 was of the third day, and what stands beyond the last row is not in question.
+    write(&[("T1", 1), ("T2", 3), ("T3", 4)]);
+    match desk.try_import(AmountUnit::Fen, None).await {
+        Err(ImportError::Differs(differences)) => {
+            assert_eq!((differences.changed, differences.removed, differences.added), (0, 1, 0));
+            assert!(differences.to_string().contains("2026-01-02"), "{differences}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let corrected = desk.import(AmountUnit::Fen, Some("a wrong day")).await;
+    let days = corrected.days.iter().map(|day| (day.day.to_string(), day.rows)).collect::<Vec<_>>();
+    let days: Vec<_> = days.iter().map(|(day, rows)| (day.as_str(), *rows)).collect();
+    assert_eq!(days, [("2026-01-01", 1), ("2026-01-02", 0), ("2026-01-03", 1), ("2026-01-04", 1)]);
+    assert_eq!(desk.billed().await, [["T1", "700"], ["T2", "700"], ["T3", "700"], ["T9", "700"]]);
+    let again = desk.import(AmountUnit::Fen, Some("a wrong day")).await;
+    assert_eq!(again.position, None, "{again:?}");
 }

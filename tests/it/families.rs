@@ -166,7 +166,7 @@ async fn a_role_list_query_is_answered_in_every_mode_under_either_key_and_record
 }
 
 /// A mock of this payload, with any signature.
-fn mock(writing: Writing, event: &str, payload: &str, sig: Option<&str>) -> PushRequest {
+pub fn mock(writing: Writing, event: &str, payload: &str, sig: Option<&str>) -> PushRequest {
     let mut fields = vec![("Payload", Field::Text(payload)), ("IsMock", Field::Raw("true"))];
     fields.extend(sig.map(|sig| ("PayEventSig", Field::Text(sig))));
     DEMO.plain(message(writing, event, &fields))

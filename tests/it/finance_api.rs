@@ -166,6 +166,8 @@ async fn an_unknown_merchant_is_no_merchant_without_rows() {
         }
     }
     let finance = server.client("finance");
+    let misspelt = format!("/v1/reconciliation/rows?{days}&merchant={MERCHANT}&status=foo");
+    assert_eq!(finance.get(&misspelt).await.outcome(), "422 parameter");
     let case = json!({"merchant": "77", "kind": "payment", "id": "T9", "reason": "why"});
     let order = json!({"merchant": "77", "transaction_id": "T9", "out_trade_no": "A", "product_id": "gem", "quantity": 1, "evidence": "why"});
     for (path, body) in
@@ -309,6 +311,17 @@ async fn an_edited_report_resolves_its_rows_and_tells_of_those_that_have_changed
     assert_eq!((&done["recorded"], &done["before"], &done["refused"]), (&json!(1), &json!(1), &json!([])));
     let done = send(self::edited(fresh_csv.text(), &["T9", "DEAR"]).as_bytes()).await.json();
     assert_eq!((&done["recorded"], &done["before"]), (&json!(0), &json!(2)));
+    let unclear = self::edited(fresh_csv.text(), &["T9", "DEAR"]).replace(",resolved,talked", ",done,talked");
+    let done = send(unclear.as_bytes()).await.json();
+    assert_eq!((&done["recorded"], &done["before"]), (&json!(0), &json!(0)), "{done}");
+    let refused = done["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 2, "{done}");
+    for refused in refused {
+        assert!(
+            refused["problem"].as_str().unwrap().starts_with("case_state: \"done\" is no word"),
+            "{done}"
+        );
+    }
     for (bytes, outcome) in [
         (&b""[..], "422 case_file_unreadable"),
         (b"PK\x03\x04", "422 case_file_unreadable"),

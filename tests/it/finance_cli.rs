@@ -86,6 +86,32 @@ async fn what_people_decide_needs_a_running_server_and_says_so() {
 }
 
 #[tokio::test]
+async fn an_edited_report_that_says_nothing_known_or_is_too_old_is_told_by_the_import() {
+    let home = home_of_a_merchant();
+    let server = with_differences(&home).await;
+    fresh(&home, &server.client("admin"), &format!("/v1/cases?merchant={MERCHANT}")).await;
+    let file = home.folder().join("report.csv").display().to_string();
+    let take = || done_as(&home, "finance", &[&["reconcile"], &SCOPE[..], &["--format", "csv"]].concat());
+    let import = |report: &str| {
+        std::fs::write(&file, report).unwrap();
+        said(&run_as(&home, "finance", &["case", "import", &file, "--merchant", MERCHANT]))
+    };
+    let (code, told) = import(&take().replace(",open,", ",done,"));
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("0 resolved, 0 had been resolved before, 2 refused"), "{told}");
+    assert!(told.contains("payment T9: case_state: \"done\" is no word for it: write resolved"), "{told}");
+
+    let case = ["--merchant", MERCHANT, "--kind", "payment", "--id", "T9", "--reason"];
+    done_as(&home, "finance", &[&["case", "resolve"], &case[..], &["another shop's"]].concat());
+    let old = take();
+    assert_eq!(import(&old).0, 0);
+    done_as(&home, "admin", &[&["case", "reopen"], &case[..], &["was another player"]].concat());
+    let (code, told) = import(&old);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("payment T9: admin has spoken of it since: take the report again"), "{told}");
+}
+
+#[tokio::test]
 async fn cases_recoveries_and_periods_go_through_the_server_by_command() {
     let home = home_of_a_merchant();
     let server = with_differences(&home).await;

@@ -35,7 +35,7 @@ fn an_edited_report_is_read_the_same_twice_or_refused_however_it_is_damaged() {
     for (name, bytes) in case_file::seeds() {
         if name != "sheet" {
             let read = order_ledger::reconcile::case_file::read(&bytes);
-            assert_eq!(read.map(|rows| rows.len()), Ok(2), "{name}");
+            assert_eq!(read.map(|file| file.rows.len()), Ok(2), "{name}");
         }
         damaged(&bytes).iter().for_each(|file| case_file::check(file));
     }

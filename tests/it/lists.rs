@@ -1,10 +1,19 @@
 //! Lists over HTTP: whom they answer, in which format, how pages follow one another, and what has not changed.
 
+use order_ledger::domain::environment::Environment;
+use order_ledger::domain::fen::Fen;
+use order_ledger::domain::id::RefundId;
+use order_ledger::domain::push::{PaymentIds, Push, RefundPush, RefundSource};
+use order_ledger::wechat::payload::Business;
+use order_ledger::wechat::{Mode, event_name};
 use serde_json::{Value, json};
 
 use super::asking::{Asked, Client, home_of_all_roles};
+use super::bill_text::MERCHANT;
 use super::by_hand::{GOODS, REFUND, goods, push_of, refund, with};
+use super::log_file::LogFile;
 use super::looking::history;
+use super::pushes::{make, manner};
 use super::server::{Home, Server};
 
 const PLAYER: &str = "oPlayer0123456789";
@@ -232,6 +241,42 @@ async fn a_token_for_one_app_sees_that_app_only_asked_for_or_not() {
     }
     let unscoped = all.get(&format!("{search}?app=other")).await.json();
     assert_eq!(unscoped["rows"], json!([]));
+}
+
+#[tokio::test]
+async fn a_refund_tells_who_sees_its_app_nothing_of_another_apps_order() {
+    let home = home_of_all_roles();
+    home.reconfigure(|text| {
+        let text = text.replace("[access.finance-demo]", "[access.finance-other]");
+        let scoped = text.replace("app = \"demo\"\n", "app = \"other\"\n");
+        scoped + &format!("[merchant.{MERCHANT}]\napps = [\"demo\", \"other\"]\n")
+    });
+    let server = home.serve();
+    orders(&home, &server, 1).await;
+    let apps = home.config().apps;
+    let other = apps.iter().find(|app| app.app.slug.as_str() == "other").unwrap();
+    let back = Push::Refund(RefundPush {
+        env: Environment::Production,
+        refund_id: RefundId::parse("R-OTHER").unwrap(),
+        refund_amount: Fen(1),
+        refund_source: RefundSource::Console,
+        out_trade_no: None,
+        payment: PaymentIds { mch_order_no: None, transaction_id: Some("TN0".into()) },
+    });
+    let back = make(&other.app, Mode::Plain, &Business::Fact(back), &manner(event_name::REFUND));
+    assert_eq!(server.push(&back).await.code(), 0);
+    let at = LogFile::open(&home.store()).end();
+    let days = "from_day=1970-01-01&to_day=9999-12-31";
+    let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&{days}&min_position={at}");
+    let scoped = server.client("finance_demo").get(&rows).await;
+    let told = scoped.json()["rows"].as_array().unwrap().clone();
+    assert_eq!(told.len(), 1, "{scoped:?}");
+    assert_eq!((&told[0]["app"], &told[0]["refund_id"]), (&json!("other"), &json!("R-OTHER")));
+    assert_eq!(told[0]["out_trade_no"], Value::Null, "{scoped:?}");
+    for of_demo in [PLAYER, "MN0", "gem"] {
+        assert!(!scoped.text().contains(of_demo), "{of_demo}: {scoped:?}");
+    }
+    assert_eq!(server.client("finance").get(&rows).await.json()["rows"].as_array().map(Vec::len), Some(2));
 }
 
 async fn state(client: &Client, name: &str) -> Value {

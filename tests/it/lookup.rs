@@ -1,12 +1,16 @@
 //! Finding an id over HTTP: each verdict by what WeChat really pushed.
 
+use std::collections::BTreeSet;
+
+use order_ledger::cli::simulate::Writing;
 use serde_json::{Value, json};
 
 use super::asking::{Asked, Client, home_of_all_roles};
-use super::bill_text::MERCHANT;
-use super::bills::home_of_a_merchant;
-use super::by_hand::{GOODS, REFUND, goods, key_of, push, push_of, refund, with, without};
-use super::finance_api::{fresh, with_differences};
+use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for, refunded};
+use super::bills::{home_of_a_merchant, upload};
+use super::by_hand::{GOODS, REFUND, goods, key_of, pay_event_sig, push, push_of, refund, with, without};
+use super::families::mock;
+use super::finance_api::{fresh, serving, with_differences};
 use super::looking::{history, refused, waiting};
 use super::server::{Home, Server, until};
 
@@ -196,4 +200,133 @@ async fn what_was_paid_by_the_bill_and_never_pushed_is_found_with_the_way_to_rec
     assert!(answer["words_zh"].as_str().unwrap().contains("从未收到推送"), "{answer}");
     assert!(answer["next_step"].as_str().unwrap().contains("recovery propose"), "{answer}");
     assert_eq!(verdict(&server.client("support"), "GOOD").await, "delivered_not_granted");
+}
+
+/// Imports a bill, in which the line of each of these ids says something else, and waits until it is known.
+async fn billed(home: &Home, server: &Server, rows: &[BillRow], changed: &[(&str, &str, &str)]) {
+    let text = String::from_utf8(all(rows)).unwrap();
+    let line = |line: &str| {
+        let changes = changed.iter().filter(|(id, _, _)| line.contains(&format!("`{id},")));
+        changes.fold(line.to_owned(), |line, (_, from, to)| {
+            line.replace(&format!("`{from},"), &format!("`{to},"))
+        })
+    };
+    let text = text.split("\r\n").map(line).collect::<Vec<_>>().join("\r\n");
+    let finance = server.client("finance");
+    let imported = upload(&finance, "", text.as_bytes()).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    fresh(home, &finance, &format!("/v1/periods?merchant={MERCHANT}")).await;
+}
+
+#[tokio::test]
+async fn what_stands_in_a_bill_leaves_a_trace_whatever_the_bill_says_of_it() {
+    let home = home_of_a_merchant();
+    let server = serving(&home).await;
+    let order = without(goods("K", 0), "/WeChatPayInfo/TransactionId");
+    pushed(&server, GOODS, &order, 0).await;
+    pushed(&server, GOODS, &goods("G", 0), 0).await;
+    let of_g = json!({"MchOrderNo": "MG", "TransactionId": "TG"});
+    let back = with(with(refund("R", 0), "/OutTradeNo", json!("G")), "/WeChatPayInfo", of_g);
+    pushed(&server, REFUND, &back, 0).await;
+    let rows = [
+        paid_for(5, "K"),
+        paid_for(5, "G"),
+        paid(5, "XD", 100),
+        paid(5, "XD", 100),
+        paid(5, "XR", 200),
+        paid(5, "XU", 300),
+        BillRow { app_id: "wx0".into(), ..paid(5, "XO", 400) },
+        refunded(5, "XZ", "WF", 500),
+        refunded(5, "XZ", "WP", 600),
+        BillRow { app_id: "wx0".into(), ..refunded(5, "XO", "WO", 400) },
+        refunded(5, "TG", "WG", 600),
+    ];
+    let changed = [
+        ("XR", "SUCCESS", "REVOKED"),
+        ("XU", "CNY", "USD"),
+        ("WF", "SUCCESS", "FAIL"),
+        ("WP", "SUCCESS", "PROCESSING"),
+    ];
+    billed(&home, &server, &rows, &changed).await;
+    let support = server.client("support");
+    for (id, words, next) in [
+        ("XD", "more than once", "paid once or more often"),
+        ("MXD", "more than once", "paid once or more often"),
+        ("XR", "revoked", "Nothing is to be granted"),
+        ("XU", "3.00 in another currency", "Ask WeChat Pay"),
+        ("XO", "no app of this merchant", "[merchant.1900000109]"),
+        ("XZ", "Not refunded yet", "Look at the refund at WeChat Pay"),
+        ("WF", "state there is FAIL", "Look at the refund at WeChat Pay"),
+        ("WP", "state there is PROCESSING", "Look at the refund at WeChat Pay"),
+        ("WO", "no app of this merchant", "[merchant."),
+        ("TK", "the ledger has as order K", "Look up K here"),
+        ("WG", "the ledger has as refund R", "Look up R here"),
+    ] {
+        let answer = lookup(&support, id).await.json();
+        assert_eq!(answer["verdict"], "in_bill", "{id}: {answer}");
+        assert!(answer["words"].as_str().unwrap().contains(words), "{id}: {answer}");
+        assert!(answer["next_step"].as_str().unwrap().contains(next), "{id}: {answer}");
+    }
+    assert!(server.terminate().success());
+    let output = home.run(&["find", "WP"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("尚未退款成功"), "{said}");
+}
+
+#[tokio::test]
+async fn nobody_says_that_nobody_paid_of_a_payment_in_a_bill_whichever_id_is_asked_for() {
+    let home = home_of_a_merchant();
+    let server = serving(&home).await;
+    let text = goods("K1", 0).to_string();
+    let sig = pay_event_sig(key_of(0), GOODS, &text);
+    assert_eq!(server.push(&mock(Writing::Json, GOODS, &text, Some(&sig))).await.code(), 0);
+    pushed(&server, GOODS, &goods("S1", 1), 0).await;
+    pushed(&server, GOODS, &goods("S2", 1), 0).await;
+    billed(&home, &server, &[paid_for(5, "K1"), paid_for(5, "S1")], &[]).await;
+    let audit = server.client("audit");
+    for (ids, words) in [
+        (["TK1", "MK1", "K1"], "only a mock push names it: money moved"),
+        (["TS1", "MS1", "S1"], "only a sandbox push names it: money moved"),
+    ] {
+        for id in ids {
+            let answer = lookup(&audit, id).await.json();
+            assert_eq!(answer["verdict"], "in_bill", "{id}: {answer}");
+            assert!(answer["words"].as_str().unwrap().contains(words), "{id}: {answer}");
+            let found = places(&answer, "found");
+            let each: BTreeSet<_> = found.iter().collect();
+            assert!(found.contains(&"billed".to_owned()) && each.len() == found.len(), "{id}: {answer}");
+        }
+    }
+    assert_eq!(verdict(&audit, "S2").await, "sandbox_only");
+    assert_eq!(verdict(&audit, "oP").await, "player");
+}
+
+#[tokio::test]
+async fn what_was_decided_in_quarantine_is_told_before_the_advice_to_recover() {
+    let home = home_of_a_merchant();
+    let server = serving(&home).await;
+    let unusable = with(goods("Q", 0), "/GoodsInfo/ProductId", json!(""));
+    // That of the other names its payment by MchOrderNo alone.
+    let half = with(goods("H", 0), "/GoodsInfo/ProductId", json!(""));
+    pushed(&server, GOODS, &unusable, 42201).await;
+    pushed(&server, GOODS, &without(half, "/WeChatPayInfo/TransactionId"), 42201).await;
+    for held in waiting(&home) {
+        let path = format!("/v1/quarantine/{}/adopt", held["id"].as_str().unwrap());
+        let adopted = server.client("admin").send("POST", &path, &json!({"reason": "given by hand"})).await;
+        assert_eq!(adopted.outcome(), "200");
+    }
+    billed(&home, &server, &[paid_for(5, "Q"), paid_for(5, "H"), paid(5, "N", 100)], &[]).await;
+    let support = server.client("support");
+    for id in ["TQ", "MQ", "Q", "TH", "MH", "H"] {
+        let answer = lookup(&support, id).await.json();
+        assert_eq!(answer["verdict"], "quarantine_decided", "{id}: {answer}");
+        let (words, next) = (answer["words"].as_str().unwrap(), answer["next_step"].as_str().unwrap());
+        assert!(
+            words.starts_with("Paid: ") && words.contains("adopted it: given by hand."),
+            "{id}: {answer}"
+        );
+        let (before, _) = next.split_once("recovery propose").unwrap();
+        assert!(before.contains("must not be delivered again. Only if nothing was done"), "{id}: {answer}");
+    }
+    assert_eq!(verdict(&support, "N").await, "paid_not_pushed");
 }

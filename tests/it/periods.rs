@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::asking::Client;
-use super::bill_text::{BillRow, MERCHANT, all, paid};
+use super::bill_text::{BillRow, MERCHANT, all, paid, paid_for};
 use super::bills::{home_of_a_merchant, upload};
 use super::finance_api::{fresh, with_differences};
 
@@ -57,8 +57,14 @@ async fn a_month_is_closed_by_a_second_person_exactly_as_it_was_prepared() {
     assert_eq!(admin.send("POST", &path("close"), &exactly).await.status, 200, "again is the same");
     assert_eq!(finance.send("POST", &path("prepare"), &json!({})).await.outcome(), "409 period_stands");
 
+    // No line leaves a month that is closed.
+    let changed = paid(5, "T9", 701);
+    let without = upload(&finance, "?supersede=corrected", &all(std::slice::from_ref(&changed))).await;
+    assert_eq!(without.outcome(), "409 period_stands", "{without:?}");
+    assert!(without.text().contains("2026-01 is closed with them"), "{without:?}");
     // What comes later is late, in the next month that is open.
-    let rows = [BillRow { fen: 701, ..paid(5, "T9", 701) }];
+    let dear = BillRow { fen: 1300, ..paid_for(5, "DEAR") };
+    let rows = [paid_for(5, "GOOD"), dear, changed];
     let superseded = upload(&finance, "?supersede=corrected", &all(&rows)).await;
     assert_eq!(superseded.status, 200, "{superseded:?}");
     let rows = format!("/v1/reconciliation/rows?merchant={MERCHANT}&from_day=2026-01-01&to_day=2026-01-31");

@@ -4,7 +4,7 @@ use order_ledger::domain::case::{CaseKey, CaseKind};
 use order_ledger::ledger::Upon;
 use order_ledger::reconcile::Desk;
 use order_ledger::reconcile::case_file::{self, CaseRow};
-use order_ledger::reconcile::cases::{self, Asked, CaseError};
+use order_ledger::reconcile::cases::{self, Asked, CaseError, Since};
 use order_ledger::reconcile::report::Format;
 use order_ledger::table::csv::Bom;
 
@@ -40,7 +40,7 @@ async fn edited(folded: &Folded, transaction_ids: &[&str]) -> Vec<u8> {
 async fn an_edited_report_resolves_its_cases_once_until_their_facts_change() {
     let folded = planted().await;
     let file = edited(&folded, &["4200002", "4200003"]).await;
-    let rows = case_file::read(&file).unwrap();
+    let rows = case_file::read(&file).unwrap().rows;
     assert_eq!(rows.len(), 2);
     let resolve = async |rows| {
         cases::resolve_all(&desk(&folded), &merchant(), rows, folded.head(), "lin", february()).await
@@ -50,7 +50,7 @@ async fn an_edited_report_resolves_its_cases_once_until_their_facts_change() {
     let again = resolve(&rows).await;
     assert_eq!((again.recorded, again.before, again.refused.len()), (0, 2, 0), "{again:?}");
     let excel = written(&folded, &january(), Format::Xlsx).await;
-    let from_excel = case_file::read(&excel).unwrap();
+    let from_excel = case_file::read(&excel).unwrap().rows;
     let told = |rows: &[CaseRow]| -> Vec<[String; 3]> {
         rows.iter().map(|row| [row.id.clone(), row.facts.clone(), row.reason.clone()]).collect()
     };
@@ -83,8 +83,8 @@ async fn a_case_is_resolved_and_opened_again_by_its_key() {
     let folded = planted().await;
     let key = CaseKey::new(merchant(), CaseKind::Payment, "4200004").unwrap();
     let resolve = async |key: &CaseKey, reason| {
-        let asked =
-            Asked { key, status: Some("missing_in_ledger"), facts: None, reason, upon: Upon::Whatever };
+        let since = Since::Revision(Upon::Whatever);
+        let asked = Asked { key, status: Some("missing_in_ledger"), facts: None, reason, since };
         cases::resolve(&desk(&folded), &asked, folded.head(), "lin", february()).await
     };
     assert!(matches!(resolve(&key, " ").await, Err(CaseError::Reason)));
@@ -101,4 +101,35 @@ async fn a_case_is_resolved_and_opened_again_by_its_key() {
         cases::reopen(&desk(&folded), &nothing, "why not", "wang", february(), Upon::Whatever).await,
         Err(CaseError::Refused(_))
     ));
+}
+
+#[tokio::test]
+async fn a_report_that_was_taken_before_undoes_nothing_that_was_said_since() {
+    let folded = planted().await;
+    let resolve = async |file: &[u8]| {
+        let rows = case_file::read(file).unwrap().rows;
+        cases::resolve_all(&desk(&folded), &merchant(), &rows, folded.head(), "lin", february()).await
+    };
+    let never_judged = edited(&folded, &["4200002", "4200003"]).await;
+    assert_eq!(resolve(&never_judged).await.recorded, 2);
+    let resolved = written(&folded, &january(), Format::Xlsx).await;
+    let key = CaseKey::new(merchant(), CaseKind::Order, "demo.C").unwrap();
+    for by in ["wu", "lin"] {
+        cases::reopen(&desk(&folded), &key, "another player", by, february(), Upon::Whatever).await.unwrap();
+        for old in [&resolved, &never_judged] {
+            let bulk = resolve(old).await;
+            assert_eq!((bulk.recorded, bulk.before, bulk.refused.len()), (0, 1, 1), "{bulk:?}");
+            let why = bulk.refused[0].why.to_string();
+            assert!(why.starts_with(&format!("{by} has spoken of it since")), "{why}");
+        }
+        assert_eq!(statuses(&folded, february()).await["payment 4200003"], "missing_in_bill open");
+        if by == "wu" {
+            // A report of now resolves it.
+            let now = edited(&folded, &["4200003"]).await;
+            let bulk = resolve(&now).await;
+            assert_eq!((bulk.recorded, bulk.before, bulk.refused.len()), (1, 1, 0), "{bulk:?}");
+            let bulk = resolve(&now).await;
+            assert_eq!((bulk.recorded, bulk.before, bulk.refused.len()), (0, 2, 0), "{bulk:?}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use order_ledger::reconcile::periods::{self, PeriodError};
 use order_ledger::reconcile::report::Format;
 use sha2::{Digest, Sha256};
 
-use super::billed::{day, merchant};
+use super::billed::{day, merchant, paid};
 use super::folded::{Folded, at, text};
 use super::reconcile_report::{february, january, planted, written};
 use super::told::goods;
@@ -118,4 +118,45 @@ async fn what_comes_after_the_month_was_prepared_is_late_until_it_is_reopened() 
     let reopened = periods::reopen(&desk(&folded), &key(), reason, "admin", february(), Upon::Whatever).await;
     assert!(reopened.unwrap().recorded);
     assert_eq!(row().await, ["0", "2026-01"]);
+}
+
+#[tokio::test]
+async fn a_month_whose_bill_was_superseded_since_it_was_prepared_is_prepared_again() {
+    let folded = covered().await;
+    let desk = desk(&folded);
+    let close = async |sha256: &Sha256Hex| {
+        periods::close(&desk, &key(), sha256, "wang", february(), Upon::Whatever).await
+    };
+    let before = periods::prepare(&desk, &key(), "lin", february(), Upon::Whatever).await.unwrap();
+    folded.billed("2026-01-02", vec![paid("T-OTHER", 700, 60)]).await;
+    match close(&before.report_sha256).await {
+        Err(PeriodError::Superseded(days)) => assert_eq!(days, ["2026-01-02"]),
+        other => panic!("{other:?}"),
+    }
+    let since = periods::prepare(&desk, &key(), "lin", february(), Upon::Whatever).await.unwrap();
+    assert!(close(&since.report_sha256).await.unwrap().recorded);
+}
+
+#[tokio::test]
+async fn a_month_is_not_reopened_before_the_one_after_it() {
+    let folded = covered().await;
+    let desk = desk(&folded);
+    folded.without_bill((1..=28).map(|number| day(&format!("2026-02-{number:02}")))).await;
+    let february_key = PeriodKey { merchant: merchant(), month: Month::parse("2026-02").unwrap() };
+    let april = at(100 * 24 * 60);
+    for key in [&key(), &february_key] {
+        let prepared = periods::prepare(&desk, key, "lin", april, Upon::Whatever).await.unwrap();
+        let sha256 = &prepared.report_sha256;
+        assert!(periods::close(&desk, key, sha256, "wang", april, Upon::Whatever).await.unwrap().recorded);
+    }
+    let reopen = async |key: &PeriodKey| {
+        periods::reopen(&desk, key, "a mistake", "admin", april, Upon::Whatever).await
+    };
+    let refused = reopen(&key()).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "2026-02 is closed after it, and its report tells what was late by then: reopen 2026-02 first"
+    );
+    assert!(reopen(&february_key).await.unwrap().recorded);
+    assert!(reopen(&key()).await.unwrap().recorded);
 }

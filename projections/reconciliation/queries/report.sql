@@ -4,7 +4,7 @@
 -- parameter: merchant text required | Merchant / 商户号
 -- parameter: from_day day required | First accounting day
 -- parameter: to_day day required | Last accounting day
--- parameter: status text | Only rows of this status
+-- parameter: status text of amount_differs,amount_rule_suspect,conflict,currency_differs,duplicate_in_bill,ids_disagree,missing_in_bill,missing_in_ledger,mock_in_bill,quarantined,refund_ambiguous,refund_amount_differs,refund_exceeds_payment,refund_missing_in_bill,refund_missing_in_ledger,refund_not_successful,refund_without_order,revoked_in_bill,sandbox_in_bill,awaiting_bill,awaiting_push,matched,matched_by_operator,other_app,other_channel,refund_awaiting_bill,refund_awaiting_push,refund_matched,test_order | Only rows of this status
 -- parameter: kind text of payment,refund | Only payments, or only refunds
 -- parameter: app text | The app's slug
 -- column: merchant id | Merchant / 商户号

@@ -52,7 +52,7 @@ pub const EMPTY_PATH: &str = "/v1/bills/empty";
     responses(
         (status = 200, description = "It stands, now or before", body = BillImported),
         (status = 404, description = "The bill's merchant is not configured", body = Failure),
-        (status = 409, description = "Another file stands: `detail` says which lines differ", body = Failure),
+        (status = 409, description = "Another file stands: `detail` says which lines differ; or lines would leave a month that is closed", body = Failure),
         (status = 422, description = "It cannot be read, or does not add up: nothing was appended; `detail` says where", body = Failure),
     ),
 )]
@@ -163,6 +163,7 @@ impl From<ImportError> for ApiError {
             ImportError::Differs(differences) => {
                 Self::new(Code::BillDiffers, message).with_detail(detail(&differences))
             }
+            ImportError::Closed { .. } => Self::new(Code::PeriodStands, message),
             ImportError::Contended(error) => (*error).into(),
             ImportError::Interrupted => {
                 Self::new(Code::StoreUnavailable, message).retry_after(limits::IMPORT_RETRY_AFTER)

@@ -21,8 +21,8 @@ use crate::domain::bill::MerchantId;
 use crate::domain::case::{CaseKey, CaseKind};
 use crate::http::Service;
 use crate::http::access::{Holder, Permission};
-use crate::reconcile::case_file::{self, CaseFileError, Problem};
-use crate::reconcile::cases::{self, Asked, Bulk, CaseError, Refused};
+use crate::reconcile::case_file::{self, CaseFile, CaseFileError, Problem};
+use crate::reconcile::cases::{self, Asked, Bulk, CaseError, Refused, Since};
 use crate::store::Position;
 use crate::{clock, limits};
 
@@ -179,7 +179,7 @@ pub async fn resolve(
         Value::String(text) => text,
         json => json.to_string(),
     });
-    let asked = Asked { key: &key, status, facts: facts.as_deref(), reason, upon };
+    let asked = Asked { key: &key, status, facts: facts.as_deref(), reason, since: Since::Revision(upon) };
     let judged = cases::resolve(&service.desk(), &asked, min_position, holder.name(), clock::now()).await?;
     let (merchant, recorded, by) = (&key.merchant, judged.recorded, holder.name());
     info!(%merchant, kind = key.kind.as_str(), by, recorded, "a case is resolved");
@@ -226,8 +226,9 @@ pub async fn reopen(
 
 /// Resolve cases by sending an edited report: its rows with `case_state` resolved and a `case_reason`.
 ///
-/// The body is the file, XLSX or CSV. A row whose status or facts have changed since is refused by itself; the
-/// others are resolved. The same file again changes nothing. Needs the role finance or admin.
+/// The body is the file, XLSX or CSV. Refused by itself is a row whose status or facts have changed since, one of
+/// whose case somebody has spoken since (`case_by` tells who had the last word), and one whose `case_state` is no
+/// word for it; the others are resolved. The same file again changes nothing. Needs the role finance or admin.
 #[utoipa::path(
     post, path = UPLOAD_PATH, tag = "cases", operation_id = "upload_cases", security(("bearer" = [])),
     params(
@@ -259,9 +260,9 @@ pub async fn upload(
     drop(seat);
     // The turn is held as long as the file is read, though the client leave.
     let read = tokio::task::spawn_blocking(move || (case_file::read(&bytes), turn)).await;
-    let (rows, _turn) = read.map_err(|error| ApiError::internal(&error))?;
-    let (rows, by) = (rows?, holder.name());
-    let (mut bulk, at) = (Bulk::default(), clock::now());
+    let (file, _turn) = read.map_err(|error| ApiError::internal(&error))?;
+    let (CaseFile { rows, unclear }, by) = (file?, holder.name());
+    let (mut bulk, at) = (Bulk::of_unclear(unclear), clock::now());
     for rows in rows.chunks(limits::CASES_AT_ONCE) {
         let _floor = service.floor.cases.lock().await;
         bulk = bulk.and(cases::resolve_all(&service.desk(), &merchant, rows, min_position, by, at).await);
@@ -306,6 +307,7 @@ impl From<CaseError> for ApiError {
             CaseError::NeedsNone { .. }
             | CaseError::StatusChanged { .. }
             | CaseError::FactsChanged { .. }
+            | CaseError::Unsaid(_)
             | CaseError::Refused(_) => Self::new(Code::CaseStands, message),
             CaseError::Ask(error) => error.into(),
             CaseError::Ledger(error) => error.into(),

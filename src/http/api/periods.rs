@@ -134,7 +134,7 @@ pub async fn prepare(
     request_body = PeriodToClose,
     responses(
         (status = 200, description = "It is closed, now or before", body = PeriodStanding),
-        (status = 409, description = "It takes a second person, or another report was prepared", body = Failure),
+        (status = 409, description = "It takes a second person, another report was prepared, or a bill was superseded since", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
@@ -167,7 +167,7 @@ pub async fn close(
     request_body = PeriodToReopen,
     responses(
         (status = 200, description = "It is open again", body = PeriodStanding),
-        (status = 409, description = "It is not closed", body = Failure),
+        (status = 409, description = "It is not closed, or a later month is", body = Failure),
         (status = 412, description = "Something has been said since the ETag of If-Match", body = Failure),
     ),
 )]
@@ -225,6 +225,8 @@ impl From<PeriodError> for ApiError {
             PeriodError::NotOver(_)
             | PeriodError::NotCovered(_)
             | PeriodError::Nothing
+            | PeriodError::Superseded(_)
+            | PeriodError::LaterClosed(_)
             | PeriodError::NotFiled { .. }
             | PeriodError::Refused(_) => Self::new(Code::PeriodStands, message),
             PeriodError::Reason => Self::at(Code::Reason, "body.reason", message),

@@ -1,7 +1,7 @@
 //! What must hold whatever the bytes of an edited report are, and files to begin with. The fuzz target and a test
 //! share it.
 
-use order_ledger::reconcile::case_file::{CaseRow, read};
+use order_ledger::reconcile::case_file::{CaseFile, CaseRow, read};
 
 use super::workbook;
 
@@ -24,7 +24,10 @@ pub fn check(bytes: &[u8]) {
 fn check_file(bytes: &[u8]) {
     let first = read(bytes);
     match &first {
-        Ok(rows) => rows.iter().for_each(is_usable),
+        Ok(CaseFile { rows, unclear }) => {
+            rows.iter().for_each(is_usable);
+            assert!(unclear.iter().all(|row| row.place.row > 0 && !row.id.is_empty()));
+        }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
     assert_eq!(first, read(bytes), "the same file means the same");
