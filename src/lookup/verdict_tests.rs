@@ -198,21 +198,6 @@ fn what_is_found_decides_the_verdict_and_money_goes_first() {
             Verdict::InQuarantine,
         ),
         (
-            "paid in a bill, and adopted",
-            Facts { billed: billed("missing_in_ledger", "").billed, ..held("unusable", "adopted") },
-            Verdict::QuarantineDecided,
-        ),
-        (
-            "paid in a bill, and dismissed",
-            Facts { billed: billed("missing_in_ledger", "").billed, ..held("unusable", "dismissed") },
-            Verdict::PaidNotPushed,
-        ),
-        (
-            "refunded in a bill, and adopted",
-            Facts { billed: billed("refund_missing_in_ledger", "").billed, ..held("unusable", "adopted") },
-            Verdict::RefundNotPushed,
-        ),
-        (
             "paid in a bill, and tried in the sandbox",
             Facts { orders: vec![sandbox.clone()], ..billed("missing_in_ledger", "") },
             Verdict::PaidNotPushed,
