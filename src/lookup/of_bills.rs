@@ -154,6 +154,15 @@ fn not_pushed(row: &Billed, decided: Option<&Held>) -> Said {
     let recover_zh = format!(
         "可由财务补单：`order-ledger recovery propose --merchant {merchant} --transaction-id {transaction_id} …`，并由另一人批准。"
     );
+    if decided.is_some_and(|held| held.state == "adopted") {
+        return said(
+            ", and the ledger has no order for it.",
+            "，账本中没有对应订单。",
+            "It was taken over by hand, so no order is entered for it: finance resolves the row as a case with that reason \
+             (`order-ledger case resolve`).",
+            "该付款已由人工接管，不再补单：由财务以该理由将该行作为个案处理（`order-ledger case resolve`）。",
+        );
+    }
     if decided.is_some() {
         let next = format!("Only if nothing was done, {recover}");
         return said(

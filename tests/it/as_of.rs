@@ -134,7 +134,7 @@ pub fn questions(declaration: &QueryDeclaration) -> Vec<(String, String)> {
             "to_day" if parameter.required => "2026-12-31",
             "app" if parameter.required => "w0a",
             "open_id" if parameter.required => "oAnna",
-            "id" | "case_id" if parameter.required => "N1",
+            "id" | "case_id" | "transaction_id" if parameter.required => "N1",
             _ if parameter.required && !parameter.words.is_empty() => &parameter.words[0],
             name if parameter.required => panic!("{} requires {name}", declaration.name),
             _ => continue,

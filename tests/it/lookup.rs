@@ -325,8 +325,8 @@ async fn what_was_decided_in_quarantine_is_told_before_the_advice_to_recover() {
             words.starts_with("Paid: ") && words.contains("adopted it: given by hand."),
             "{id}: {answer}"
         );
-        let (before, _) = next.split_once("recovery propose").unwrap();
-        assert!(before.contains("must not be delivered again. Only if nothing was done"), "{id}: {answer}");
+        assert!(next.contains("must not be delivered again. It was taken over by hand"), "{id}: {answer}");
+        assert!(next.contains("case resolve") && !next.contains("recovery propose"), "{id}: {answer}");
     }
     assert_eq!(verdict(&support, "N").await, "paid_not_pushed");
 }
