@@ -63,8 +63,8 @@ async fn everything_happens(folded: &Folded) {
         }
         if place % 20 == 7 {
             let reason = Reason::Unusable("OutTradeNo: is missing".into());
-            let held =
-                folded.quarantined(minutes, &reason, Some(number), &format!("{{\"n\":{place}}}")).await;
+            let payload = format!("{{\"WeChatPayInfo\":{{\"TransactionId\":\"held {place}\"}}}}");
+            let held = folded.quarantined(minutes, &reason, Some(number), &payload).await;
             let how = if place % 40 == 7 { Resolution::Adopted } else { Resolution::Dismissed };
             folded.ledger.resolve(&held, how, "lin", "looked at it", at(minutes + 9)).await.unwrap();
             folded
